@@ -1,0 +1,29 @@
+// Two projects: `unit` needs nothing but the packages; `integration` starts processes, opens sockets or
+// reads real weights. Both run the TypeScript sources through swc.
+const common = {
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: false },
+          target: 'es2022',
+        },
+        module: { type: 'commonjs' },
+      },
+    ],
+  },
+  testEnvironment: 'node',
+  roots: ['<rootDir>/packages', '<rootDir>/services', '<rootDir>/cli', '<rootDir>/bench'],
+  modulePathIgnorePatterns: ['/dist/'],
+  // Workspace packages resolve to their sources, so that a test never runs a stale build.
+  moduleNameMapper: { '^@zen/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts' },
+};
+
+module.exports = {
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['**/*.spec.ts'] },
+    { ...common, displayName: 'integration', testMatch: ['**/*.int-spec.ts'] },
+  ],
+};

@@ -1,0 +1,103 @@
+/**
+ * The whole native surface, with the same names in the same order as `native/zen_engine.h`. `null` means none;
+ * no optional property crosses the border. Lengths and ranges are checked here in TypeScript and again in C++.
+ */
+export interface NativeEngine {
+  /** Which kernels run: `avx512`, `avx2`, `neon` or `scalar`. */
+  kernels(): string;
+  /** Opens a ladder's config; no stage is attached yet. Throws an EngineError that names tensor and limit. */
+  open(configJson: string, options: OpenOptions): NativeModel;
+}
+
+export interface OpenOptions {
+  /** Threads that run kernels, 1 to 256. They sleep while idle. */
+  threads: number;
+  /** Hard budget of the paged KV cache in bytes. */
+  kvBytes: number;
+  kvType: 'f16' | 'int8';
+  /** Longest sequence in tokens; at most the model's own. */
+  contextTokens: number;
+  /** Bytes of each token id, concatenated, with `vocabSize + 1` offsets: for stop texts. */
+  tokenBytes: Uint8Array;
+  tokenOffsets: Uint32Array;
+}
+
+export interface NativeModel {
+  /** Maps a stage's blob and prepares it off the event loop; usable by the next step. Stages attach in order. */
+  attachStage(stage: number, blobPath: string): Promise<void>;
+  /** Drops this stage and all above it; sequences must not ask for it any more. */
+  detachStage(stage: number): void;
+  stats(): EngineStats;
+  /** A new sequence; the result is its handle. */
+  createSequence(sampling: NativeSampling): number;
+  /** Frees the handle and gives its KV blocks back (they stay cached for prefix sharing until evicted). */
+  freeSequence(sequence: number): void;
+  /**
+   * Before a sequence's first step: takes over KV blocks that another sequence computed for the same leading
+   * tokens at the same stage. Returns how many tokens are already computed (a multiple of the block size,
+   * less than `tokens.length`).
+   */
+  matchPrefix(sequence: number, stage: number, tokens: Int32Array): number;
+  /** Forgets computed tokens from `length` on (preemption: 0). */
+  truncate(sequence: number, length: number): void;
+  /** Runs one batch off the event loop. One step at a time; results in the order of the items. */
+  step(items: StepItem[]): Promise<StepOutput[]>;
+  /** Full-vocabulary logits (float32) for every given token of a fresh sequence: quality measurement and tests. */
+  logits(stage: number, tokens: Int32Array): Promise<Float32Array>;
+  close(): void;
+}
+
+export interface StepItem {
+  sequence: number;
+  /** Tokens to append now: a chunk of the prompt, or the last sampled token. */
+  tokens: Int32Array;
+  /** In place of tokens: rows of `hiddenSize` float32. */
+  embeddings: Float32Array | null;
+  stage: number;
+  /** Sample a token after the last appended one. */
+  sample: boolean;
+}
+
+export interface StepOutput {
+  /** `noKv`: nothing was appended because the KV budget is used up. */
+  status: 'ok' | 'noKv';
+  /** The sampled token, -1 if none. */
+  token: number;
+  /** Natural logarithm of its probability before temperature and filters; NaN if not asked for. */
+  logprob: number;
+  topTokens: Int32Array;
+  topLogprobs: Float32Array;
+  finish: 'none' | 'stopToken' | 'stopText';
+  /** Index of the stop text that matched, -1 if none. */
+  stopIndex: number;
+}
+
+export interface NativeSampling {
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  repetitionPenalty: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  logitBiasTokens: Int32Array;
+  logitBiasValues: Float32Array;
+  seed: bigint;
+  /** UTF-8 stop texts. */
+  stop: string[];
+  stopTokens: Int32Array;
+  /** -1: none; 0 to 20 alternatives. */
+  logprobs: number;
+}
+
+export interface EngineStats {
+  attachedStages: number[];
+  mappedBytes: number;
+  mergedBytes: number;
+  kvBlockTokens: number;
+  kvBlocksTotal: number;
+  /** Blocks that can be had now: free ones and cached ones that nobody uses. */
+  kvBlocksFree: number;
+  kvBlocksCached: number;
+  sequences: number;
+}

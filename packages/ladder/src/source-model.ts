@@ -1,0 +1,56 @@
+/** Numbers that fix a model's graph; the same names as in the ladder's config. */
+export interface ModelConfig {
+  architecture: 'llama' | 'qwen2' | 'qwen3';
+  layers: number;
+  hiddenSize: number;
+  heads: number;
+  kvHeads: number;
+  headSize: number;
+  ffnSize: number;
+  vocabSize: number;
+  contextTokens: number;
+  ropeTheta: number;
+  rmsEps: number;
+  tiedEmbeddings: boolean;
+  /** `interleaved` rotates neighbours (GGUF llama); `half` rotates i with i + headSize/2. */
+  ropeStyle: 'interleaved' | 'half';
+}
+
+export const SOURCE_TYPES = [
+  'F32',
+  'F16',
+  'BF16',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q8_0',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+] as const;
+export type SourceType = (typeof SOURCE_TYPES)[number];
+
+/** One tensor of a source, under its GGUF name. */
+export interface SourceTensor {
+  name: string;
+  /** [rows, cols]; a vector is [1, n]. Rows are the matrix's outputs. */
+  shape: [number, number];
+  type: SourceType;
+  /** The source's own bytes, row-major, in GGUF block layout for quantized types. */
+  bytes(): Promise<Uint8Array>;
+}
+
+/** The port through which the pack tool reads any model; `packages/importers` implements it. */
+export interface SourceModel {
+  name: string;
+  /** Where it came from, for the manifest. */
+  uri: string;
+  sha256: string;
+  bytes: number;
+  config: ModelConfig;
+  /** A TokenizerSpec of `packages/tokenizer`, kept as plain JSON here. */
+  tokenizer: unknown;
+  tensors: SourceTensor[];
+  close(): Promise<void>;
+}
