@@ -1,0 +1,115 @@
+import type { ModelConfig } from '@zen/ladder';
+import { checkModelConfig } from '../model-config';
+import { SourceError } from '../source-error';
+import type { GgufHeader } from './gguf-header';
+
+/** Typed access to a GGUF's metadata; every error names the key. */
+export class GgufMetadata {
+  constructor(
+    readonly path: string,
+    private readonly values: Readonly<Record<string, unknown>>,
+  ) {}
+
+  has(key: string): boolean {
+    return this.values[key] !== undefined;
+  }
+
+  string(key: string): string {
+    const value = this.values[key];
+    if (typeof value !== 'string') throw this.bad(key, 'must be a string');
+    return value;
+  }
+
+  /** A number; GGUF's 64-bit integers come as bigint. */
+  number(key: string): number {
+    const value = this.values[key];
+    const number = typeof value === 'bigint' ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isFinite(number)) throw this.bad(key, 'must be a number');
+    return number;
+  }
+
+  flag(key: string, absent: boolean): boolean {
+    const value = this.values[key] ?? absent;
+    if (typeof value !== 'boolean') throw this.bad(key, 'must be true or false');
+    return value;
+  }
+
+  strings(key: string): string[] {
+    const value = this.values[key];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+      throw this.bad(key, 'must be an array of strings');
+    }
+    return value;
+  }
+
+  numbers(key: string): number[] {
+    const value = this.values[key];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) {
+      throw this.bad(key, 'must be an array of numbers');
+    }
+    return value;
+  }
+
+  bad(key: string, why: string): SourceError {
+    return new SourceError('bad-format', `${this.path}: ${key} ${why}`);
+  }
+}
+
+/** GGUF's llama tensors have their query and key rows reordered for interleaved rotation. */
+const ROPE_STYLE = { llama: 'interleaved', qwen2: 'half', qwen3: 'half' } as const;
+
+export function ggufConfig(header: GgufHeader, path: string): ModelConfig {
+  const meta = new GgufMetadata(path, header.metadata);
+  const architecture = meta.string('general.architecture');
+  if (architecture !== 'llama' && architecture !== 'qwen2' && architecture !== 'qwen3') {
+    throw new SourceError(
+      'unsupported',
+      `${path}: general.architecture is ${JSON.stringify(architecture)}; usable are llama, qwen2, qwen3`,
+    );
+  }
+  const field = (name: string) => meta.number(`${architecture}.${name}`);
+  const optional = (name: string, absent: number) =>
+    meta.has(`${architecture}.${name}`) ? field(name) : absent;
+  const scaling = `${architecture}.rope.scaling.type`;
+  if (meta.has(scaling) && meta.string(scaling) !== 'none') {
+    throw new SourceError(
+      'unsupported',
+      `${path}: ${scaling} is ${meta.string(scaling)}; only none is usable`,
+    );
+  }
+  if (header.tensors.some((tensor) => tensor.name === 'rope_freqs.weight')) {
+    throw new SourceError('unsupported', `${path}: scaled rotation (rope_freqs.weight) is not usable`);
+  }
+  const shape = (name: string) => header.tensors.find((tensor) => tensor.name === name)?.shape;
+  const heads = field('attention.head_count');
+  const hiddenSize = field('embedding_length');
+  const headSize = optional('attention.key_length', hiddenSize / heads);
+  if (optional('attention.value_length', headSize) !== headSize) {
+    throw new SourceError('unsupported', `${path}: keys and values of different size`);
+  }
+  const rotated = optional('rope.dimension_count', headSize);
+  if (rotated !== headSize) {
+    throw new SourceError(
+      'unsupported',
+      `${path}: ${architecture}.rope.dimension_count is ${rotated}, must be the head size ${headSize}`,
+    );
+  }
+  return checkModelConfig(
+    {
+      architecture,
+      layers: field('block_count'),
+      hiddenSize,
+      heads,
+      kvHeads: optional('attention.head_count_kv', heads),
+      headSize,
+      ffnSize: field('feed_forward_length'),
+      vocabSize: shape('token_embd.weight')?.[0] ?? 0,
+      contextTokens: field('context_length'),
+      ropeTheta: optional('rope.freq_base', 10_000),
+      rmsEps: field('attention.layer_norm_rms_epsilon'),
+      tiedEmbeddings: !shape('output.weight'),
+      ropeStyle: ROPE_STYLE[architecture],
+    },
+    path,
+  );
+}

@@ -1,0 +1,35 @@
+import type { SourceModel } from '@zen/ladder';
+import { FileRegions } from '../file-region';
+import { checkTensors } from '../model-config';
+import { ggufConfig } from './gguf-config';
+import { readGgufHeader } from './gguf-header';
+import { ggufTokenizer } from './gguf-tokenizer';
+
+/** Opens a GGUF file; tensor bytes are read when they are asked for. */
+export async function openGguf(
+  path: string,
+  origin: { name: string; uri: string; sha256: string },
+): Promise<SourceModel> {
+  const file = await FileRegions.open(path);
+  try {
+    const header = await readGgufHeader(path, file.size);
+    const config = ggufConfig(header, path);
+    checkTensors(config, header.tensors, path);
+    return {
+      ...origin,
+      bytes: file.size,
+      config,
+      tokenizer: ggufTokenizer(header, path),
+      tensors: header.tensors.map(({ name, shape, type, offset, bytes }) => ({
+        name,
+        shape,
+        type,
+        bytes: () => file.read(offset, bytes),
+      })),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
