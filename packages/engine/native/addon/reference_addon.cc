@@ -1,0 +1,95 @@
+#include <memory>
+
+#include "quant/quant_addon.h"
+#include "quant_job.h"
+#include "quant/reference.h"
+
+namespace zen::quant {
+namespace {
+
+ReferenceModel ModelOf(const Napi::Value& value) {
+  if (!value.IsObject()) throw Napi::TypeError::New(value.Env(), "model must be an object");
+  const Napi::Object object = value.As<Napi::Object>();
+  auto whole = [&](const char* name, int high) { return Whole(object.Get(name), name, 1, high); };
+  return {whole("hiddenSize", 1 << 20), whole("heads", 4096), whole("kvHeads", 4096), whole("headSize", 4096),
+          whole("ffnSize", 1 << 20), whole("vocabSize", 1 << 24), object.Get("ropeTheta").ToNumber().FloatValue(),
+          object.Get("rmsEps").ToNumber().FloatValue(), object.Get("ropeStyle").ToString().Utf8Value() == "half"};
+}
+
+// referenceLayer(model, weights, lengths, x, hessians): Promise<void>, x changed in place
+// weights: attnNorm, q, k, v, output, ffnNorm, gate, up, down, qBias, kBias, vBias, qNorm, kNorm
+// hessians: null, or sums for the inputs of attention, attn_output, ffn and ffn_down
+Napi::Value LayerCall(const Napi::CallbackInfo& info) {
+  const ReferenceModel m = ModelOf(info[0]);
+  const Napi::Array given = info[1].As<Napi::Array>();
+  const size_t h = m.hidden, q = static_cast<size_t>(m.heads) * m.headSize, k = static_cast<size_t>(m.kvHeads) * m.headSize, f = m.ffn;
+  const struct { const char* name; size_t count; bool needed; } expected[14] = {
+      {"attn_norm", h, true}, {"attn_q", q * h, true}, {"attn_k", k * h, true}, {"attn_v", k * h, true},
+      {"attn_output", h * q, true}, {"ffn_norm", h, true}, {"ffn_gate", f * h, true}, {"ffn_up", f * h, true},
+      {"ffn_down", h * f, true}, {"attn_q.bias", q, false}, {"attn_k.bias", k, false}, {"attn_v.bias", k, false},
+      {"attn_q_norm", static_cast<size_t>(m.headSize), false}, {"attn_k_norm", static_cast<size_t>(m.headSize), false}};
+  const float* w[14];
+  for (uint32_t i = 0; i < 14; i++) {
+    const Napi::Value value = given.Get(i);
+    if (value.IsNull() && expected[i].needed) throw Napi::TypeError::New(info.Env(), std::string(expected[i].name) + " is missing");
+    w[i] = TypedOrNull<float>(value, expected[i].name, expected[i].count);
+  }
+  const ReferenceLayer layer{w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13]};
+  const Span<int32_t> lengths = Typed<int32_t>(info[2], "lengths");
+  std::vector<int> sizes(lengths.data, lengths.data + lengths.count);
+  size_t tokens = 0;
+  for (int n : sizes) {
+    if (n < 1 || n > 1 << 20) throw Napi::RangeError::New(info.Env(), "lengths must be from 1 to 2^20");
+    tokens += n;
+  }
+  float* x = Typed<float>(info[3], "x", tokens * h).data;
+  const bool capture = !info[4].IsNull();
+  Hessians hessians{};
+  if (capture) {
+    const Napi::Array sums = info[4].As<Napi::Array>();
+    hessians = {TypedOrNull<float>(sums.Get(0u), "hessian", h * h), TypedOrNull<float>(sums.Get(1u), "hessian", q * q),
+                TypedOrNull<float>(sums.Get(2u), "hessian", h * h), TypedOrNull<float>(sums.Get(3u), "hessian", f * f)};
+  }
+  return Job::Run(
+      info, [=] { ForwardLayer(m, layer, sizes, x, capture ? &hessians : nullptr); },
+      [](Napi::Env env) { return env.Undefined(); });
+}
+
+// referenceHead(model, norm, head, x, tokens): Promise<Float32Array>
+Napi::Value HeadCall(const Napi::CallbackInfo& info) {
+  const ReferenceModel m = ModelOf(info[0]);
+  const int tokens = Whole(info[4], "tokens", 1, 1 << 20);
+  const float* norm = Typed<float>(info[1], "norm", m.hidden).data;
+  const float* head = Typed<float>(info[2], "head", static_cast<size_t>(m.vocab) * m.hidden).data;
+  const float* x = Typed<float>(info[3], "x", static_cast<size_t>(tokens) * m.hidden).data;
+  auto out = std::make_shared<std::vector<float>>(static_cast<size_t>(tokens) * m.vocab);
+  return Job::Run(
+      info, [=] { Head(m, norm, head, x, tokens, out->data()); },
+      [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
+}
+
+// compareLogits(reference, test, targets, vocab): Promise<Float32Array> of kl, reference loss, test loss, same top
+Napi::Value CompareCall(const Napi::CallbackInfo& info) {
+  const Span<int32_t> targets = Typed<int32_t>(info[2], "targets");
+  const int tokens = static_cast<int>(targets.count), vocab = Whole(info[3], "vocab", 1, 1 << 24);
+  for (size_t i = 0; i < targets.count; i++) {
+    if (targets.data[i] >= vocab) throw Napi::RangeError::New(info.Env(), "targets must be below " + std::to_string(vocab));
+  }
+  const float* reference = Typed<float>(info[0], "reference", static_cast<size_t>(tokens) * vocab).data;
+  const float* test = Typed<float>(info[1], "test", static_cast<size_t>(tokens) * vocab).data;
+  auto out = std::make_shared<std::vector<float>>(static_cast<size_t>(tokens) * 4);
+  return Job::Run(
+      info,
+      [=] { CompareLogits(reference, test, targets.data, tokens, vocab, reinterpret_cast<TokenDivergence*>(out->data())); },
+      [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
+}
+
+}  // namespace
+
+void InitReference(Napi::Env env, Napi::Object quant) {
+  quant["referenceLayer"] = Napi::Function::New(env, LayerCall);
+  quant["referenceHead"] = Napi::Function::New(env, HeadCall);
+  quant["compareLogits"] = Napi::Function::New(env, CompareCall);
+}
+
+}  // namespace zen::quant

@@ -1,0 +1,441 @@
+#include "quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+#include "cholesky.h"
+#include "half.h"
+#include "layout.h"
+#include "parallel.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define ZEN_CLONES __attribute__((target_clones("arch=haswell", "default")))
+#else
+#define ZEN_CLONES
+#endif
+
+namespace zen::quant {
+namespace {
+
+constexpr int kRowsTogether = 16;  // share each row of the factor while it is in cache
+
+ZEN_CLONES void SubtractScaled(float* to, const float* from, float factor, int n) {
+  for (int i = 0; i < n; i++) to[i] -= factor * from[i];
+}
+
+double Dot(const float* a, const float* b, int n) {
+  double sum = 0;
+  for (int i = 0; i < n; i++) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+struct Affine {
+  float s, o;  // value = s·code + o
+};
+
+// Scale and offset for one group that minimize the weighted error: shrunken ranges first, then least squares.
+Affine FitGroup(const float* w, const float* weight, int n, int top) {
+  float low = 0, high = 0;  // zero stays in range, because z lies in [0, top]
+  for (int i = 0; i < n; i++) {
+    low = std::min(low, w[i]);
+    high = std::max(high, w[i]);
+  }
+  Affine best{0, 0};
+  double bestError = INFINITY;
+  auto consider = [&](Affine a) {
+    if (!(a.s > 0)) return;
+    a.o = std::clamp(a.o, -a.s * top, 0.0f);
+    double error = 0, sw = 0, sc = 0, scc = 0, sx = 0, scx = 0;
+    for (int i = 0; i < n; i++) {
+      const float code = std::clamp(std::nearbyint((w[i] - a.o) / a.s), 0.0f, static_cast<float>(top));
+      const double miss = code * a.s + a.o - w[i], h = weight[i];
+      error += h * miss * miss;
+      sw += h;
+      sc += h * code;
+      scc += h * code * code;
+      sx += h * w[i];
+      scx += h * code * w[i];
+    }
+    if (error < bestError) {
+      bestError = error;
+      best = a;
+    }
+    const double det = sw * scc - sc * sc;
+    if (det > 0) {
+      const double s = (sw * scx - sc * sx) / det;
+      const Affine refined{static_cast<float>(s), static_cast<float>((sx - s * sc) / sw)};
+      double check = 0;
+      if (refined.s > 0) {
+        const float o = std::clamp(refined.o, -refined.s * top, 0.0f);
+        for (int i = 0; i < n; i++) {
+          const float code = std::clamp(std::nearbyint((w[i] - o) / refined.s), 0.0f, static_cast<float>(top));
+          const double miss = code * refined.s + o - w[i];
+          check += weight[i] * miss * miss;
+        }
+        if (check < bestError) {
+          bestError = check;
+          best = {refined.s, o};
+        }
+      }
+    }
+  };
+  const float middle = (high + low) / 2, width = std::max(high - low, 1e-12f);
+  for (int step = 0; step <= 10; step++) {
+    const float s = width * (1.0f - 0.05f * static_cast<float>(step)) / static_cast<float>(top);
+    consider({s, middle - s * static_cast<float>(top) / 2});
+  }
+  for (int i = 0; i < 3; i++) consider(best);
+  return best;
+}
+
+// One row while it is being coded.
+class Row {
+ public:
+  Row(const float* w, int cols, const QuantizeOptions& options, const SourceCodes& source, int row)
+      : w(w), cols(cols), options(options), source(source), top((1 << options.bits) - 1),
+        groups(Groups(cols, options.group)), scale(groups), zero(groups), at(groups), codes(cols), row(row) {}
+
+  // Rounds affine parameters to the stored form; the row scale follows the widest group.
+  void Store(const std::vector<Affine>& fit) {
+    float widest = 0;
+    for (const Affine& a : fit) widest = std::max(widest, a.s);
+    rowScale = FloatToHalf(widest / 255.0f);
+    if (HalfToFloat(rowScale) * 255.0f < widest) rowScale++;
+    const float unit = HalfToFloat(rowScale);
+    for (int g = 0; g < groups; g++) {
+      scale[g] = unit == 0 ? 0 : static_cast<uint8_t>(std::clamp(std::nearbyint(fit[g].s / unit), 1.0f, 255.0f));
+      SetZero(g, fit[g].o);
+    }
+  }
+
+  void SetZero(int g, float offset) {
+    const float s = HalfToFloat(rowScale) * static_cast<float>(scale[g]);
+    const float z = s == 0 ? 0 : -offset / s * 255.0f / static_cast<float>(top);
+    zero[g] = static_cast<uint8_t>(std::clamp(std::nearbyint(z), 0.0f, 255.0f));
+    at[g] = {s, static_cast<float>(zero[g]) * static_cast<float>(top) / 255.0f};
+  }
+
+  float Value(int col, int code) const { return CodedValue(at[col / options.group], code); }
+
+  bool Fits(int col, int code) const {
+    if (source.codes == nullptr) return true;
+    const size_t g = static_cast<size_t>(row) * (cols / source.group) + col / source.group;
+    const float s = source.scale[g];
+    return Decodable(Prediction(Value(col, code), s, source.offset[g]),
+                     source.codes[static_cast<size_t>(row) * cols + col], source.residualBits, source.bits);
+  }
+
+  // The decodable code whose value is nearest to `target`, -1 where the group's range allows none.
+  int Nearest(int col, float target) {
+    const CodedScale a = at[col / options.group];
+    const float x = a.s == 0 ? 0 : target / a.s + a.z;
+    const int first = static_cast<int>(std::clamp(std::nearbyint(x), 0.0f, static_cast<float>(top)));
+    if (Fits(col, first)) return first;
+    bent++;
+    const int direction = x > static_cast<float>(first) ? 1 : -1;
+    for (int step = 1; step <= top; step++) {
+      for (int side : {direction, -direction}) {
+        const int code = first + side * step;
+        if (code >= 0 && code <= top && Fits(col, code)) return code;
+      }
+    }
+    return -1;
+  }
+
+  // Widens a group to cover its source values, so that every source code is decodable again.
+  void Cover(int g) {
+    const int begin = g * options.group, end = std::min(cols, begin + options.group);
+    const auto [low, high] = std::minmax_element(w + begin, w + end);
+    std::vector<Affine> fit(groups);
+    for (int i = 0; i < groups; i++) fit[i] = {at[i].s, -at[i].s * at[i].z};
+    const float bottom = std::min(*low, 0.0f), roof = std::max(*high, 0.0f);
+    const float s = std::max((roof - bottom) * 1.02f / static_cast<float>(top), 1e-12f);
+    fit[g] = {s, (bottom + roof) / 2 - s * static_cast<float>(top) / 2};
+    Store(fit);
+  }
+
+  // Best decodable code for every weight alone; widens groups until there is one.
+  void Settle(bool keep) {
+    for (int attempt = 0; attempt < 4 * groups + 4; attempt++) {
+      int failed = -1;
+      for (int c = 0; c < cols && failed < 0; c++) {
+        if (keep && Fits(c, codes[c])) continue;
+        const int code = Nearest(c, w[c]);
+        if (code < 0) failed = c / options.group;
+        else codes[c] = static_cast<uint8_t>(code);
+      }
+      if (failed < 0) return;
+      Cover(failed);
+    }
+    throw Undecodable("row " + std::to_string(row) + " has source codes that no scale keeps decodable");
+  }
+
+  const float* w;
+  int cols;
+  const QuantizeOptions& options;
+  const SourceCodes& source;
+  int top, groups;
+  uint16_t rowScale = 0;
+  std::vector<uint8_t> scale, zero;
+  std::vector<CodedScale> at;
+  std::vector<uint8_t> codes;
+  int row;
+  int64_t bent = 0;
+};
+
+// What all rows of a tensor share.
+struct Shared {
+  const float* hessian;         // damped, natural order
+  std::vector<float> factor;    // U in coding order
+  std::vector<int> order;       // coding order of the columns
+  std::vector<float> diagonal;  // importance of each column in the scale search
+  std::vector<float> groupSums; // [groups, cols]: Σ of the covariance's rows of a group
+};
+
+void Feedback(std::vector<Row>& rows, const Shared& shared) {
+  const int cols = rows[0].cols;
+  std::vector<float> left(rows.size() * cols);
+  for (size_t r = 0; r < rows.size(); r++) {
+    for (int i = 0; i < cols; i++) left[r * cols + i] = rows[r].w[shared.order[i]];
+  }
+  for (int i = 0; i < cols; i++) {
+    const float* u = shared.factor.data() + static_cast<size_t>(i) * cols;
+    const int col = shared.order[i];
+    for (size_t r = 0; r < rows.size(); r++) {
+      float* x = left.data() + r * cols;
+      int code = rows[r].Nearest(col, x[i]);
+      if (code < 0) code = rows[r].Nearest(col, rows[r].w[col]);
+      rows[r].codes[col] = static_cast<uint8_t>(std::max(code, 0));
+      const float error = (x[i] - rows[r].Value(col, rows[r].codes[col])) / u[i];
+      SubtractScaled(x + i + 1, u + i + 1, error, cols - i - 1);
+    }
+  }
+}
+
+// gradient = H·(w - v)
+void Gradient(const Row& row, const Shared& shared, std::vector<float>& error, std::vector<float>& gradient) {
+  std::fill(gradient.begin(), gradient.end(), 0.0f);
+  for (int c = 0; c < row.cols; c++) {
+    error[c] = row.w[c] - row.Value(c, row.codes[c]);
+    SubtractScaled(gradient.data(), shared.hessian + static_cast<size_t>(c) * row.cols, -error[c], row.cols);
+  }
+}
+
+// One pass of coordinate descent over the codes.
+void Descend(Row& row, const Shared& shared, std::vector<float>& error, std::vector<float>& gradient) {
+  Gradient(row, shared, error, gradient);
+  for (int c : shared.order) {
+    const float* h = shared.hessian + static_cast<size_t>(c) * row.cols;
+    const float now = row.Value(c, row.codes[c]);
+    const int code = row.Nearest(c, now + gradient[c] / h[c]);
+    if (code < 0 || code == row.codes[c]) continue;
+    const float change = row.Value(c, code) - now;
+    row.codes[c] = static_cast<uint8_t>(code);
+    error[c] -= change;
+    SubtractScaled(gradient.data(), h, change, row.cols);
+  }
+}
+
+// All scales and offsets of the row at once, in closed form for its codes.
+void Refit(Row& row, const Shared& shared) {
+  const int n = 2 * row.groups, cols = row.cols, group = row.options.group;
+  std::vector<float> hb(static_cast<size_t>(row.groups) * cols, 0.0f), codes(row.codes.begin(), row.codes.end());
+  for (int c = 0; c < cols; c++) {
+    if (codes[c] != 0) {
+      SubtractScaled(hb.data() + static_cast<size_t>(c / group) * cols, shared.hessian + static_cast<size_t>(c) * cols,
+                     -codes[c], cols);
+    }
+  }
+  std::vector<double> a(static_cast<size_t>(n) * n), b(n), now(n);
+  auto product = [&](int i) { return i < row.groups ? hb.data() + static_cast<size_t>(i) * cols
+                                                    : shared.groupSums.data() + static_cast<size_t>(i - row.groups) * cols; };
+  for (int i = 0; i < n; i++) {
+    const float* p = product(i);
+    b[i] = Dot(p, row.w, cols);
+    for (int g = 0; g < row.groups; g++) {
+      const int begin = g * group, length = std::min(group, cols - begin);
+      double sum = 0;
+      for (int c = 0; c < length; c++) sum += p[begin + c];
+      a[static_cast<size_t>(i) * n + g] = Dot(p + begin, codes.data() + begin, length);
+      a[static_cast<size_t>(i) * n + row.groups + g] = sum;
+    }
+    const CodedScale at = row.at[i % row.groups];
+    now[i] = i < row.groups ? at.s : -at.s * at.z;
+  }
+  auto solve = [&](const std::vector<int>& free) {  // moves only the parameters listed
+    const int m = static_cast<int>(free.size());
+    std::vector<double> part(static_cast<size_t>(m) * m), right(m);
+    for (int i = 0; i < m; i++) {
+      right[i] = b[free[i]];
+      for (int j = 0; j < n; j++) right[i] -= a[static_cast<size_t>(free[i]) * n + j] * now[j];
+      for (int j = 0; j < m; j++) part[static_cast<size_t>(i) * m + j] = a[static_cast<size_t>(free[i]) * n + free[j]];
+      part[static_cast<size_t>(i) * m + i] = part[static_cast<size_t>(i) * m + i] * 1.001 + 1e-30;
+    }
+    if (!SolveSpd(part.data(), right.data(), m)) return false;
+    for (int i = 0; i < m; i++) now[free[i]] += right[i];
+    return true;
+  };
+  std::vector<int> all(n), offsets(row.groups);
+  std::iota(all.begin(), all.end(), 0);
+  std::iota(offsets.begin(), offsets.end(), row.groups);
+  if (!solve(all)) return;
+  std::vector<Affine> fit(row.groups);
+  for (int g = 0; g < row.groups; g++) {
+    if (!(now[g] > 0)) return;
+    fit[g] = {static_cast<float>(now[g]), static_cast<float>(now[row.groups + g])};
+  }
+  row.Store(fit);
+  for (int g = 0; g < row.groups; g++) now[g] = row.at[g].s;
+  if (!solve(offsets)) return;
+  for (int g = 0; g < row.groups; g++) row.SetZero(g, static_cast<float>(now[row.groups + g]));
+}
+
+double Error(const Row& row, const Shared& shared, std::vector<float>& error, std::vector<float>& gradient) {
+  Gradient(row, shared, error, gradient);
+  return Dot(error.data(), gradient.data(), row.cols);
+}
+
+Shared Prepare(const float* damped, const float* hessian, int cols, const QuantizeOptions& options) {
+  Shared shared{damped, {}, std::vector<int>(cols), std::vector<float>(cols, 1.0f), {}};
+  std::iota(shared.order.begin(), shared.order.end(), 0);
+  if (hessian == nullptr) return shared;
+  for (int c = 0; c < cols; c++) shared.diagonal[c] = damped[static_cast<size_t>(c) * cols + c];
+  if (options.actOrder) {
+    std::stable_sort(shared.order.begin(), shared.order.end(),
+                     [&](int a, int b) { return shared.diagonal[a] > shared.diagonal[b]; });
+  }
+  std::vector<float> permuted(static_cast<size_t>(cols) * cols);
+  for (int i = 0; i < cols; i++) {
+    for (int j = 0; j < cols; j++) {
+      permuted[static_cast<size_t>(i) * cols + j] = hessian[static_cast<size_t>(shared.order[i]) * cols + shared.order[j]];
+    }
+  }
+  shared.factor = InverseFactor(permuted.data(), cols, options.damping);
+  const int groups = Groups(cols, options.group);
+  shared.groupSums.assign(static_cast<size_t>(groups) * cols, 0.0f);
+  for (int c = 0; c < cols; c++) {
+    SubtractScaled(shared.groupSums.data() + static_cast<size_t>(c / options.group) * cols,
+                   damped + static_cast<size_t>(c) * cols, -1.0f, cols);
+  }
+  return shared;
+}
+
+}  // namespace
+
+CodedTensor Quantize(const float* weights, int rows, int cols, const float* hessian, const SourceCodes& source,
+                     const QuantizeOptions& options) {
+  std::vector<float> damped;
+  if (hessian != nullptr) {
+    damped.assign(hessian, hessian + static_cast<size_t>(cols) * cols);
+    double mean = 0;
+    for (int c = 0; c < cols; c++) mean += damped[static_cast<size_t>(c) * cols + c];
+    mean = std::max(mean / cols, 1e-20);
+    for (int c = 0; c < cols; c++) damped[static_cast<size_t>(c) * cols + c] += static_cast<float>(0.1 * options.damping * mean);
+  }
+  const Shared shared = Prepare(damped.data(), hessian, cols, options);
+  const int groups = Groups(cols, options.group), top = (1 << options.bits) - 1;
+  CodedTensor out;
+  out.codes.resize(static_cast<size_t>(rows) * cols);
+  out.rowScale.resize(rows);
+  out.scale.resize(static_cast<size_t>(rows) * groups);
+  out.zero.resize(static_cast<size_t>(rows) * groups);
+  std::vector<double> errors(rows), energies(rows);
+  std::vector<int64_t> bent(rows);
+  ParallelFor(rows, kRowsTogether, [&](int begin, int end) {
+    std::vector<float> error(cols), gradient(cols);
+    for (int r0 = begin; r0 < end; r0 += kRowsTogether) {
+      std::vector<Row> block;
+      for (int r = r0; r < std::min(end, r0 + kRowsTogether); r++) {
+        const float* w = weights + static_cast<size_t>(r) * cols;
+        block.emplace_back(w, cols, options, source, r);
+        std::vector<Affine> fit(groups);
+        for (int g = 0; g < groups; g++) {
+          const int c = g * options.group;
+          fit[g] = FitGroup(w + c, shared.diagonal.data() + c, std::min(options.group, cols - c), top);
+        }
+        block.back().Store(fit);
+      }
+      if (hessian != nullptr) Feedback(block, shared);
+      for (Row& row : block) {
+        row.bent = 0;
+        row.Settle(hessian != nullptr);
+        for (int round = 0; hessian != nullptr && round < options.rounds; round++) {
+          Refit(row, shared);
+          row.Settle(true);
+          row.bent = 0;
+          Descend(row, shared, error, gradient);
+          row.Settle(true);
+        }
+        if (hessian != nullptr) {
+          errors[row.row] = Error(row, shared, error, gradient);
+          std::vector<uint8_t> none(cols, 0);
+          Row bare(row.w, cols, options, source, row.row);
+          for (CodedScale& at : bare.at) at = {0, 0};
+          energies[row.row] = Error(bare, shared, error, gradient);
+        }
+        std::copy(row.codes.begin(), row.codes.end(), out.codes.begin() + static_cast<size_t>(row.row) * cols);
+        std::copy(row.scale.begin(), row.scale.end(), out.scale.begin() + static_cast<size_t>(row.row) * groups);
+        std::copy(row.zero.begin(), row.zero.end(), out.zero.begin() + static_cast<size_t>(row.row) * groups);
+        out.rowScale[row.row] = row.rowScale;
+        bent[row.row] = row.bent;
+      }
+    }
+  });
+  out.error = std::accumulate(errors.begin(), errors.end(), 0.0);
+  out.energy = std::accumulate(energies.begin(), energies.end(), 0.0);
+  out.bent = std::accumulate(bent.begin(), bent.end(), int64_t{0});
+  return out;
+}
+
+CodedTensor FitScales(const float* weights, const uint8_t* codes, int rows, int cols, int bits, int group,
+                      const float* columnWeight) {
+  const QuantizeOptions options{bits, group, false, 0, 0};
+  const SourceCodes free{nullptr, nullptr, nullptr, 0, 0, 0};
+  const int groups = Groups(cols, group);
+  CodedTensor out;
+  out.codes.assign(codes, codes + static_cast<size_t>(rows) * cols);
+  out.rowScale.resize(rows);
+  out.scale.resize(static_cast<size_t>(rows) * groups);
+  out.zero.resize(static_cast<size_t>(rows) * groups);
+  struct Sums {
+    double n = 0, c = 0, cc = 0, w = 0, cw = 0;
+  };
+  ParallelFor(rows, kRowsTogether, [&](int begin, int end) {
+    std::vector<Sums> sums(groups);
+    std::vector<Affine> fit(groups);
+    for (int r = begin; r < end; r++) {
+      const float* w = weights + static_cast<size_t>(r) * cols;
+      const uint8_t* code = codes + static_cast<size_t>(r) * cols;
+      std::fill(sums.begin(), sums.end(), Sums{});
+      for (int c = 0; c < cols; c++) {
+        const double h = columnWeight ? columnWeight[c] : 1.0, q = code[c];
+        Sums& s = sums[c / group];
+        s.n += h;
+        s.c += h * q;
+        s.cc += h * q * q;
+        s.w += h * w[c];
+        s.cw += h * q * w[c];
+      }
+      for (int g = 0; g < groups; g++) {
+        const Sums& s = sums[g];
+        const double spread = s.n * s.cc - s.c * s.c;
+        const double scale = spread > 0 ? (s.n * s.cw - s.c * s.w) / spread : 0;
+        fit[g] = {static_cast<float>(std::max(scale, 0.0)), static_cast<float>((s.w - scale * s.c) / s.n)};
+      }
+      Row row(w, cols, options, free, r);
+      row.Store(fit);
+      for (int g = 0; g < groups; g++) {
+        row.SetZero(g, static_cast<float>((sums[g].w - row.at[g].s * sums[g].c) / sums[g].n));
+      }
+      std::copy(row.scale.begin(), row.scale.end(), out.scale.begin() + static_cast<size_t>(r) * groups);
+      std::copy(row.zero.begin(), row.zero.end(), out.zero.begin() + static_cast<size_t>(r) * groups);
+      out.rowScale[r] = row.rowScale;
+    }
+  });
+  return out;
+}
+
+}  // namespace zen::quant

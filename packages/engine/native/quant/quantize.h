@@ -1,0 +1,49 @@
+// Codes and group scales of a coded rung: rounding with error feedback (GPTQ), then scales and codes improved in
+// turn against the inputs' covariance. Every code it gives keeps the source's own code decodable.
+#pragma once
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+namespace zen::quant {
+
+// The source's codes, where a residual will be laid over this rung; `codes` null where none will.
+struct SourceCodes {
+  const uint8_t* codes;  // [rows, cols]
+  const float* scale;    // [rows, cols / group]
+  const float* offset;
+  int group, bits, residualBits;
+};
+
+struct QuantizeOptions {
+  int bits;           // 2 to 8
+  int group;          // 32, 64 or 128
+  bool actOrder;      // columns with the greatest input energy first
+  float damping;      // of the covariance, relative to its mean diagonal
+  int rounds;         // of scale refit and code descent after GPTQ
+};
+
+struct CodedTensor {
+  std::vector<uint8_t> codes;      // [rows, cols]
+  std::vector<uint16_t> rowScale;  // f16, [rows]
+  std::vector<uint8_t> scale, zero;  // [rows, groups]
+  double error = 0;   // Σ over rows of (w - v)ᵀ·H·(w - v)
+  double energy = 0;  // the same of w itself
+  int64_t bent = 0;   // codes that had to differ from the best one to stay decodable
+};
+
+// No coded rung can carry this tensor's residual; its exact rung needs the whole codes.
+struct Undecodable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// hessian: [cols, cols] sums of x·xᵀ, or null for plain rounding.
+CodedTensor Quantize(const float* weights, int rows, int cols, const float* hessian, const SourceCodes& source,
+                     const QuantizeOptions& options);
+
+// Best scales for codes that are given (the upper bits of the source's own codes): weighted least squares per group.
+// columnWeight: importance of each column, or null.
+CodedTensor FitScales(const float* weights, const uint8_t* codes, int rows, int cols, int bits, int group,
+                      const float* columnWeight);
+
+}  // namespace zen::quant
