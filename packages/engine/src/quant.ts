@@ -76,13 +76,7 @@ export interface NativeQuant {
     columnWeight: Float32Array | null,
   ): Promise<CodedTensor>;
   /** The plane of bits `shift` to `shift + width − 1`. */
-  packPlane(
-    codes: Uint8Array,
-    rows: number,
-    cols: number,
-    shift: number,
-    width: number,
-  ): Promise<Uint8Array>;
+  packPlane(codes: Uint8Array, rows: number, cols: number, shift: number, width: number): Promise<Uint8Array>;
   packScales(
     rowScale: Uint16Array,
     scale: Uint8Array,

@@ -1,0 +1,36 @@
+import type { ModelConfig } from './source-model';
+
+/** Shapes of the tensors that a model must or may have, by GGUF name. */
+export function modelTensors(model: ModelConfig): Map<string, { shape: [number, number]; needed: boolean }> {
+  const { hiddenSize: h, ffnSize: f, vocabSize: v } = model;
+  const q = model.heads * model.headSize;
+  const k = model.kvHeads * model.headSize;
+  const tensors = new Map<string, { shape: [number, number]; needed: boolean }>();
+  const add = (name: string, rows: number, cols: number, needed = true) =>
+    tensors.set(name, { shape: [rows, cols], needed });
+  add('token_embd.weight', v, h);
+  add('output_norm.weight', 1, h);
+  add('output.weight', v, h, !model.tiedEmbeddings);
+  for (let layer = 0; layer < model.layers; layer++) {
+    const at = (name: string) => `blk.${layer}.${name}`;
+    add(at('attn_norm.weight'), 1, h);
+    add(at('attn_q.weight'), q, h);
+    add(at('attn_k.weight'), k, h);
+    add(at('attn_v.weight'), k, h);
+    add(at('attn_output.weight'), h, q);
+    add(at('ffn_norm.weight'), 1, h);
+    add(at('ffn_gate.weight'), f, h);
+    add(at('ffn_up.weight'), f, h);
+    add(at('ffn_down.weight'), h, f);
+    if (model.architecture === 'qwen2') {
+      add(at('attn_q.bias'), 1, q);
+      add(at('attn_k.bias'), 1, k);
+      add(at('attn_v.bias'), 1, k);
+    }
+    if (model.architecture === 'qwen3') {
+      add(at('attn_q_norm.weight'), 1, model.headSize);
+      add(at('attn_k_norm.weight'), 1, model.headSize);
+    }
+  }
+  return tensors;
+}

@@ -1,0 +1,106 @@
+import { Fields, refuse } from './fields';
+import type { LadderConfig, LadderStage } from './ladder-config';
+import { STAGES } from './ladder-config';
+import { modelTensors } from './model-tensors';
+import type { ModelConfig } from './source-model';
+import { validateTensor } from './validate-tensor';
+
+export const MAX_CONFIG_BYTES = 64 * 1024 * 1024;
+const MAX_BLOB_BYTES = 2 ** 42;
+
+/** Checks an untrusted config blob completely, sections included. */
+export function parseConfig(json: string): LadderConfig {
+  if (json.length > MAX_CONFIG_BYTES) throw refuse('config', `must have at most ${MAX_CONFIG_BYTES} bytes`);
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw refuse('config', `must be JSON: ${(error as Error).message}`);
+  }
+  const fields = Fields.of(value, '');
+  fields.choice('format', ['zen.ladder/1']);
+  fields.text('name', 200);
+  const model = parseModel(fields.child('model'));
+  fields.child('tokenizer');
+  const source = fields.child('source');
+  source.text('uri', 10_000);
+  source.sha256('sha256');
+  source.whole('bytes', 1, MAX_BLOB_BYTES);
+  source.sha256('tensorsSha256');
+  const stages = fields.list('stages', STAGES, STAGES).map(parseStage);
+  fields.whole('minServable', 0, STAGES - 1);
+  const floors = fields.child('floors');
+  floors.number('top1', 0, 1);
+  floors.number('klMean', 0, 1000);
+  floors.number('jsonValid', 0, 1);
+  checkTensors(fields, model, stages);
+  return value as LadderConfig;
+}
+
+function parseModel(fields: Fields): ModelConfig {
+  const model: ModelConfig = {
+    architecture: fields.choice('architecture', ['llama', 'qwen2', 'qwen3']),
+    layers: fields.whole('layers', 1, 1024),
+    hiddenSize: fields.whole('hiddenSize', 32, 65_536),
+    heads: fields.whole('heads', 1, 1024),
+    kvHeads: fields.whole('kvHeads', 1, 1024),
+    headSize: fields.whole('headSize', 2, 1024),
+    ffnSize: fields.whole('ffnSize', 32, 1_048_576),
+    vocabSize: fields.whole('vocabSize', 2, 4_194_304),
+    contextTokens: fields.whole('contextTokens', 1, 16_777_216),
+    ropeTheta: fields.number('ropeTheta', 1, 1e12),
+    rmsEps: fields.number('rmsEps', 0, 1),
+    tiedEmbeddings: fields.flag('tiedEmbeddings'),
+    ropeStyle: fields.choice('ropeStyle', ['interleaved', 'half']),
+  };
+  if (model.heads % model.kvHeads !== 0) throw refuse(fields.at('heads'), 'must be a multiple of kvHeads');
+  if (model.headSize % 2 !== 0) throw refuse(fields.at('headSize'), 'must be even');
+  return model;
+}
+
+function parseStage(value: unknown, index: number): LadderStage {
+  const fields = Fields.of(value, `stages[${index}]`);
+  fields.whole('stage', index, index);
+  fields.whole('bytes', 0, MAX_BLOB_BYTES);
+  fields.number('bitsPerLinearWeight', 0, 1000);
+  if (fields.value('quality') !== null) checkQuality(fields.child('quality'));
+  return value as LadderStage;
+}
+
+function checkQuality(fields: Fields): void {
+  fields.number('top1', 0, 1);
+  fields.number('klMean', -1, 1000);
+  fields.number('klP99', -1, 1000);
+  fields.number('perplexityRatio', 0, 1e12);
+  if (fields.value('jsonValid') !== null) fields.number('jsonValid', 0, 1);
+}
+
+function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[]): void {
+  const expected = modelTensors(model);
+  const seen = new Set<string>();
+  /** Taken ranges of every blob, to find overlaps. */
+  const taken: { offset: number; bytes: number; owner: string }[][] = stages.map(() => []);
+  const tensors = fields.list('tensors', 1, 65_536);
+  for (const [index, value] of tensors.entries()) {
+    const name = Fields.of(value, `tensors[${index}]`).text('name', 200);
+    const known = expected.get(name);
+    if (known === undefined)
+      throw refuse(`tensor ${name}`, `does not belong to a ${model.architecture} model`);
+    if (seen.has(name)) throw refuse(`tensor ${name}`, 'must be listed once');
+    seen.add(name);
+    const tensor = validateTensor(Fields.of(value, `tensor ${name}`), known.shape, stages);
+    for (const section of tensor) taken[section.stage]!.push({ ...section, owner: name });
+  }
+  for (const [name, { needed }] of expected) {
+    if (needed && !seen.has(name)) throw refuse(`tensor ${name}`, 'is missing');
+  }
+  for (const [stage, ranges] of taken.entries()) {
+    ranges.sort((a, b) => a.offset - b.offset);
+    for (let i = 1; i < ranges.length; i++) {
+      const [before, after] = [ranges[i - 1]!, ranges[i]!];
+      if (after.bytes > 0 && before.offset + before.bytes > after.offset) {
+        throw refuse(`tensor ${after.owner}`, `overlaps ${before.owner} in the blob of stage ${stage}`);
+      }
+    }
+  }
+}
