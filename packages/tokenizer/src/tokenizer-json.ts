@@ -1,6 +1,7 @@
 import type { AddedToken } from './added-tokens';
 import { MergeTable } from './bpe';
 import { BYTE_CHARS, byteLevelBytes } from './byte-level';
+import { nfc } from './nfc';
 import {
   LLAMA3_PATTERN,
   QWEN2_PATTERN,
@@ -155,7 +156,7 @@ const SPLIT_PATTERNS: ReadonlyMap<string, Splitter> = new Map([
 function parseNormalizer(json: unknown): (text: string) => string {
   if (json === null) return (text) => text;
   const normalizer = object(json, 'normalizer');
-  if (normalizer.type === 'NFC') return (text) => text.normalize('NFC');
+  if (normalizer.type === 'NFC') return nfc;
   if (normalizer.type === 'Sequence') {
     const steps = list(normalizer.normalizers, 'normalizer.normalizers', 8).map(parseNormalizer);
     return (text) => steps.reduce((current, step) => step(current), text);
