@@ -1,5 +1,12 @@
+export { CODING_DEFAULTS, type CodingOptions } from './code-tensors';
+export { LadderReader } from './decode-tensor';
+export { denseSource, hashTensors, sourceTensors } from './dense-source';
 export * from './ladder-config';
 export { LADDER_FAILURES, LadderError, type LadderFailure } from './ladder-error';
 export { ladderPath, type OpenLadder, openLadder, type PlanName } from './open-ladder';
+export { DEFAULT_FLOORS, type PackOptions, type PackProgress, packLadder } from './pack';
+export { makePlan, type PlanOptions, type TensorPlan } from './plan';
+export { type DenseReader, ReferenceModel } from './reference-model';
 export * from './source-model';
 export { parseConfig } from './validate-config';
+export { type Verified, type VerifyOptions, verifyChunks, verifyLadder } from './verify';

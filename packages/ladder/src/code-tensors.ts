@@ -1,0 +1,102 @@
+import type { CodedTensor, NativeQuant } from '@zen/engine';
+import { tensorBytes } from './dense-source';
+import type { TensorPlan } from './plan';
+import { hessianOf, type LayerHessians, type ReferenceModel } from './reference-model';
+import { SOURCE_FORMATS } from './source-format';
+import type { SourceModel, SourceTensor } from './source-model';
+
+/** Codes and scales of every tensor that has a coded first rung, by name. */
+export type CodedTensors = Map<string, CodedTensor>;
+
+export interface CodingOptions {
+  /** Sequences that the source model is run on; none: plain rounding without error feedback. */
+  calibration: Int32Array[];
+  actOrder: boolean;
+  /** Added to the covariance, relative to its mean diagonal. */
+  damping: number;
+  /** Refits of scales and codes after the feedback. */
+  rounds: number;
+}
+
+export const CODING_DEFAULTS: Omit<CodingOptions, 'calibration'> = {
+  actOrder: true,
+  damping: 0.01,
+  rounds: 2,
+};
+
+/**
+ * Codes all tensors, layer after layer: the source model's own hidden states flow through the layers, their
+ * covariance steers the error feedback. One layer of dense weights is in memory at a time.
+ */
+export async function codeTensors(
+  quant: NativeQuant,
+  source: SourceModel,
+  tensors: Map<string, SourceTensor>,
+  plan: Map<string, TensorPlan>,
+  reference: ReferenceModel,
+  read: (name: string) => Promise<Float32Array | null>,
+  options: CodingOptions,
+  progress: (done: number, total: number) => void,
+): Promise<CodedTensors> {
+  const coded: CodedTensors = new Map();
+  const calibrated = options.calibration.length > 0;
+  const x = calibrated ? await reference.embed(options.calibration) : null;
+  const lengths = Int32Array.from(options.calibration, (tokens) => tokens.length);
+  const one = async (name: string, hessians: LayerHessians | null, values: Float32Array) => {
+    const tensor = tensors.get(name)!;
+    const how = plan.get(name)!;
+    const hessian = hessians?.[hessianOf(name)] ?? null;
+    const made = await codeTensor(quant, tensor, how, values, hessian, options);
+    if (made !== null) coded.set(name, made);
+  };
+  const outside = [...tensors.keys()].filter((name) => !name.startsWith('blk.'));
+  for (const name of outside) await one(name, null, (await read(name))!);
+  for (let layer = 0; layer < source.config.layers; layer++) {
+    progress(layer, source.config.layers);
+    const names = [...tensors.keys()].filter((name) => name.startsWith(`blk.${layer}.`));
+    const dense = new Map<string, Float32Array>();
+    for (const name of names) dense.set(name, (await read(name))!);
+    let hessians: LayerHessians | null = null;
+    if (x !== null) {
+      hessians = reference.emptyHessians();
+      await reference.layer(layer, x, lengths, hessians, async (name) => dense.get(name) ?? null);
+    }
+    for (const name of names) await one(name, hessians, dense.get(name)!);
+  }
+  progress(source.config.layers, source.config.layers);
+  return coded;
+}
+
+async function codeTensor(
+  quant: NativeQuant,
+  tensor: SourceTensor,
+  plan: TensorPlan,
+  values: Float32Array,
+  hessian: Float32Array | null,
+  options: CodingOptions,
+): Promise<CodedTensor | null> {
+  const [rows, cols] = tensor.shape;
+  if (plan.kind === 'residual') {
+    return quant.quantize(
+      values,
+      rows,
+      cols,
+      hessian,
+      tensor.type,
+      await tensorBytes(tensor),
+      plan.residualBits,
+      plan.bits,
+      plan.group,
+      options.actOrder,
+      options.damping,
+      options.rounds,
+    );
+  }
+  if (plan.kind === 'slice') {
+    const codes = await quant.sourceCodes(tensor.type, await tensorBytes(tensor), rows, cols);
+    const shift = SOURCE_FORMATS[tensor.type].bits - plan.bits;
+    for (let i = 0; i < codes.length; i++) codes[i]! >>= shift;
+    return quant.fitScales(values, codes, rows, cols, plan.bits, plan.group, null);
+  }
+  return null;
+}
