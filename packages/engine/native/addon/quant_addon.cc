@@ -33,7 +33,7 @@ Shape ShapeOf(const Napi::Value& rows, const Napi::Value& cols) {
 }
 
 template <typename F>
-auto Checked(Napi::Env env, F&& work) {
+decltype(auto) Checked(Napi::Env env, F&& work) {
   try {
     return work();
   } catch (const std::exception& error) {
