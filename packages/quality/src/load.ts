@@ -1,0 +1,33 @@
+/** Microseconds of one decode step at a stage: `decodeBaseUs + decodePerSequenceUs * sequences`. */
+export interface StageCost {
+  stage: number;
+  decodeBaseUs: number;
+  decodePerSequenceUs: number;
+  prefillUsPerToken: number;
+}
+
+/** What a replica is busy with, the caller's own requests that it has not reported yet included. */
+export interface ReplicaLoad {
+  running: number;
+  waiting: number;
+  /** Prompt tokens admitted or waiting that are not computed yet. */
+  prefillTokensWaiting: number;
+  /** Sequences that it decodes at once; at least 1. */
+  maxRunning: number;
+  /** One entry for each stage that it has measured. */
+  costs: readonly StageCost[];
+}
+
+export interface StageState {
+  stage: number;
+  /** Passes the floors of the manifest: only such a stage answers unless it is asked for by name. */
+  servable: boolean;
+  /** Its bytes are attached on this replica. */
+  attached: boolean;
+}
+
+export interface Replica {
+  id: string;
+  load: ReplicaLoad;
+  stages: readonly StageState[];
+}
