@@ -48,7 +48,7 @@ describe.each(['gpt2', 'smollm', 'qwen2', 'llama3'])('Tokenizer with the %s pre-
   });
 
   it('stays fast on one enormous word and on enormous runs', () => {
-    // A quadratic merge of these takes hours; the test's own limit is the check.
+    // A quadratic merge of one of these takes minutes; the test's own limit is the check.
     for (const text of [
       'a'.repeat(1e6),
       ' '.repeat(1e6),
