@@ -29,15 +29,16 @@ class Team {
     for (;;) {
       const int begin = claim(round, grain);
       if (begin >= count) break;
-      work(begin, begin + grain < count ? begin + grain : count);
+      work(begin, count - begin > grain ? begin + grain : count);
     }
-    barrier();
+    finish(round);
   }
 
  private:
   friend class ThreadPool;
   Team(ThreadPool& pool, int index) : pool_(pool), index_(index) {}
   int claim(int round, int grain);
+  void finish(int round);
 
   ThreadPool& pool_;
   int index_;
@@ -76,9 +77,10 @@ class ThreadPool {
   std::condition_variable wake_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<uint32_t> phase_{0};
+  std::atomic<int> sleepers_{0};
   std::mutex phaseMutex_;
   std::condition_variable phaseWake_;
-  Counter counters_[3];
+  Counter counters_[2];
 };
 
 }  // namespace zen

@@ -1,0 +1,12 @@
+// AVX2 float kernels.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels/floats.h"
+#include "kernels/variants.h"
+#pragma GCC target("avx2,fma,f16c")
+#include "kernels/vec_avx2.h"
+#define ZEN_NAME(x) avx2##x
+#include "kernels/float_kernels.inl"
+#include "kernels/attention.inl"
+#endif
