@@ -1,3 +1,6 @@
+// A local name: looking up a global in the innermost loop is slow inside a vm context.
+const { imul } = Math;
+
 /** Pairs of neighbouring token ids that merge, each with its rank (lower merges first) and result. */
 export class MergeTable {
   private readonly mask: number;
@@ -15,7 +18,7 @@ export class MergeTable {
 
   /** Slot of a pair, for `rank` and `result`; a slot that is free has rank -1. */
   find(left: number, right: number): number {
-    let at = (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 0;
+    let at = (imul(left, 0x9e3779b1) ^ imul(right, 0x85ebca6b)) >>> 0;
     at = (at ^ (at >>> 15)) & this.mask;
     while (this.slots[at * 4] !== -1 && (this.slots[at * 4] !== left || this.slots[at * 4 + 1] !== right)) {
       at = (at + 1) & this.mask;
