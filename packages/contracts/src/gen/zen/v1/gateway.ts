@@ -27,15 +27,29 @@ export interface QualityRequest {
     | number
     | undefined;
   /** Never answer below it. */
-  minStage?: number | undefined;
+  minStage?:
+    | number
+    | undefined;
+  /** Answer with the ladder's highest stage only. */
+  full: boolean;
+  /** The objective that the stage is chosen by, milliseconds, 1 to 600,000; 0 means the tenant's. */
+  ttftMs: number;
+  tpotMs: number;
 }
 
 export interface ChatRequest {
+  /** Empty means the only model; with several it is INVALID_ARGUMENT. */
   model: string;
   messages: ChatMessage[];
-  sampling: Sampling | undefined;
+  sampling:
+    | Sampling
+    | undefined;
+  /** 0 means up to the context length. */
   maxTokens: number;
-  quality: QualityRequest | undefined;
+  quality:
+    | QualityRequest
+    | undefined;
+  /** Not above the key's own. */
   priority: Priority;
 }
 
@@ -62,13 +76,18 @@ export interface CompleteResponse {
   } | undefined;
 }
 
+/** Sent with the first piece: until then another replica may take the request over. */
 export interface AnswerStarted {
   id: string;
   model: string;
   stage: number;
   /** Why this stage: full, pinned, load, floor, or attached. */
   stageReason: string;
-  quality: StageQuality | undefined;
+  quality:
+    | StageQuality
+    | undefined;
+  /** The seed in use. */
+  seed: bigint;
 }
 
 export interface AnswerPiece {
@@ -79,7 +98,11 @@ export interface AnswerPiece {
 
 export interface AnswerFinished {
   reason: FinishReason;
-  usage: Usage | undefined;
+  usage:
+    | Usage
+    | undefined;
+  /** The stop text that matched, if one did. */
+  stop: string;
 }
 
 export interface ListModelsRequest {
@@ -97,7 +120,7 @@ export interface Model {
 }
 
 function createBaseQualityRequest(): QualityRequest {
-  return { stage: undefined, minStage: undefined };
+  return { stage: undefined, minStage: undefined, full: false, ttftMs: 0, tpotMs: 0 };
 }
 
 export const QualityRequest: MessageFns<QualityRequest> = {
@@ -107,6 +130,15 @@ export const QualityRequest: MessageFns<QualityRequest> = {
     }
     if (message.minStage !== undefined) {
       writer.uint32(16).uint32(message.minStage);
+    }
+    if (message.full !== false) {
+      writer.uint32(24).bool(message.full);
+    }
+    if (message.ttftMs !== 0) {
+      writer.uint32(32).uint32(message.ttftMs);
+    }
+    if (message.tpotMs !== 0) {
+      writer.uint32(40).uint32(message.tpotMs);
     }
     return writer;
   },
@@ -140,6 +172,30 @@ export const QualityRequest: MessageFns<QualityRequest> = {
             message.minStage = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.full = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ttftMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.tpotMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -160,6 +216,17 @@ export const QualityRequest: MessageFns<QualityRequest> = {
         : isSet(object.min_stage)
         ? globalThis.Number(object.min_stage)
         : undefined,
+      full: isSet(object.full) ? globalThis.Boolean(object.full) : false,
+      ttftMs: isSet(object.ttftMs)
+        ? globalThis.Number(object.ttftMs)
+        : isSet(object.ttft_ms)
+        ? globalThis.Number(object.ttft_ms)
+        : 0,
+      tpotMs: isSet(object.tpotMs)
+        ? globalThis.Number(object.tpotMs)
+        : isSet(object.tpot_ms)
+        ? globalThis.Number(object.tpot_ms)
+        : 0,
     };
   },
 
@@ -171,6 +238,15 @@ export const QualityRequest: MessageFns<QualityRequest> = {
     if (message.minStage !== undefined) {
       obj.minStage = Math.round(message.minStage);
     }
+    if (message.full !== false) {
+      obj.full = message.full;
+    }
+    if (message.ttftMs !== 0) {
+      obj.ttftMs = Math.round(message.ttftMs);
+    }
+    if (message.tpotMs !== 0) {
+      obj.tpotMs = Math.round(message.tpotMs);
+    }
     return obj;
   },
 
@@ -181,6 +257,9 @@ export const QualityRequest: MessageFns<QualityRequest> = {
     const message = createBaseQualityRequest();
     message.stage = object.stage ?? undefined;
     message.minStage = object.minStage ?? undefined;
+    message.full = object.full ?? false;
+    message.ttftMs = object.ttftMs ?? 0;
+    message.tpotMs = object.tpotMs ?? 0;
     return message;
   },
 };
@@ -746,7 +825,7 @@ export const CompleteResponse: MessageFns<CompleteResponse> = {
 };
 
 function createBaseAnswerStarted(): AnswerStarted {
-  return { id: "", model: "", stage: 0, stageReason: "", quality: undefined };
+  return { id: "", model: "", stage: 0, stageReason: "", quality: undefined, seed: 0n };
 }
 
 export const AnswerStarted: MessageFns<AnswerStarted> = {
@@ -765,6 +844,12 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
     }
     if (message.quality !== undefined) {
       StageQuality.encode(message.quality, writer.uint32(42).fork()).join();
+    }
+    if (message.seed !== 0n) {
+      if (BigInt.asUintN(64, message.seed) !== message.seed) {
+        throw new globalThis.Error("value provided for field message.seed of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.seed);
     }
     return writer;
   },
@@ -822,6 +907,14 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
             message.quality = StageQuality.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.seed = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -845,6 +938,7 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
         ? globalThis.String(object.stage_reason)
         : "",
       quality: isSet(object.quality) ? StageQuality.fromJSON(object.quality) : undefined,
+      seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
     };
   },
 
@@ -865,6 +959,9 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
     if (message.quality !== undefined) {
       obj.quality = StageQuality.toJSON(message.quality);
     }
+    if (message.seed !== 0n) {
+      obj.seed = message.seed.toString();
+    }
     return obj;
   },
 
@@ -880,6 +977,7 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
     message.quality = (object.quality !== undefined && object.quality !== null)
       ? StageQuality.fromPartial(object.quality)
       : undefined;
+    message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
     return message;
   },
 };
@@ -988,7 +1086,7 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
 };
 
 function createBaseAnswerFinished(): AnswerFinished {
-  return { reason: 0, usage: undefined };
+  return { reason: 0, usage: undefined, stop: "" };
 }
 
 export const AnswerFinished: MessageFns<AnswerFinished> = {
@@ -998,6 +1096,9 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     }
     if (message.usage !== undefined) {
       Usage.encode(message.usage, writer.uint32(18).fork()).join();
+    }
+    if (message.stop !== "") {
+      writer.uint32(26).string(message.stop);
     }
     return writer;
   },
@@ -1031,6 +1132,14 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
             message.usage = Usage.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.stop = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1047,6 +1156,7 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     return {
       reason: isSet(object.reason) ? finishReasonFromJSON(object.reason) : 0,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      stop: isSet(object.stop) ? globalThis.String(object.stop) : "",
     };
   },
 
@@ -1058,6 +1168,9 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     if (message.usage !== undefined) {
       obj.usage = Usage.toJSON(message.usage);
     }
+    if (message.stop !== "") {
+      obj.stop = message.stop;
+    }
     return obj;
   },
 
@@ -1068,6 +1181,7 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     const message = createBaseAnswerFinished();
     message.reason = object.reason ?? 0;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.stop = object.stop ?? "";
     return message;
   },
 };
@@ -1318,7 +1432,8 @@ export const Model: MessageFns<Model> = {
 
 /**
  * The front door for gRPC clients: what the HTTP API offers, in one stream per answer. The API key, when one
- * is needed, travels in the metadata as "authorization: Bearer KEY".
+ * is needed, travels in the metadata as "authorization: Bearer KEY". The trailers "x-zen-stage" and
+ * "x-zen-stage-reason" say once more what AnswerStarted says, "x-request-id" names the request.
  */
 export type GatewayServiceDefinition = typeof GatewayServiceDefinition;
 export const GatewayServiceDefinition = {
