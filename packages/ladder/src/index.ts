@@ -1,4 +1,5 @@
 export { CODING_DEFAULTS, type CodingOptions } from './code-tensors';
+export { type CorpusPart, type CorpusText, readCorpus } from './corpus';
 export { LadderReader } from './decode-tensor';
 export { denseSource, hashTensors, sourceTensors } from './dense-source';
 export * from './ladder-config';
