@@ -32,21 +32,32 @@ void KernelScalar(int k, const float* a, const float* b, float* out) {
 }
 
 #if defined(__x86_64__)
+// The accumulators are named, not an array: an array of them is kept in memory by some compilers.
 __attribute__((target("avx2,fma"))) void KernelAvx2(int k, const float* a, const float* b, float* out) {
-  __m256 s[kRows][2];
-  for (int i = 0; i < kRows; i++) s[i][0] = s[i][1] = _mm256_setzero_ps();
-  for (int p = 0; p < k; p++) {
-    const __m256 b0 = _mm256_loadu_ps(b + p * kCols), b1 = _mm256_loadu_ps(b + p * kCols + 8);
-#pragma GCC unroll 6
-    for (int i = 0; i < kRows; i++) {
-      const __m256 x = _mm256_broadcast_ss(a + p * kRows + i);
-      s[i][0] = _mm256_fmadd_ps(x, b0, s[i][0]);
-      s[i][1] = _mm256_fmadd_ps(x, b1, s[i][1]);
-    }
+  __m256 c00 = _mm256_setzero_ps(), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+  __m256 c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
+  for (int p = 0; p < k; p++, a += kRows, b += kCols) {
+    const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+    __m256 x = _mm256_broadcast_ss(a), y = _mm256_broadcast_ss(a + 1);
+    c00 = _mm256_fmadd_ps(x, b0, c00);
+    c01 = _mm256_fmadd_ps(x, b1, c01);
+    c10 = _mm256_fmadd_ps(y, b0, c10);
+    c11 = _mm256_fmadd_ps(y, b1, c11);
+    x = _mm256_broadcast_ss(a + 2), y = _mm256_broadcast_ss(a + 3);
+    c20 = _mm256_fmadd_ps(x, b0, c20);
+    c21 = _mm256_fmadd_ps(x, b1, c21);
+    c30 = _mm256_fmadd_ps(y, b0, c30);
+    c31 = _mm256_fmadd_ps(y, b1, c31);
+    x = _mm256_broadcast_ss(a + 4), y = _mm256_broadcast_ss(a + 5);
+    c40 = _mm256_fmadd_ps(x, b0, c40);
+    c41 = _mm256_fmadd_ps(x, b1, c41);
+    c50 = _mm256_fmadd_ps(y, b0, c50);
+    c51 = _mm256_fmadd_ps(y, b1, c51);
   }
+  const __m256 rows[kRows][2] = {{c00, c01}, {c10, c11}, {c20, c21}, {c30, c31}, {c40, c41}, {c50, c51}};
   for (int i = 0; i < kRows; i++) {
-    _mm256_storeu_ps(out + i * kCols, s[i][0]);
-    _mm256_storeu_ps(out + i * kCols + 8, s[i][1]);
+    _mm256_storeu_ps(out + i * kCols, rows[i][0]);
+    _mm256_storeu_ps(out + i * kCols + 8, rows[i][1]);
   }
 }
 #endif

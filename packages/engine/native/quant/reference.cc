@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "exponential.h"
 #include "gemm.h"
 #include "parallel.h"
 
@@ -52,12 +53,8 @@ void CausalSoftmax(float* scores, int n, float scale) {
     float* row = scores + static_cast<size_t>(i) * n;
     float top = row[0];
     for (int j = 1; j <= i; j++) top = std::max(top, row[j]);
-    float sum = 0;
-    for (int j = 0; j <= i; j++) {
-      row[j] = std::exp((row[j] - top) * scale);
-      sum += row[j];
-    }
-    for (int j = 0; j <= i; j++) row[j] /= sum;
+    const float share = 1.0f / ExpSum(row, i + 1, top, scale);
+    for (int j = 0; j <= i; j++) row[j] *= share;
     std::memset(row + i + 1, 0, sizeof(float) * (n - i - 1));
   }
 }
@@ -135,9 +132,8 @@ void ForwardLayer(const ReferenceModel& m, const ReferenceLayer& w, const std::v
   Linear(h.data(), w.gate, nullptr, tokens, m.ffn, m.hidden, gate.data());
   Linear(h.data(), w.up, nullptr, tokens, m.ffn, m.hidden, up.data());
   ParallelFor(tokens, 16, [&](int begin, int end) {
-    for (size_t i = static_cast<size_t>(begin) * m.ffn; i < static_cast<size_t>(end) * m.ffn; i++) {
-      gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
-    }
+    const size_t from = static_cast<size_t>(begin) * m.ffn;
+    SwiGlu(gate.data() + from, up.data() + from, (end - begin) * m.ffn);
   });
   if (capture) AddOuter(gate.data(), tokens, m.ffn, capture->ffnMid);
   Linear(gate.data(), w.down, nullptr, tokens, m.hidden, m.ffn, h.data());
@@ -158,14 +154,11 @@ struct LogSum {
   double log;  // ln Σ exp(z - top)
 };
 
-__attribute__((noinline)) LogSum LogSumOf(const float* z, int n) {
-  int best = 0;
-  for (int i = 1; i < n; i++) {
-    if (z[i] > z[best]) best = i;
-  }
-  double sum = 0;
-  for (int i = 0; i < n; i++) sum += std::exp(z[i] - z[best]);
-  return {z[best], best, std::log(sum)};
+// `scratch` receives exp(z - top).
+LogSum LogSumOf(const float* z, int n, float* scratch) {
+  const int best = static_cast<int>(std::max_element(z, z + n) - z);
+  std::memcpy(scratch, z, sizeof(float) * n);
+  return {z[best], best, std::log(static_cast<double>(ExpSum(scratch, n, z[best], 1.0f)))};
 }
 
 }  // namespace
@@ -173,15 +166,15 @@ __attribute__((noinline)) LogSum LogSumOf(const float* z, int n) {
 void CompareLogits(const float* reference, const float* test, const int32_t* targets, int tokens, int vocab,
                    TokenDivergence* out) {
   ParallelFor(tokens, 1, [&](int begin, int end) {
+    std::vector<float> mass(vocab), unused(vocab);
     for (int t = begin; t < end; t++) {
       const float* a = reference + static_cast<size_t>(t) * vocab;
       const float* b = test + static_cast<size_t>(t) * vocab;
-      const LogSum la = LogSumOf(a, vocab), lb = LogSumOf(b, vocab);
-      double kl = 0;
-      for (int i = 0; i < vocab; i++) {
-        const double pa = a[i] - la.top - la.log, pb = b[i] - lb.top - lb.log;
-        if (pa > -30) kl += std::exp(static_cast<float>(pa)) * (pa - pb);
-      }
+      const LogSum la = LogSumOf(a, vocab, mass.data()), lb = LogSumOf(b, vocab, unused.data());
+      // Σ p·((a - la) - (b - lb)) with p = mass / exp(la.log)
+      double gap = 0;
+      for (int i = 0; i < vocab; i++) gap += mass[i] * static_cast<double>(a[i] - b[i]);
+      const double kl = gap / std::exp(la.log) - (la.top + la.log) + (lb.top + lb.log);
       const int target = targets[t];
       const float none = std::nanf("");
       out[t] = {static_cast<float>(kl), target < 0 ? none : static_cast<float>(la.log - (a[target] - la.top)),
