@@ -43,16 +43,6 @@ struct Codes<Width, Rest...> {
   }
 };
 
-// Codes that were unpacked to bytes before, 64 a step.
-template <int Depth>
-struct Unpacked {
-  static constexpr int depth = Depth, planes = 1;
-  template <int Step>
-  static inline __m256i at(const uint8_t* const* block) {
-    return load256(block[0] + 64 * Step);
-  }
-};
-
 // The running sum of one row half over some steps of a block.
 template <int Depth, int Levels>
 struct DotSum {
@@ -72,13 +62,23 @@ struct DotSum {
     sum = _mm256_add_epi32(sum, s);
     for (int l = 0; l < Levels; l++) part[l] = _mm256_setzero_si256();
   }
+  struct Four {
+    __m256i at[Levels];
+  };
+  // The four activations of a step for every row, per level.
   template <int Step>
-  inline void step(__m256i codes, const int8_t* act, const int16_t*) {
+  static inline Four activations(const int8_t* bytes, const int16_t*) {
+    Four out;
     for (int l = 0; l < Levels; l++) {
       int32_t four;
-      std::memcpy(&four, act + kBlockCols * l + 4 * Step, 4);
-      part[l] = _mm256_add_epi16(part[l], _mm256_maddubs_epi16(codes, _mm256_set1_epi32(four)));
+      std::memcpy(&four, bytes + kBlockCols * l + 4 * Step, 4);
+      out.at[l] = _mm256_set1_epi32(four);
     }
+    return out;
+  }
+  template <int Step>
+  inline void step(__m256i codes, Four four) {
+    for (int l = 0; l < Levels; l++) part[l] = _mm256_add_epi16(part[l], _mm256_maddubs_epi16(codes, four.at[l]));
     if constexpr ((Step + 1) % Depth == 0) flush();
   }
   // After a number of steps that need not be a multiple of Depth.
@@ -96,12 +96,16 @@ struct DotSum<0, Levels> {
   DotSum() : even(_mm256_setzero_si256()), odd(_mm256_setzero_si256()) {}
 
   template <int Step>
-  inline void step(__m256i codes, const int8_t*, const int16_t* wide) {
+  static inline __m256i activations(const int8_t*, const int16_t* wide) {
     int64_t four;
     std::memcpy(&four, wide + 4 * Step, 8);
-    const __m256i acts = _mm256_set1_epi64x(four), zero = _mm256_setzero_si256();
-    even = _mm256_add_epi32(even, _mm256_madd_epi16(_mm256_unpacklo_epi8(codes, zero), acts));
-    odd = _mm256_add_epi32(odd, _mm256_madd_epi16(_mm256_unpackhi_epi8(codes, zero), acts));
+    return _mm256_set1_epi64x(four);
+  }
+  template <int Step>
+  inline void step(__m256i codes, __m256i four) {
+    const __m256i zero = _mm256_setzero_si256();
+    even = _mm256_add_epi32(even, _mm256_madd_epi16(_mm256_unpacklo_epi8(codes, zero), four));
+    odd = _mm256_add_epi32(odd, _mm256_madd_epi16(_mm256_unpackhi_epi8(codes, zero), four));
   }
   template <int Steps>
   inline __m256i total() {
@@ -109,13 +113,26 @@ struct DotSum<0, Levels> {
   }
 };
 
-// Dot products of eight rows over steps First, First + 1, …
-template <class C, int Levels, int First, int... I>
-inline __m256i dotSteps(const uint8_t* const* block, const int8_t* act, const int16_t* wide,
-                        std::integer_sequence<int, I...>) {
-  DotSum<C::depth, Levels> dot;
-  (dot.template step<First + I>(C::template at<First + I>(block), act, wide), ...);
-  return dot.template total<static_cast<int>(sizeof...(I))>();
+// body(step) for 0, 1, …, Steps − 1, each a constant.
+template <class Body, int... I>
+inline void unrolledOver(Body&& body, std::integer_sequence<int, I...>) {
+  (body(std::integral_constant<int, I>()), ...);
+}
+template <int Steps, class Body>
+inline void unrolled(Body&& body) {
+  unrolledOver(body, std::make_integer_sequence<int, Steps>());
+}
+
+// Dot products of eight rows over the steps First to First + Count − 1 of one block.
+template <class C, int Levels, int First, int Count>
+inline __m256i dotSteps(const uint8_t* const* block, const int8_t* bytes, const int16_t* wide) {
+  using Dot = DotSum<C::depth, Levels>;
+  Dot dot;
+  unrolled<Count>([&](auto i) __attribute__((always_inline)) {
+    constexpr int step = First + i;
+    dot.template step<step>(C::template at<step>(block), Dot::template activations<step>(bytes, wide));
+  });
+  return dot.template total<Count>();
 }
 
 }  // namespace

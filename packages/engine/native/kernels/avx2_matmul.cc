@@ -23,12 +23,12 @@ template <class C, int Levels, bool Sub16>
 inline __m256 block8(__m256 acc, const uint8_t* const* codes, const int8_t* bytes, const int16_t* wide, __m256 s,
                      __m256 o, const ActBlock& act, int center) {
   if constexpr (Sub16) {
-    const __m256i d0 = dotSteps<C, Levels, 0>(codes, bytes, wide, std::make_integer_sequence<int, 4>());
-    const __m256i d1 = dotSteps<C, Levels, 4>(codes, bytes, wide, std::make_integer_sequence<int, 4>());
+    const __m256i d0 = dotSteps<C, Levels, 0, 4>(codes, bytes, wide);
+    const __m256i d1 = dotSteps<C, Levels, 4, 4>(codes, bytes, wide);
     acc = accumulate(acc, d0, s, act, center * act.sum[0]);
     return accumulate(acc, d1, o, act, center * act.sum[1]);
   } else {
-    const __m256i d = dotSteps<C, Levels, 0>(codes, bytes, wide, std::make_integer_sequence<int, 8>());
+    const __m256i d = dotSteps<C, Levels, 0, 8>(codes, bytes, wide);
     acc = accumulate(acc, d, s, act, center * (act.sum[0] + act.sum[1]));
     return _mm256_fmadd_ps(o, _mm256_set1_ps(act.scaledSum), acc);
   }
@@ -132,28 +132,64 @@ Unpack chooseUnpack(const Matrix& m) {
   return unpackTile;
 }
 
+// Dot products of 16 rows with some tokens over `Steps` steps of unpacked codes.
+template <class Dot, int Tokens, int Steps>
+inline void steps(const uint8_t* codes, const int8_t* bytes, size_t byteStride, const int16_t* wide, size_t wideStride,
+                  __m256i (&sums)[Tokens][2]) {
+  Dot dot[Tokens][2];
+  unrolled<Steps>([&](auto step) __attribute__((always_inline)) {
+    const __m256i low = load256(codes + 64 * step), high = load256(codes + 64 * step + 32);
+    for (int t = 0; t < Tokens; t++) {
+      const auto four = Dot::template activations<step>(bytes + t * byteStride, wide + t * wideStride);
+      dot[t][0].template step<step>(low, four);
+      dot[t][1].template step<step>(high, four);
+    }
+  });
+  for (int t = 0; t < Tokens; t++)
+    for (int h = 0; h < 2; h++) sums[t][h] = dot[t][h].template total<Steps>();
+}
+
 using Gemm = void (*)(const Matrix&, const Acts&, int, const uint8_t*, const float*, float*, size_t, int);
 
-// `Tokens` tokens from `token` on against one unpacked tile.
+// `Tokens` tokens from `token` on against one unpacked tile. In a step the 16 rows' codes stay in two registers while
+// every token's four activations are broadcast once.
 template <int Depth, int Levels, bool Sub16, int Tokens>
 void gemm(const Matrix& m, const Acts& a, int token, const uint8_t* codes, const float* scales, float* y, size_t ldy,
           int tile) {
-  using C = Unpacked<Depth>;
+  using Dot = DotSum<Depth, Levels>;
   const int blocks = m.blocks();
-  __m256 acc[2][Tokens];
-  for (auto& half : acc)
-    for (auto& v : half) v = _mm256_setzero_ps();
-  for (int b = 0; b < blocks; b++, codes += 512, scales += 32) {
-    for (int half = 0; half < 2; half++) {
-      const uint8_t* at[1] = {codes + 32 * half};
-      const __m256 s = _mm256_loadu_ps(scales + 8 * half), o = _mm256_loadu_ps(scales + 16 + 8 * half);
+  __m256 acc[Tokens][2];
+  for (auto& rows : acc) rows[0] = rows[1] = _mm256_setzero_ps();
+  const size_t byteStride = static_cast<size_t>(blocks) * Levels * kBlockCols, wideStride = a.cols;
+  const int8_t* bytes = actBytes(a, token, 0);
+  const int16_t* wide = actWide(a, token, 0);
+  const ActBlock* act = &actBlock(a, token, 0);
+  for (int b = 0; b < blocks; b++, codes += 512, scales += 32, bytes += Levels * kBlockCols, wide += kBlockCols, act++) {
+    __m256i sums[Tokens][2];
+    steps<Dot, Tokens, Sub16 ? 4 : 8>(codes, bytes, byteStride, wide, wideStride, sums);
+    if constexpr (Sub16) {
       for (int t = 0; t < Tokens; t++)
-        acc[half][t] = block8<C, Levels, Sub16>(acc[half][t], at, actBytes(a, token + t, b), actWide(a, token + t, b), s,
-                                                o, actBlock(a, token + t, b), m.center);
+        for (int h = 0; h < 2; h++)
+          acc[t][h] = accumulate(acc[t][h], sums[t][h], _mm256_loadu_ps(scales + 8 * h), act[t * blocks],
+                                 m.center * act[t * blocks].sum[0]);
+      steps<Dot, Tokens, 4>(codes + 256, bytes + 16, byteStride, wide + 16, wideStride, sums);
+      for (int t = 0; t < Tokens; t++)
+        for (int h = 0; h < 2; h++)
+          acc[t][h] = accumulate(acc[t][h], sums[t][h], _mm256_loadu_ps(scales + 16 + 8 * h), act[t * blocks],
+                                 m.center * act[t * blocks].sum[1]);
+    } else {
+      for (int t = 0; t < Tokens; t++) {
+        const ActBlock& own = act[t * blocks];
+        for (int h = 0; h < 2; h++) {
+          const __m256 v = accumulate(acc[t][h], sums[t][h], _mm256_loadu_ps(scales + 8 * h), own,
+                                      m.center * (own.sum[0] + own.sum[1]));
+          acc[t][h] = _mm256_fmadd_ps(_mm256_loadu_ps(scales + 16 + 8 * h), _mm256_set1_ps(own.scaledSum), v);
+        }
+      }
     }
   }
   for (int t = 0; t < Tokens; t++)
-    storeRows(acc[0][t], acc[1][t], y + (token + t) * ldy + tile * kTileRows, rowsOf(m, tile));
+    storeRows(acc[t][0], acc[t][1], y + (token + t) * ldy + tile * kTileRows, rowsOf(m, tile));
 }
 
 template <int Depth, bool Sub16, int Tokens>
