@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "quant/layout.h"
+#include "quant/tile_layout.h"
 #include "quant/parallel.h"
 #include "quant_job.h"
 #include "quant/quantize.h"

@@ -8,7 +8,7 @@
 
 #include "cholesky.h"
 #include "half.h"
-#include "layout.h"
+#include "tile_layout.h"
 #include "parallel.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -1,4 +1,4 @@
-#include "layout.h"
+#include "tile_layout.h"
 
 #include <cmath>
 #include <cstring>
