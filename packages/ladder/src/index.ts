@@ -7,7 +7,16 @@ export { LADDER_FAILURES, LadderError, type LadderFailure } from './ladder-error
 export { ladderPath, type OpenLadder, openLadder, type PlanName } from './open-ladder';
 export { DEFAULT_FLOORS, type PackOptions, type PackProgress, packLadder } from './pack';
 export { makePlan, type PlanOptions, type TensorPlan } from './plan';
+export {
+  Divergence,
+  measureQuality,
+  minServable,
+  parsesAsJson,
+  type QualityOptions,
+  type StageUnderTest,
+} from './quality';
 export { type DenseReader, ReferenceModel } from './reference-model';
 export * from './source-model';
+export { updateQuality } from './update-quality';
 export { parseConfig } from './validate-config';
 export { type Verified, type VerifyOptions, verifyChunks, verifyLadder } from './verify';

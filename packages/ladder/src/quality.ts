@@ -1,0 +1,117 @@
+import type { NativeQuant } from '@zen/engine';
+import type { QualityFloors, StageQuality } from './ladder-config';
+import type { ReferenceModel } from './reference-model';
+
+/** A stage as it answers: its logits [tokens, vocabSize] for one whole sequence, and greedy text. */
+export interface StageUnderTest {
+  stage: number;
+  logits(tokens: Int32Array): Promise<Float32Array>;
+  /** Greedy continuation as text, or null where the stage cannot generate. */
+  answer: ((prompt: Int32Array, most: number) => Promise<string>) | null;
+}
+
+export interface QualityOptions {
+  quant: NativeQuant;
+  /** The source model. */
+  reference: ReferenceModel;
+  sequences: Int32Array[];
+  /** Rendered prompts that ask for JSON. */
+  jsonPrompts: Int32Array[];
+  stages: StageUnderTest[];
+  progress: (done: number, total: number) => void;
+  signal: AbortSignal;
+}
+
+/** Longest answer to a JSON prompt, in tokens. */
+const JSON_TOKENS = 256;
+
+/** Measures every stage against the source model on the same tokens. */
+export async function measureQuality(options: QualityOptions): Promise<StageQuality[]> {
+  const { quant, reference, sequences, stages } = options;
+  const sums = stages.map(() => new Divergence());
+  const total = sequences.length + stages.length * options.jsonPrompts.length;
+  let done = 0;
+  for (const tokens of sequences) {
+    const hidden = await reference.forward([tokens]);
+    const expected = await reference.logits(hidden, 0, tokens.length);
+    const targets = Int32Array.from(tokens, (_, index) => tokens[index + 1] ?? -1);
+    for (const [index, stage] of stages.entries()) {
+      options.signal.throwIfAborted();
+      const found = await stage.logits(tokens);
+      sums[index]!.add(await quant.compareLogits(expected, found, targets, reference.model.vocabSize));
+    }
+    options.progress(++done, total);
+  }
+  const qualities: StageQuality[] = [];
+  for (const [index, stage] of stages.entries()) {
+    let jsonValid: number | null = null;
+    if (stage.answer !== null && options.jsonPrompts.length > 0) {
+      let valid = 0;
+      for (const prompt of options.jsonPrompts) {
+        options.signal.throwIfAborted();
+        if (parsesAsJson(await stage.answer(prompt, JSON_TOKENS))) valid++;
+        options.progress(++done, total);
+      }
+      jsonValid = valid / options.jsonPrompts.length;
+    }
+    qualities.push({ ...sums[index]!.quality(), jsonValid });
+  }
+  return qualities;
+}
+
+/** Sums over tokens of what `compareLogits` says of each. */
+export class Divergence {
+  private readonly kl: number[] = [];
+  private same = 0;
+  private lossGap = 0;
+  private targets = 0;
+
+  add(tokens: Float32Array): void {
+    for (let at = 0; at < tokens.length; at += 4) {
+      this.kl.push(tokens[at]!);
+      this.same += tokens[at + 3]!;
+      if (Number.isNaN(tokens[at + 1]!)) continue;
+      this.lossGap += tokens[at + 2]! - tokens[at + 1]!;
+      this.targets++;
+    }
+  }
+
+  quality(): Omit<StageQuality, 'jsonValid'> {
+    const sorted = Float64Array.from(this.kl).sort();
+    const count = sorted.length;
+    return {
+      top1: round(this.same / count),
+      klMean: round(sorted.reduce((sum, value) => sum + value, 0) / count),
+      klP99: round(sorted[Math.min(count - 1, Math.floor(0.99 * count))]!),
+      perplexityRatio: round(Math.exp(this.lossGap / this.targets)),
+    };
+  }
+}
+
+/** Whether an answer holds a JSON object or list, alone or in a code fence, and that parses. */
+export function parsesAsJson(answer: string): boolean {
+  const fenced = /```(?:json)?\s*([\s\S]*?)```/.exec(answer);
+  const text = (fenced?.[1] ?? answer).trim();
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false; // that is the answer to the question
+  }
+}
+
+/** The lowest stage from which on every stage passes the floors; the top stage if none does. */
+export function minServable(qualities: StageQuality[], floors: QualityFloors): number {
+  const top = qualities.at(-1)!;
+  const passes = (quality: StageQuality) =>
+    quality.top1 >= floors.top1 &&
+    quality.klMean <= floors.klMean &&
+    (quality.jsonValid === null ||
+      top.jsonValid === null ||
+      quality.jsonValid >= floors.jsonValid * top.jsonValid);
+  let lowest = qualities.length - 1;
+  while (lowest > 0 && passes(qualities[lowest - 1]!)) lowest--;
+  return lowest;
+}
+
+const round = (value: number) => Math.round(value * 1e6) / 1e6;
