@@ -1,3 +1,8 @@
+import { join } from 'node:path';
+
 export * from './gen/zen/v1/gateway';
 export * from './gen/zen/v1/thinker';
 export * from './gen/zen/v1/types';
+
+/** A generated FileDescriptorSet of every proto, for server reflection. */
+export const descriptorSetPath = join(__dirname, '..', 'descriptors.binpb');

@@ -1,1 +1,5 @@
-export {};
+export { type CallOptions, type ClientOptions, client, type RpcClient } from './client';
+export { type CallContext, type Handler, Rpc } from './controller';
+export type { RequestOf, ResponseOf, RpcMethod, RpcService } from './definition';
+export { type RpcCode, RpcError } from './rpc-error';
+export { RpcServer, type ServeOptions } from './server';

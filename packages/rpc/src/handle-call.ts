@@ -1,0 +1,98 @@
+import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import type { CallContext } from './controller';
+import { fromMetadata, RpcError, toMetadata } from './rpc-error';
+
+type Call = ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
+
+interface Failures {
+  translate(error: unknown): RpcError | undefined;
+  onError(error: unknown, method: string): void;
+}
+
+/** A promise-returning handler as grpc-js wants it. */
+export function unaryCall(
+  handler: (request: object, context: CallContext) => Promise<object>,
+  method: string,
+  failures: Failures,
+) {
+  return async (call: ServerUnaryCall<object, object>, done: sendUnaryData<object>): Promise<void> => {
+    const { context, trailers } = contextOf(call);
+    try {
+      const response = await handler(call.request, context);
+      done(null, response, toMetadata(trailers));
+    } catch (error) {
+      done(toRpcError(error, context, method, failures, trailers).toStatus());
+    }
+  };
+}
+
+/**
+ * A handler that yields messages. It is asked for the next one only when the last has left the process's buffers,
+ * so a client that does not read stalls its own stream and nothing else.
+ */
+export function streamCall(
+  handler: (request: object, context: CallContext) => AsyncIterable<object>,
+  method: string,
+  failures: Failures,
+) {
+  return async (call: ServerWritableStream<object, object>): Promise<void> => {
+    const { context, trailers } = contextOf(call);
+    try {
+      for await (const message of handler(call.request, context)) {
+        if (context.signal.aborted) break;
+        if (!call.write(message)) await drained(call, context.signal);
+      }
+      if (context.signal.aborted) throw context.signal.reason;
+      call.end(toMetadata(trailers));
+    } catch (error) {
+      call.emit('error', toRpcError(error, context, method, failures, trailers).toStatus());
+    }
+  };
+}
+
+function contextOf(call: Call): { context: CallContext; trailers: Record<string, string> } {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort(new RpcError('CANCELLED', 'the client cancelled the call')));
+  const deadline = call.getDeadline();
+  const trailers: Record<string, string> = {};
+  const context: CallContext = {
+    signal: controller.signal,
+    deadline: deadline instanceof Date ? deadline.getTime() : deadline,
+    metadata: fromMetadata(call.metadata),
+    peer: call.getPeer(),
+    sendHeaders: (values) => call.sendMetadata(toMetadata(values)),
+    setTrailer: (key, value) => {
+      trailers[key] = value;
+    },
+  };
+  return { context, trailers };
+}
+
+function toRpcError(
+  error: unknown,
+  context: CallContext,
+  method: string,
+  failures: Failures,
+  trailers: Record<string, string>,
+): RpcError {
+  let known = error instanceof RpcError ? error : failures.translate(error);
+  if (!known && context.signal.aborted) known = new RpcError('CANCELLED', 'the client cancelled the call');
+  if (!known) {
+    failures.onError(error, method);
+    known = new RpcError('INTERNAL', 'internal error');
+  }
+  return new RpcError(known.code, known.message, { ...trailers, ...known.metadata });
+}
+
+function drained(call: ServerWritableStream<object, object>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}

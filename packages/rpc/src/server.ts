@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import {
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { routesOf } from './controller';
+import { grpcMethod, type RpcService } from './definition';
+import { streamCall, unaryCall } from './handle-call';
+import type { RpcError } from './rpc-error';
+
+export interface ServeOptions {
+  /** `host:port`; port 0 takes a free one. */
+  listen: string;
+  /** Largest request, bytes. */
+  maxMessageBytes: number;
+  /** Streams that one connection may hold at once. */
+  maxConcurrentStreams: number;
+  /** Translates a domain failure; undefined for anything else, which answers INTERNAL. */
+  translate(error: unknown): RpcError | undefined;
+  /** Told of every error that `translate` does not know. */
+  onError(error: unknown, method: string): void;
+  /** A FileDescriptorSet for reflection. */
+  descriptorSetPath: string;
+}
+
+/** One gRPC server with the given controllers, the standard health service and reflection. */
+export class RpcServer {
+  private constructor(
+    private readonly server: Server,
+    private readonly health: HealthImplementation,
+    private readonly services: string[],
+    /** `host:port` that it listens on. */
+    readonly address: string,
+  ) {}
+
+  /** Starts listening; health says NOT_SERVING until `setServing(true)`. */
+  static async start(controllers: object[], options: ServeOptions): Promise<RpcServer> {
+    const server = new Server({
+      'grpc.max_receive_message_length': options.maxMessageBytes,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': options.maxConcurrentStreams,
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+    });
+    const services = addControllers(server, controllers, options);
+    const names = [...services.keys()].map((service) => service.fullName);
+    const health = new HealthImplementation(
+      Object.fromEntries(['', ...names].map((name) => [name, 'NOT_SERVING'])),
+    );
+    health.addToServer(server);
+    const reflection = new ReflectionService(
+      { zen: reflected(options.descriptorSetPath) },
+      { services: names },
+    );
+    reflection.addToServer(server);
+    const port = await new Promise<number>((resolve, reject) => {
+      const credentials = ServerCredentials.createInsecure();
+      server.bindAsync(options.listen, credentials, (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      );
+    });
+    const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
+    return new RpcServer(server, health, names, `${host}:${port}`);
+  }
+
+  /** What the health service says, for the server and each of its services. */
+  setServing(serving: boolean): void {
+    for (const name of ['', ...this.services])
+      this.health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** Accepts nothing new, waits up to `graceMs` for running calls, then cancels what is left. */
+  async stop(graceMs: number): Promise<void> {
+    this.setServing(false);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.server.forceShutdown();
+        resolve();
+      }, graceMs);
+      this.server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+function addControllers(
+  server: Server,
+  controllers: object[],
+  options: ServeOptions,
+): Map<RpcService, string[]> {
+  const services = new Map<RpcService, string[]>();
+  const definitions = new Map<RpcService, Record<string, MethodDefinition<object, object>>>();
+  const handlers = new Map<RpcService, UntypedServiceImplementation>();
+  for (const controller of controllers) {
+    for (const { service, method, property } of routesOf(controller)) {
+      const handler = (controller as Record<string, unknown>)[property] as (...args: unknown[]) => unknown;
+      const call = method.responseStream ? streamCall : unaryCall;
+      const name = `${service.fullName}/${method.name}`;
+      services.set(service, [...(services.get(service) ?? []), method.name]);
+      definitions.set(service, { ...definitions.get(service), [method.name]: grpcMethod(service, method) });
+      handlers.set(service, {
+        ...handlers.get(service),
+        [method.name]: call(handler.bind(controller) as never, name, options),
+      });
+    }
+  }
+  for (const [service, definition] of definitions) {
+    const missing = Object.values(service.methods).filter(
+      (method) => !services.get(service)?.includes(method.name),
+    );
+    if (missing.length > 0) {
+      throw new Error(`${service.fullName}: no handler for ${missing.map((m) => m.name).join(', ')}`);
+    }
+    server.addService(definition, handlers.get(service) ?? {});
+  }
+  return services;
+}
+
+/** The files of a descriptor set (field 1 of FileDescriptorSet), in the form that the reflection package reads. */
+function reflected(path: string): never {
+  const reader = new BinaryReader(readFileSync(path));
+  const files: Buffer[] = [];
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === 1) files.push(Buffer.from(reader.bytes()));
+    else reader.skip(tag & 7);
+  }
+  return { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos: files } as never;
+}
