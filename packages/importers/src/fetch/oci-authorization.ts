@@ -1,0 +1,77 @@
+import { SourceError } from '../source-error';
+import type { Authorization } from './download';
+import type { FetchContext } from './fetch-context';
+import { httpJson } from './http-request';
+import { withRetries } from './retry';
+
+const MAX_TOKEN_ANSWER = 1024 * 1024;
+/** Challenges answered in a row; a registry that is never satisfied is refused. */
+const MAX_CHALLENGES = 3;
+
+/** The bearer token flow of OCI registries, and basic authentication where that is asked for. */
+export class OciAuthorization implements Authorization {
+  private current: string | null = null;
+  private challenges = 0;
+
+  constructor(
+    private readonly repository: string,
+    private readonly credentials: { username: string; password: string } | null,
+    private readonly context: FetchContext,
+  ) {}
+
+  /** Value of the next request's Authorization header, or null. */
+  header(): string | null {
+    return this.current;
+  }
+
+  accepted(): void {
+    this.challenges = 0;
+  }
+
+  /** Prepares the answer to a `WWW-Authenticate`; the request is then tried again. */
+  async answer(challenge: string | null): Promise<void> {
+    this.challenges += 1;
+    if (this.challenges > MAX_CHALLENGES) {
+      throw new SourceError('unauthorized', `oci repository ${this.repository}: refused`);
+    }
+    const scheme = /^\s*(\w+)/.exec(challenge ?? '')?.[1]?.toLowerCase();
+    if (scheme === 'basic' && this.credentials) this.current = this.basic();
+    else if (scheme === 'bearer') this.current = `Bearer ${await this.token(challenge!)}`;
+    else throw new SourceError('unauthorized', `oci repository ${this.repository}: wants credentials`);
+  }
+
+  private basic(): string | null {
+    if (!this.credentials) return null;
+    const { username, password } = this.credentials;
+    return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  }
+
+  private async token(challenge: string): Promise<string> {
+    const fields = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1]!, m[2]!]));
+    const realm = fields.get('realm') ?? '';
+    const url = URL.canParse(realm) ? new URL(realm) : null;
+    if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+      throw new SourceError(
+        'unauthorized',
+        `oci repository ${this.repository}: realm ${realm} is no web address`,
+      );
+    }
+    const service = fields.get('service');
+    if (service !== undefined) url.searchParams.set('service', service);
+    url.searchParams.set('scope', fields.get('scope') ?? `repository:${this.repository}:pull`);
+    const { json } = await withRetries(url.href, this.context.retry, this.context.signal, () =>
+      httpJson(
+        { url: url.href, authorization: this.basic() },
+        MAX_TOKEN_ANSWER,
+        this.context.retry,
+        this.context.signal,
+      ),
+    );
+    const answer = (json ?? {}) as { token?: unknown; access_token?: unknown };
+    const token = answer.token ?? answer.access_token;
+    if (typeof token !== 'string' || !/^[\x21-\x7e]{1,65536}$/.test(token)) {
+      throw new SourceError('unauthorized', `${url.origin}: no usable token`);
+    }
+    return token;
+  }
+}
