@@ -1,1 +1,2 @@
-export {};
+export { ConfigError, type ConfigOf, configHelp, readConfig, type Setting, type Settings } from './config';
+export { address, bytes, duration, flag, integer, list } from './types';

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+
+/** Value types that the environment spells as text. Each refusal says what would be right. */
+
+const UNITS: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+};
+
+/** "512MiB", "2GiB", "1000000": whole bytes. */
+export function bytes(min = 0, max = Number.MAX_SAFE_INTEGER) {
+  return z.string().transform((text, context) => {
+    const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?$/i.exec(text);
+    const value = match
+      ? Math.floor(Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 1))
+      : Number.NaN;
+    if (value >= min && value <= max) return value;
+    context.addIssue({ code: 'custom', message: `must be a size such as 512MiB, ${min} to ${max} bytes` });
+    return z.NEVER;
+  });
+}
+
+const DURATIONS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** "250ms", "30s", "5m": milliseconds. */
+export function duration(minMs = 0, maxMs = 24 * 3_600_000) {
+  return z.string().transform((text, context) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+    const value = match ? Number(match[1]) * (DURATIONS[match[2] ?? ''] ?? 1) : Number.NaN;
+    if (value >= minMs && value <= maxMs) return value;
+    context.addIssue({ code: 'custom', message: `must be a duration such as 30s, ${minMs} to ${maxMs} ms` });
+    return z.NEVER;
+  });
+}
+
+export function integer(min: number, max: number) {
+  return z.string().transform((text, context) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    context.addIssue({ code: 'custom', message: `must be a whole number, ${min} to ${max}` });
+    return z.NEVER;
+  });
+}
+
+/** "true" or "false". */
+export function flag() {
+  return z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+}
+
+/** "host:port"; an IPv6 host in brackets. */
+export function address() {
+  return z.string().transform((text, context) => {
+    const match = /^(\[[0-9a-f:]+\]|[^\s:[\]/]+):(\d{1,5})$/i.exec(text);
+    if (match && Number(match[2]) <= 65_535) return text;
+    context.addIssue({ code: 'custom', message: 'must be host:port, with a port of 0 to 65535' });
+    return z.NEVER;
+  });
+}
+
+/** Comma-separated, without empty entries. */
+export function list<T>(entry: z.ZodType<T, string>) {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(entry));
+}
