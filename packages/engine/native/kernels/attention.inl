@@ -7,15 +7,15 @@ namespace {
 // Keys as floats, or in place.
 struct FloatKeys {
   const float* at;
-  inline V16 operator()(int d) const { return load(at + 16 * d); }
+  ZEN_INLINE V16 operator()(int d) const { return load(at + 16 * d); }
 };
 struct HalfKeys {
   const uint8_t* at;
-  inline V16 operator()(int d) const { return loadHalves(at + 32 * d); }
+  ZEN_INLINE V16 operator()(int d) const { return loadHalves(at + 32 * d); }
 };
 struct Int8Keys {
   const uint8_t* at;
-  inline V16 operator()(int d) const { return loadInt8(at + 16 * d); }
+  ZEN_INLINE V16 operator()(int d) const { return loadInt8(at + 16 * d); }
 };
 
 // What a group of rows works with.
@@ -26,15 +26,15 @@ struct Rows {
   size_t stride;
   float* out;  // [count][headSize]
 
-  inline int token(int i) const { return (first + i) / job.queryHeads; }
-  inline int head(int i) const { return (first + i) % job.queryHeads; }
-  inline int keys(int i) const { return job.position + token(i) + 1; }
-  inline const float* query(int i) const { return job.q + token(i) * job.ldq + head(i) * job.headSize; }
-  inline float* result(int i) const { return job.out + token(i) * job.ldout + head(i) * job.headSize; }
+  ZEN_INLINE int token(int i) const { return (first + i) / job.queryHeads; }
+  ZEN_INLINE int head(int i) const { return (first + i) % job.queryHeads; }
+  ZEN_INLINE int keys(int i) const { return job.position + token(i) + 1; }
+  ZEN_INLINE const float* query(int i) const { return job.q + token(i) * job.ldq + head(i) * job.headSize; }
+  ZEN_INLINE float* result(int i) const { return job.out + token(i) * job.ldout + head(i) * job.headSize; }
 };
 
 template <int N, class Keys>
-inline void scoreRows(const Rows& rows, int first, int block, const Keys& keys, const float* keyScales) {
+ZEN_INLINE void scoreRows(const Rows& rows, int first, int block, const Keys& keys, const float* keyScales) {
   V16 acc[N];
   const float* q[N];
   for (int i = 0; i < N; i++) {
@@ -52,7 +52,7 @@ inline void scoreRows(const Rows& rows, int first, int block, const Keys& keys, 
 }
 
 template <class Keys>
-inline void scoreBlock(const Rows& rows, int block, const Keys& keys, const float* keyScales) {
+ZEN_INLINE void scoreBlock(const Rows& rows, int block, const Keys& keys, const float* keyScales) {
   int i = 0;
   for (; i + kScoreRows <= rows.count; i += kScoreRows) scoreRows<kScoreRows>(rows, i, block, keys, keyScales);
   for (; i + 3 <= rows.count; i += 3) scoreRows<3>(rows, i, block, keys, keyScales);
@@ -60,7 +60,7 @@ inline void scoreBlock(const Rows& rows, int block, const Keys& keys, const floa
 }
 
 // Scores to exponentials, zero from the row's own last key on; returns 1 / their sum.
-inline float softmaxRow(float* weights, int keys) {
+ZEN_INLINE float softmaxRow(float* weights, int keys) {
   const V16 nothing = splat(-std::numeric_limits<float>::infinity());
   const int whole = keys / 16 * 16, padded = (keys + 15) / 16 * 16;
   for (int k = keys; k < padded; k++) weights[k] = -std::numeric_limits<float>::infinity();
@@ -92,7 +92,7 @@ inline float softmaxRow(float* weights, int keys) {
 
 // `weights` of a row in this block, times the values' scales for int8.
 template <int N, int W>
-inline void valueRows(const Rows& rows, int first, const float (*weights)[16], const float* values, int d, int keys) {
+ZEN_INLINE void valueRows(const Rows& rows, int first, const float (*weights)[16], const float* values, int d, int keys) {
   V16 acc[N][W];
   for (int i = 0; i < N; i++)
     for (int w = 0; w < W; w++) acc[i][w] = load(rows.out + (first + i) * rows.job.headSize + d + 16 * w);
@@ -107,13 +107,13 @@ inline void valueRows(const Rows& rows, int first, const float (*weights)[16], c
 }
 
 template <int N>
-inline void valueDims(const Rows& rows, int first, const float (*weights)[16], const float* values, int keys) {
+ZEN_INLINE void valueDims(const Rows& rows, int first, const float (*weights)[16], const float* values, int keys) {
   int d = 0;
   for (; d + 32 <= rows.job.headSize; d += 32) valueRows<N, 2>(rows, first, weights, values, d, keys);
   if (d < rows.job.headSize) valueRows<N, 1>(rows, first, weights, values, d, keys);
 }
 
-inline void valueBlock(const Rows& rows, int block, const float* values, const float* valueScales, int keys) {
+ZEN_INLINE void valueBlock(const Rows& rows, int block, const float* values, const float* valueScales, int keys) {
   float weights[kAttentionRows][16];
   for (int i = 0; i < rows.count; i++) {
     const int own = rows.keys(i) - block * kKvBlockTokens;
@@ -126,7 +126,7 @@ inline void valueBlock(const Rows& rows, int block, const float* values, const f
   for (; i < rows.count; i++) valueDims<1>(rows, i, weights, values, keys);
 }
 
-inline void attendRows(const Rows& rows, float* floats) {
+ZEN_INLINE void attendRows(const Rows& rows, float* floats) {
   const AttentionJob& job = rows.job;
   const bool int8 = job.type == KvType::Int8;
   const int size = job.headSize, keys = rows.keys(rows.count - 1), blocks = (keys + 15) / 16;

@@ -11,16 +11,18 @@
 namespace zen {
 namespace {
 
-constexpr int kTokens = 4;  // of one register block
+// Tokens of one register block: two sums a level and token, of 16 registers.
+constexpr int kMostTokens = 6;
+constexpr int tokensOf(int depth, int levels) { return depth == 0 ? 2 : levels == 2 ? 2 : 6; }
 
 // acc + the block's share: the documented order.
-inline __m256 accumulate(__m256 acc, __m256i dot, __m256 scale, const ActBlock& act, int zero) {
+ZEN_INLINE __m256 accumulate(__m256 acc, __m256i dot, __m256 scale, const ActBlock& act, int zero) {
   dot = _mm256_sub_epi32(dot, _mm256_set1_epi32(zero));
   return _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, _mm256_set1_ps(act.scale)), acc);
 }
 
 template <class C, int Levels, bool Sub16>
-inline __m256 block8(__m256 acc, const uint8_t* const* codes, const int8_t* bytes, const int16_t* wide, __m256 s,
+ZEN_INLINE __m256 block8(__m256 acc, const uint8_t* const* codes, const int8_t* bytes, const int16_t* wide, __m256 s,
                      __m256 o, const ActBlock& act, int center) {
   if constexpr (Sub16) {
     const __m256i d0 = dotSteps<C, Levels, 0, 4>(codes, bytes, wide);
@@ -34,7 +36,7 @@ inline __m256 block8(__m256 acc, const uint8_t* const* codes, const int8_t* byte
   }
 }
 
-inline void storeRows(__m256 low, __m256 high, float* y, int rows) {
+ZEN_INLINE void storeRows(__m256 low, __m256 high, float* y, int rows) {
   if (rows >= kTileRows) {
     _mm256_storeu_ps(y, low);
     _mm256_storeu_ps(y + 8, high);
@@ -46,7 +48,7 @@ inline void storeRows(__m256 low, __m256 high, float* y, int rows) {
   std::memcpy(y, all, sizeof(float) * rows);
 }
 
-inline int rowsOf(const Matrix& m, int tile) { return m.rows - tile * kTileRows; }
+ZEN_INLINE int rowsOf(const Matrix& m, int tile) { return m.rows - tile * kTileRows; }
 
 using Gemv = void (*)(const Matrix&, const Acts&, int, float*, int, int);
 
@@ -78,6 +80,7 @@ Gemv chooseGemv(const Matrix& m) {
   if (Codes<4>::fits(m)) return gemv<Codes<4>, Levels, false>;
   if (Codes<2, 1>::fits(m)) return gemv<Codes<2, 1>, Levels, false>;
   if (Codes<2>::fits(m)) return gemv<Codes<2>, Levels, false>;
+  if (Codes<1>::fits(m)) return gemv<Codes<1>, Levels, false>;
   if (Codes<2, 1, 1>::fits(m)) return gemv<Codes<2, 1, 1>, Levels, false>;
   if (Codes<4, 1>::fits(m)) return gemv<Codes<4, 1>, Levels, false>;
   if (Codes<4, 2>::fits(m)) return gemv<Codes<4, 2>, Levels, false>;
@@ -134,7 +137,7 @@ Unpack chooseUnpack(const Matrix& m) {
 
 // Dot products of 16 rows with some tokens over `Steps` steps of unpacked codes.
 template <class Dot, int Tokens, int Steps>
-inline void steps(const uint8_t* codes, const int8_t* bytes, size_t byteStride, const int16_t* wide, size_t wideStride,
+ZEN_INLINE void steps(const uint8_t* codes, const int8_t* bytes, size_t byteStride, const int16_t* wide, size_t wideStride,
                   __m256i (&sums)[Tokens][2]) {
   Dot dot[Tokens][2];
   unrolled<Steps>([&](auto step) __attribute__((always_inline)) {
@@ -192,24 +195,34 @@ void gemm(const Matrix& m, const Acts& a, int token, const uint8_t* codes, const
     storeRows(acc[t][0], acc[t][1], y + (token + t) * ldy + tile * kTileRows, rowsOf(m, tile));
 }
 
-template <int Depth, bool Sub16, int Tokens>
-Gemm gemmOfLevels(int levels) {
-  return levels == 2 ? gemm<Depth, 2, Sub16, Tokens> : gemm<Depth, 1, Sub16, Tokens>;
+// The products of one unpacked tile with any number of tokens.
+struct GemmSet {
+  int tokens;                    // of a full register block
+  Gemm byTokens[kMostTokens + 1];
+};
+
+template <int Depth, int Levels, bool Sub16, int... I>
+constexpr GemmSet gemmSet(std::integer_sequence<int, I...>) {
+  return {tokensOf(Depth, Levels), {nullptr, gemm<Depth, Levels, Sub16, I + 1>...}};
 }
-template <int Tokens>
-Gemm gemmOf(const Matrix& m, int levels) {
-  if (m.scaleKind == ScaleKind::K6) return gemmOfLevels<2, true, Tokens>(levels);
+template <int Depth, bool Sub16>
+GemmSet gemmsOfLevels(int levels) {
+  if (levels == 2) return gemmSet<Depth, 2, Sub16>(std::make_integer_sequence<int, tokensOf(Depth, 2)>());
+  return gemmSet<Depth, 1, Sub16>(std::make_integer_sequence<int, tokensOf(Depth, 1)>());
+}
+GemmSet gemms(const Matrix& m, int levels) {
+  if (m.scaleKind == ScaleKind::K6) return gemmsOfLevels<2, true>(levels);
   switch (depthOf(m.bits)) {
     case 8:
-      return gemmOfLevels<8, false, Tokens>(levels);
+      return gemmsOfLevels<8, false>(levels);
     case 4:
-      return gemmOfLevels<4, false, Tokens>(levels);
+      return gemmsOfLevels<4, false>(levels);
     case 2:
-      return gemmOfLevels<2, false, Tokens>(levels);
+      return gemmsOfLevels<2, false>(levels);
     case 1:
-      return gemmOfLevels<1, false, Tokens>(levels);
+      return gemmsOfLevels<1, false>(levels);
     default:
-      return gemmOfLevels<0, false, Tokens>(levels);
+      return gemmsOfLevels<0, false>(levels);
   }
 }
 
@@ -228,8 +241,7 @@ void avx2Matmul(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, fl
     const Gemv fused = a.levels == 2 ? chooseGemv<2>(m) : chooseGemv<1>(m);
     if (fused) return fused(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd);
   }
-  const Gemm byTokens[kTokens] = {gemmOf<1>(m, a.levels), gemmOf<2>(m, a.levels), gemmOf<3>(m, a.levels),
-                                  gemmOf<4>(m, a.levels)};
+  const GemmSet set = gemms(m, a.levels);
   const Unpack unpack = chooseUnpack(m);
   uint8_t* codes = scratchCodes(scratch);
   float* scaleRows = scratchScales(scratch, m.cols);
@@ -245,9 +257,9 @@ void avx2Matmul(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, fl
           _mm256_storeu_ps(scaleRows + 32 * b + 16 + 8 * half, scales.o[half]);
         }
       }
-      for (int token = panel; token < panelEnd; token += kTokens) {
-        const int count = panelEnd - token < kTokens ? panelEnd - token : kTokens;
-        byTokens[count - 1](m, a, token, codes, scaleRows, y, ldy, tile);
+      for (int token = panel; token < panelEnd; token += set.tokens) {
+        const int count = panelEnd - token < set.tokens ? panelEnd - token : set.tokens;
+        set.byTokens[count](m, a, token, codes, scaleRows, y, ldy, tile);
       }
     }
   }

@@ -4,16 +4,16 @@
 namespace zen {
 namespace {
 
-inline __m256 halves8(const uint8_t* at) {
+ZEN_INLINE __m256 halves8(const uint8_t* at) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
 }
-inline __m256 unsigned8(const uint8_t* at) {
+ZEN_INLINE __m256 unsigned8(const uint8_t* at) {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))));
 }
-inline __m256 signed8(const uint8_t* at) {
+ZEN_INLINE __m256 signed8(const uint8_t* at) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))));
 }
-inline __m256 negate(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
+ZEN_INLINE __m256 negate(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
 
 // Rows 0–7 and 8–15: scale s and offset o of the block; for K6 s is of its first and o of its second 16 columns.
 struct Scales {
@@ -34,7 +34,7 @@ struct Scales {
   }
 
   // Blocks in ascending order.
-  inline void load(int block) {
+  ZEN_INLINE void load(int block) {
     if (block % blocksPerGroup != 0) return;
     const uint8_t* at = scaleBlock(m, tile, block);
     switch (m.scaleKind) {

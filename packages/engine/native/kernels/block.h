@@ -5,6 +5,9 @@
 
 #include "kernels/kernels.h"
 
+// The compiler would leave some steps of the inner loops as calls.
+#define ZEN_INLINE inline __attribute__((always_inline))
+
 namespace zen {
 
 static inline float halfToFloat(uint16_t half) {

@@ -3,24 +3,24 @@
 namespace zen {
 namespace {
 
-inline float tree(V16 v) {
+ZEN_INLINE float tree(V16 v) {
   float lane[16];
   store(lane, v);
   return laneTree(lane);
 }
 
-inline V16 loadPart(const float* p, int n) {
+ZEN_INLINE V16 loadPart(const float* p, int n) {
   float lane[16] = {};
   std::memcpy(lane, p, sizeof(float) * n);
   return load(lane);
 }
-inline void storePart(float* p, V16 v, int n) {
+ZEN_INLINE void storePart(float* p, V16 v, int n) {
   float lane[16];
   store(lane, v);
   std::memcpy(p, lane, sizeof(float) * n);
 }
 
-inline V16 exponential(V16 x) {
+ZEN_INLINE V16 exponential(V16 x) {
   x = smaller(larger(x, splat(kExpLow)), splat(kExpHigh));
   const V16 n = nearest(mul(x, splat(kLog2E)));
   V16 r = fma(n, splat(-kLn2High), x);
@@ -91,7 +91,7 @@ void ZEN_NAME(Add)(const float* x, int n, float* y) {
 namespace {
 
 template <Coding C>
-inline V16 loadRaw(const uint8_t* row, int c) {
+ZEN_INLINE V16 loadRaw(const uint8_t* row, int c) {
   if constexpr (C == Coding::F16) return loadHalves(row + 2 * c);
   if constexpr (C == Coding::BF16) return loadBrains(row + 2 * c);
   if constexpr (C == Coding::F32) {
