@@ -3,5 +3,8 @@ export { CATALOG, type CatalogEntry, catalogEntry } from './catalog';
 export type { FetchProgress, FetchSettings } from './fetch/fetch-context';
 export type { RetryPolicy } from './fetch/retry';
 export { type OpenSourceOptions, openSource } from './open-source';
+export { dequantize } from './quant/dequantize';
+export { halfToFloat } from './quant/half';
 export { SOURCE_FAILURES, SourceError, type SourceFailure } from './source-error';
 export { parseSourceUri, type SourceUri } from './source-uri';
+export { BLOCK_LAYOUT, type BlockLayout, tensorBytes } from './tensor-layout';

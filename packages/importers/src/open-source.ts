@@ -1,12 +1,16 @@
-import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { SourceModel } from '@zen/ladder';
+import { Tokenizer, TokenizerError, type TokenizerSpec } from '@zen/tokenizer';
 import { sha256File } from './cache/cache-entry';
 import { catalogEntry } from './catalog';
 import { fetchCached } from './fetch/fetch-cached';
 import type { FetchProgress, FetchSettings } from './fetch/fetch-context';
+import { chooseFiles } from './fetch/repository-files';
 import { DEFAULT_RETRY, type RetryPolicy } from './fetch/retry';
 import { openGguf } from './gguf/gguf-model';
+import { openSafetensors } from './safetensors/safetensors-model';
 import { fileError, SourceError } from './source-error';
 import { parseSourceUri, type SourceUri } from './source-uri';
 
@@ -42,7 +46,7 @@ export async function openSource(nameOrUri: string, options: OpenSourceOptions):
   const text = known ? `${known.uri}#sha256=${known.sha256}` : nameOrUri;
   const uri = parseSourceUri(text);
   const origin = { name: known?.name ?? modelName(uri), uri: text };
-  if (uri.scheme === 'file') return openLocal(uri.path, uri.sha256, origin, signal, progress);
+  if (uri.scheme === 'file') return checked(await openLocal(uri.path, uri.sha256, origin, signal, progress));
   const entry = await fetchCached(uri, text.split('#')[0]!, {
     home: options.home,
     signal,
@@ -53,12 +57,27 @@ export async function openSource(nameOrUri: string, options: OpenSourceOptions):
     lockWaitMs: options.lockWaitMs ?? 3_600_000,
     expectedBytes: known?.bytes ?? null,
   });
-  const gguf = entry.files.filter((file) => file.name.endsWith('.gguf'));
-  if (gguf.length === 1)
-    return openGguf(join(entry.folder, gguf[0]!.name), { ...origin, sha256: gguf[0]!.sha256 });
-  throw new SourceError('unsupported', `${text}: ${gguf.length} GGUF files, must be one`);
+  return checked(await openFiles(entry.folder, entry.files, origin));
 }
 
+/** Builds the tokenizer once, so that one that cannot be followed is refused here and not when serving. */
+async function checked(model: SourceModel): Promise<SourceModel> {
+  try {
+    const { vocabSize } = Tokenizer.from(model.tokenizer as TokenizerSpec);
+    if (vocabSize <= model.config.vocabSize) return model;
+    throw new SourceError(
+      'bad-format',
+      `${model.uri}: the tokenizer has ${vocabSize} ids, the embeddings ${model.config.vocabSize} rows`,
+    );
+  } catch (error) {
+    await model.close();
+    if (!(error instanceof TokenizerError)) throw error;
+    const failure = error.failure === 'unsupported' ? 'unsupported' : 'bad-format';
+    throw new SourceError(failure, `${model.uri}: tokenizer: ${error.message}`, { cause: error });
+  }
+}
+
+/** Opens a file or folder of this machine in place; it is hashed on every opening. */
 async function openLocal(
   path: string,
   expected: string | null,
@@ -66,15 +85,53 @@ async function openLocal(
   signal: AbortSignal,
   progress: (progress: FetchProgress) => void,
 ): Promise<SourceModel> {
-  const found = await stat(path).catch((error) => {
-    throw fileError(error, path);
-  });
-  progress({ phase: 'verifying', item: basename(path), bytes: 0, totalBytes: found.size });
-  const sha256 = await sha256File(path, signal);
-  if (expected !== null && sha256 !== expected) {
-    throw new SourceError('wrong-hash', `${path}: SHA-256 is ${sha256}, expected ${expected}`);
+  const { folder, names } = await localFiles(path);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
+  const files: { name: string; sha256: string }[] = [];
+  let bytes = 0;
+  for (const [index, name] of names.entries()) {
+    progress({ phase: 'verifying', item: name, bytes, totalBytes });
+    files.push({ name, sha256: await sha256File(join(folder, name), signal) });
+    bytes += sizes[index]!;
   }
-  return openGguf(path, { ...origin, sha256 });
+  progress({ phase: 'verifying', item: basename(path), bytes, totalBytes });
+  if (expected !== null && (files.length !== 1 || files[0]!.sha256 !== expected)) {
+    throw new SourceError('wrong-hash', `${path}: SHA-256 is ${files[0]!.sha256}, expected ${expected}`);
+  }
+  return openFiles(folder, files, origin);
+}
+
+async function localFiles(path: string): Promise<{ folder: string; names: string[] }> {
+  try {
+    const isFolder = (await stat(path)).isDirectory();
+    if (!isFolder && !path.endsWith('.safetensors'))
+      return { folder: dirname(path), names: [basename(path)] };
+    // A safetensors file is nothing without the configuration beside it.
+    const folder = isFolder ? path : dirname(path);
+    const names = (await readdir(folder))
+      .filter((name) => /\.(gguf|safetensors|json|jinja)$/.test(name))
+      .sort();
+    const offered = names.map((name) => ({ name, bytes: 0, sha256: null }));
+    return { folder, names: chooseFiles(offered, null, folder).map((file) => file.name) };
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/** One GGUF file, or the files of the Hugging Face format. */
+async function openFiles(
+  folder: string,
+  files: readonly { name: string; sha256: string }[],
+  origin: { name: string; uri: string },
+): Promise<SourceModel> {
+  const [first] = files;
+  if (files.length === 1 && first)
+    return openGguf(join(folder, first.name), { ...origin, sha256: first.sha256 });
+  // Many files have one hash: that of their list, in order of name.
+  const list = [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const lines = list.map((file) => `${file.sha256}  ${file.name}\n`).join('');
+  return openSafetensors(folder, { ...origin, sha256: createHash('sha256').update(lines).digest('hex') });
 }
 
 /** A short name for the manifest: the last part of the address without its ending. */

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ModelConfig } from '@zen/ladder';
+import { requiredTensors } from '../model-config';
+import { buildGguf, type GgufTensorSpec, type GgufValue } from './build-gguf';
+
+/** The smallest model of an architecture that passes all checks. */
+export function tinyConfig(architecture: ModelConfig['architecture'], vocabSize: number): ModelConfig {
+  return {
+    architecture,
+    layers: 2,
+    hiddenSize: 32,
+    heads: 4,
+    kvHeads: 2,
+    headSize: 8,
+    ffnSize: 64,
+    vocabSize,
+    contextTokens: 128,
+    ropeTheta: 10_000,
+    rmsEps: 2 ** -20,
+    tiedEmbeddings: true,
+    ropeStyle: architecture === 'llama' ? 'interleaved' : 'half',
+  };
+}
+
+interface SmallTokenizer {
+  added_tokens: { id: number; content: string }[];
+  model: { vocab: Record<string, number>; merges: [string, string][] };
+}
+
+/** A vocabulary of some hundred tokens, made by the reference. */
+export function smallTokenizer(): SmallTokenizer {
+  const path = join(__dirname, '../../../tokenizer/fixtures/small-smollm.json');
+  return JSON.parse(readFileSync(path, 'utf8')).tokenizerJson;
+}
+
+/** Metadata of a tiny GGUF; a test changes what it wants to see refused. */
+export function tinyMetadata(config: ModelConfig): Record<string, GgufValue> {
+  const a = config.architecture;
+  const tokenizer = smallTokenizer();
+  const added = new Map(tokenizer.added_tokens.map((token) => [token.id, token.content]));
+  const tokens = Array.from({ length: config.vocabSize }, (_, id) => added.get(id) ?? `[unused${id}]`);
+  for (const [token, id] of Object.entries(tokenizer.model.vocab)) tokens[id] = token;
+  return {
+    'general.architecture': a,
+    [`${a}.block_count`]: config.layers,
+    [`${a}.context_length`]: config.contextTokens,
+    [`${a}.embedding_length`]: config.hiddenSize,
+    [`${a}.feed_forward_length`]: config.ffnSize,
+    [`${a}.attention.head_count`]: config.heads,
+    [`${a}.attention.head_count_kv`]: config.kvHeads,
+    [`${a}.attention.layer_norm_rms_epsilon`]: { f32: config.rmsEps },
+    [`${a}.rope.freq_base`]: { f32: config.ropeTheta },
+    'tokenizer.ggml.model': 'gpt2',
+    'tokenizer.ggml.pre': 'smollm',
+    'tokenizer.ggml.tokens': tokens,
+    'tokenizer.ggml.token_type': { ids: tokens.map((_, id) => (id < 3 ? 3 : added.has(id) ? 4 : 1)) },
+    'tokenizer.ggml.merges': tokenizer.model.merges.map((pair) => pair.join(' ')),
+    'tokenizer.ggml.bos_token_id': 1,
+    'tokenizer.ggml.eos_token_id': 2,
+    'tokenizer.chat_template': "{{ messages[0]['content'] }}",
+  };
+}
+
+export function tinyTensors(config: ModelConfig): GgufTensorSpec[] {
+  return [...requiredTensors(config)].map(([name, [rows, cols]], index) => ({
+    name,
+    shape: rows === 1 ? [cols] : [rows, cols],
+    type: rows === 1 ? 'F32' : 'Q8_0',
+    ...(rows === 1 ? { data: Buffer.alloc(cols * 4, index) } : {}),
+  }));
+}
+
+export function tinyGguf(architecture: ModelConfig['architecture'] = 'llama'): Buffer {
+  const config = tinyConfig(architecture, 514);
+  return buildGguf(tinyMetadata(config), tinyTensors(config));
+}
