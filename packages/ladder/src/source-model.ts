@@ -47,6 +47,8 @@ export interface SourceModel {
   /** Where it came from, for the manifest. */
   uri: string;
   sha256: string;
+  /** The local file or folder that it is read from. */
+  path: string;
   bytes: number;
   config: ModelConfig;
   /** A TokenizerSpec of `packages/tokenizer`, kept as plain JSON here. */

@@ -136,6 +136,19 @@ export class Tokenizer {
     return bytes;
   }
 
+  /**
+   * Bytes of the ids 0 to `vocabSize - 1` one after another, and where each begins (`vocabSize + 1` offsets).
+   * A model may have more rows than the tokenizer has ids; those stand for nothing.
+   */
+  byteTable(vocabSize: number): { bytes: Uint8Array; offsets: Uint32Array } {
+    const ids = Array.from({ length: Math.min(vocabSize, this.vocabSize) }, (_, id) => id);
+    const offsets = new Uint32Array(vocabSize + 1);
+    for (let id = 0; id < vocabSize; id++) {
+      offsets[id + 1] = (offsets[id] ?? 0) + (id < ids.length ? this.tokenBytes(id).length : 0);
+    }
+    return { bytes: this.decodeBytes(ids), offsets };
+  }
+
   decodeBytes(ids: Iterable<number>): Uint8Array {
     const parts: Uint8Array[] = [];
     let length = 0;

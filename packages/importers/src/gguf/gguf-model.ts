@@ -17,6 +17,7 @@ export async function openGguf(
     checkTensors(config, header.tensors, path);
     return {
       ...origin,
+      path,
       bytes: file.size,
       config,
       tokenizer: ggufTokenizer(header, path),

@@ -64,7 +64,7 @@ export async function openSafetensors(
       }
     }
     checkTensors(config, [...tensors.values()], folder);
-    return { ...origin, bytes, config, tokenizer, tensors: [...tensors.values()], close };
+    return { ...origin, path: folder, bytes, config, tokenizer, tensors: [...tensors.values()], close };
   } catch (error) {
     await close();
     throw error;
