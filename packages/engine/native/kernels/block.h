@@ -7,6 +7,7 @@
 
 // The compiler would leave some steps of the inner loops as calls.
 #define ZEN_INLINE inline __attribute__((always_inline))
+#define ZEN_LAMBDA __attribute__((always_inline))
 
 namespace zen {
 
