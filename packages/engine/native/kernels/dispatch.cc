@@ -3,6 +3,10 @@
 #include <cstdio>
 #include <cstring>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 #include "kernels/self_check.h"
 #include "kernels/variants.h"
 
@@ -14,9 +18,23 @@ namespace {
 
 const Kernels kScalar = ZEN_TABLE(scalar, "scalar");
 #if defined(__x86_64__)
+const Kernels kAvx512 = ZEN_TABLE(avx512, "avx512");
+bool hasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
 const Kernels kAvx2 = ZEN_TABLE(avx2, "avx2");
 bool hasAvx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+#elif defined(__aarch64__)
+const Kernels kNeon = ZEN_TABLE(neon, "neon");
+bool hasDotProducts() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & (1ul << 20)) != 0;  // HWCAP_ASIMDDP
+#else
+  return true;  // every Mac
+#endif
 }
 #endif
 
@@ -28,7 +46,10 @@ struct Variant {
 // Best first.
 const Variant kVariants[] = {
 #if defined(__x86_64__)
+    {&kAvx512, hasAvx512},
     {&kAvx2, hasAvx2},
+#elif defined(__aarch64__)
+    {&kNeon, hasDotProducts},
 #endif
     {&kScalar, [] { return true; }},
 };

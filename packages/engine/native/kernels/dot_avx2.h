@@ -44,7 +44,7 @@ ZEN_INLINE I16 subtract(I16 v, int x) {
 // The compiler computes a block's products first and adds them afterwards, which spills; this ends a step.
 ZEN_INLINE void settle(__m256i& v) { asm volatile("" : "+x"(v)); }
 
-// Codes of up to 7 bits as they are, all others as 8.
+// Codes up to 4 bits are multiplied alike; the others by their own number of bits.
 constexpr int bitClass(int bits) { return bits <= 4 ? 4 : bits; }
 // How many products of codes with bytes add up in 16 bits: 2·(2^bits − 1)·128·depth < 2^15. 8-bit codes do not fit
 // even once and meet 16-bit activations.
