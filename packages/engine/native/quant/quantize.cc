@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cholesky.h"
+#include "gemm.h"
 #include "half.h"
 #include "tile_layout.h"
 #include "parallel.h"
@@ -20,15 +21,21 @@
 namespace zen::quant {
 namespace {
 
-constexpr int kRowsTogether = 16;  // share each row of the factor while it is in cache
+constexpr int kRowsTogether = 48;  // share each row of the factor and of the covariance while it is in cache
 
 ZEN_CLONES void SubtractScaled(float* to, const float* from, float factor, int n) {
   for (int i = 0; i < n; i++) to[i] -= factor * from[i];
 }
 
-double Dot(const float* a, const float* b, int n) {
+ZEN_CLONES double Dot(const float* a, const float* b, int n) {
+  double lanes[8] = {};
+  int i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int l = 0; l < 8; l++) lanes[l] += static_cast<double>(a[i + l]) * b[i + l];
+  }
   double sum = 0;
-  for (int i = 0; i < n; i++) sum += static_cast<double>(a[i]) * b[i];
+  for (; i < n; i++) sum += static_cast<double>(a[i]) * b[i];
+  for (double lane : lanes) sum += lane;
   return sum;
 }
 
@@ -36,58 +43,66 @@ struct Affine {
   float s, o;  // value = s·code + o
 };
 
-// Scale and offset for one group that minimize the weighted error: shrunken ranges first, then least squares.
+// Weighted error of rounding to a grid, and the sums that the least squares of its codes need.
+struct GridSums {
+  float error, c, cc, cw;
+};
+
+ZEN_CLONES GridSums RoundTo(const float* w, const float* weight, int n, Affine grid, float top) {
+  const float inverse = 1.0f / grid.s;
+  float error[8] = {}, c[8] = {}, cc[8] = {}, cw[8] = {};
+  for (int i = 0; i + 8 <= n; i += 8) {
+    for (int l = 0; l < 8; l++) {
+      const float x = w[i + l], h = weight[i + l];
+      float code = std::nearbyint((x - grid.o) * inverse);
+      code = code < 0.0f ? 0.0f : (code > top ? top : code);
+      const float miss = code * grid.s + grid.o - x, hc = h * code;
+      error[l] += h * miss * miss;
+      c[l] += hc;
+      cc[l] += hc * code;
+      cw[l] += hc * x;
+    }
+  }
+  GridSums sums{};
+  for (int l = 0; l < 8; l++) {
+    sums.error += error[l];
+    sums.c += c[l];
+    sums.cc += cc[l];
+    sums.cw += cw[l];
+  }
+  return sums;
+}
+
+// Scale and offset for one group (a multiple of 8 weights) that minimize the weighted error: shrunken ranges
+// first, each followed by least squares for its codes.
 Affine FitGroup(const float* w, const float* weight, int n, int top) {
   float low = 0, high = 0;  // zero stays in range, because z lies in [0, top]
+  double sw = 0, sx = 0;
   for (int i = 0; i < n; i++) {
     low = std::min(low, w[i]);
     high = std::max(high, w[i]);
+    sw += weight[i];
+    sx += static_cast<double>(weight[i]) * w[i];
   }
   Affine best{0, 0};
-  double bestError = INFINITY;
-  auto consider = [&](Affine a) {
+  float bestError = INFINITY;
+  auto consider = [&](Affine a, auto&& again) -> void {
     if (!(a.s > 0)) return;
-    a.o = std::clamp(a.o, -a.s * top, 0.0f);
-    double error = 0, sw = 0, sc = 0, scc = 0, sx = 0, scx = 0;
-    for (int i = 0; i < n; i++) {
-      const float code = std::clamp(std::nearbyint((w[i] - a.o) / a.s), 0.0f, static_cast<float>(top));
-      const double miss = code * a.s + a.o - w[i], h = weight[i];
-      error += h * miss * miss;
-      sw += h;
-      sc += h * code;
-      scc += h * code * code;
-      sx += h * w[i];
-      scx += h * code * w[i];
-    }
-    if (error < bestError) {
-      bestError = error;
-      best = a;
-    }
-    const double det = sw * scc - sc * sc;
-    if (det > 0) {
-      const double s = (sw * scx - sc * sx) / det;
-      const Affine refined{static_cast<float>(s), static_cast<float>((sx - s * sc) / sw)};
-      double check = 0;
-      if (refined.s > 0) {
-        const float o = std::clamp(refined.o, -refined.s * top, 0.0f);
-        for (int i = 0; i < n; i++) {
-          const float code = std::clamp(std::nearbyint((w[i] - o) / refined.s), 0.0f, static_cast<float>(top));
-          const double miss = code * refined.s + o - w[i];
-          check += weight[i] * miss * miss;
-        }
-        if (check < bestError) {
-          bestError = check;
-          best = {refined.s, o};
-        }
-      }
-    }
+    a.o = std::clamp(a.o, -a.s * static_cast<float>(top), 0.0f);
+    const GridSums sums = RoundTo(w, weight, n, a, static_cast<float>(top));
+    if (!(sums.error < bestError)) return;
+    bestError = sums.error;
+    best = a;
+    const double det = sw * sums.cc - static_cast<double>(sums.c) * sums.c;
+    if (!(det > 0)) return;
+    const double s = (sw * sums.cw - sums.c * sx) / det;
+    again({static_cast<float>(s), static_cast<float>((sx - s * sums.c) / sw)}, again);
   };
   const float middle = (high + low) / 2, width = std::max(high - low, 1e-12f);
   for (int step = 0; step <= 10; step++) {
     const float s = width * (1.0f - 0.05f * static_cast<float>(step)) / static_cast<float>(top);
-    consider({s, middle - s * static_cast<float>(top) / 2});
+    consider({s, middle - s * static_cast<float>(top) / 2}, consider);
   }
-  for (int i = 0; i < 3; i++) consider(best);
   return best;
 }
 
@@ -116,6 +131,14 @@ class Row {
     const float z = s == 0 ? 0 : -offset / s * 255.0f / static_cast<float>(top);
     zero[g] = static_cast<uint8_t>(std::clamp(std::nearbyint(z), 0.0f, 255.0f));
     at[g] = {s, static_cast<float>(zero[g]) * static_cast<float>(top) / 255.0f};
+  }
+
+  // Recomputes `at` from the stored form.
+  void Restore() {
+    for (int g = 0; g < groups; g++) {
+      at[g] = {HalfToFloat(rowScale) * static_cast<float>(scale[g]),
+               static_cast<float>(zero[g]) * static_cast<float>(top) / 255.0f};
+    }
   }
 
   float Value(int col, int code) const { return CodedValue(at[col / options.group], code); }
@@ -215,43 +238,49 @@ void Feedback(std::vector<Row>& rows, const Shared& shared) {
   }
 }
 
-// gradient = H·(w - v)
-void Gradient(const Row& row, const Shared& shared, std::vector<float>& error, std::vector<float>& gradient) {
-  std::fill(gradient.begin(), gradient.end(), 0.0f);
-  for (int c = 0; c < row.cols; c++) {
-    error[c] = row.w[c] - row.Value(c, row.codes[c]);
-    SubtractScaled(gradient.data(), shared.hessian + static_cast<size_t>(c) * row.cols, -error[c], row.cols);
-  }
-}
+// Rows that are worked on together, with their errors w - v and the gradients H·(w - v).
+struct Block {
+  std::vector<Row> rows;
+  std::vector<float> error, gradient;  // [rows, cols]
 
-// One pass of coordinate descent over the codes.
-void Descend(Row& row, const Shared& shared, std::vector<float>& error, std::vector<float>& gradient) {
-  Gradient(row, shared, error, gradient);
-  for (int c : shared.order) {
-    const float* h = shared.hessian + static_cast<size_t>(c) * row.cols;
-    const float now = row.Value(c, row.codes[c]);
-    const int code = row.Nearest(c, now + gradient[c] / h[c]);
-    if (code < 0 || code == row.codes[c]) continue;
-    const float change = row.Value(c, code) - now;
-    row.codes[c] = static_cast<uint8_t>(code);
-    error[c] -= change;
-    SubtractScaled(gradient.data(), h, change, row.cols);
+  void Measure(const Shared& shared) {
+    const int cols = rows[0].cols, count = static_cast<int>(rows.size());
+    error.resize(rows.size() * cols);
+    gradient.resize(error.size());
+    for (int r = 0; r < count; r++) {
+      for (int c = 0; c < cols; c++) error[static_cast<size_t>(r) * cols + c] = rows[r].w[c] - rows[r].Value(c, rows[r].codes[c]);
+    }
+    Gemm(count, cols, cols, RowMajor(error.data(), cols), RowMajor(shared.hessian, cols), gradient.data(), cols, false, true);
   }
-}
 
-// All scales and offsets of the row at once, in closed form for its codes.
-void Refit(Row& row, const Shared& shared) {
-  const int n = 2 * row.groups, cols = row.cols, group = row.options.group;
-  std::vector<float> hb(static_cast<size_t>(row.groups) * cols, 0.0f), codes(row.codes.begin(), row.codes.end());
-  for (int c = 0; c < cols; c++) {
-    if (codes[c] != 0) {
-      SubtractScaled(hb.data() + static_cast<size_t>(c / group) * cols, shared.hessian + static_cast<size_t>(c) * cols,
-                     -codes[c], cols);
+  // One pass of coordinate descent over the codes.
+  void Descend(const Shared& shared) {
+    Measure(shared);
+    const int cols = rows[0].cols;
+    for (int c : shared.order) {
+      const float* h = shared.hessian + static_cast<size_t>(c) * cols;
+      for (size_t r = 0; r < rows.size(); r++) {
+        Row& row = rows[r];
+        float* g = gradient.data() + r * cols;
+        const float now = row.Value(c, row.codes[c]);
+        const int code = row.Nearest(c, now + g[c] / h[c]);
+        if (code < 0 || code == row.codes[c]) continue;
+        const float change = row.Value(c, code) - now;
+        row.codes[c] = static_cast<uint8_t>(code);
+        SubtractScaled(g, h, change, cols);
+      }
     }
   }
+};
+
+// All scales and offsets of a row at once, in closed form for its codes. `codes`: the row's, as floats;
+// hb: the covariance times each group's codes, `stride` floats from group to group.
+void Refit(Row& row, const Shared& shared, const float* codes, const float* hb, size_t stride) {
+  const int n = 2 * row.groups, cols = row.cols, group = row.options.group;
   std::vector<double> a(static_cast<size_t>(n) * n), b(n), now(n);
-  auto product = [&](int i) { return i < row.groups ? hb.data() + static_cast<size_t>(i) * cols
-                                                    : shared.groupSums.data() + static_cast<size_t>(i - row.groups) * cols; };
+  auto product = [&](int i) {
+    return i < row.groups ? hb + i * stride : shared.groupSums.data() + static_cast<size_t>(i - row.groups) * cols;
+  };
   for (int i = 0; i < n; i++) {
     const float* p = product(i);
     b[i] = Dot(p, row.w, cols);
@@ -259,7 +288,7 @@ void Refit(Row& row, const Shared& shared) {
       const int begin = g * group, length = std::min(group, cols - begin);
       double sum = 0;
       for (int c = 0; c < length; c++) sum += p[begin + c];
-      a[static_cast<size_t>(i) * n + g] = Dot(p + begin, codes.data() + begin, length);
+      a[static_cast<size_t>(i) * n + g] = Dot(p + begin, codes + begin, length);
       a[static_cast<size_t>(i) * n + row.groups + g] = sum;
     }
     const CodedScale at = row.at[i % row.groups];
@@ -293,9 +322,21 @@ void Refit(Row& row, const Shared& shared) {
   for (int g = 0; g < row.groups; g++) row.SetZero(g, static_cast<float>(now[row.groups + g]));
 }
 
-double Error(const Row& row, const Shared& shared, std::vector<float>& error, std::vector<float>& gradient) {
-  Gradient(row, shared, error, gradient);
-  return Dot(error.data(), gradient.data(), row.cols);
+void RefitAll(std::vector<Row>& rows, const Shared& shared) {
+  const int count = static_cast<int>(rows.size()), cols = rows[0].cols, groups = rows[0].groups;
+  const int group = rows[0].options.group;
+  std::vector<float> codes(static_cast<size_t>(count) * cols), hb(static_cast<size_t>(groups) * count * cols);
+  for (int r = 0; r < count; r++) std::copy(rows[r].codes.begin(), rows[r].codes.end(), codes.begin() + static_cast<size_t>(r) * cols);
+  for (int g = 0; g < groups; g++) {
+    const int begin = g * group;
+    Gemm(count, cols, std::min(group, cols - begin), RowMajor(codes.data() + begin, cols),
+         RowMajor(shared.hessian + static_cast<size_t>(begin) * cols, cols), hb.data() + static_cast<size_t>(g) * count * cols,
+         cols, false, true);
+  }
+  for (int r = 0; r < count; r++) {
+    const size_t at = static_cast<size_t>(r) * cols;
+    Refit(rows[r], shared, codes.data() + at, hb.data() + at, static_cast<size_t>(count) * cols);
+  }
 }
 
 Shared Prepare(const float* damped, const float* hessian, int cols, const QuantizeOptions& options) {
@@ -345,36 +386,50 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
   std::vector<double> errors(rows), energies(rows);
   std::vector<int64_t> bent(rows);
   ParallelFor(rows, kRowsTogether, [&](int begin, int end) {
-    std::vector<float> error(cols), gradient(cols);
     for (int r0 = begin; r0 < end; r0 += kRowsTogether) {
-      std::vector<Row> block;
-      for (int r = r0; r < std::min(end, r0 + kRowsTogether); r++) {
+      Block block;
+      const int last = std::min(end, r0 + kRowsTogether);
+      block.rows.reserve(last - r0);
+      for (int r = r0; r < last; r++) {
         const float* w = weights + static_cast<size_t>(r) * cols;
-        block.emplace_back(w, cols, options, source, r);
+        block.rows.emplace_back(w, cols, options, source, r);
         std::vector<Affine> fit(groups);
         for (int g = 0; g < groups; g++) {
           const int c = g * options.group;
           fit[g] = FitGroup(w + c, shared.diagonal.data() + c, std::min(options.group, cols - c), top);
         }
-        block.back().Store(fit);
+        block.rows.back().Store(fit);
       }
-      if (hessian != nullptr) Feedback(block, shared);
-      for (Row& row : block) {
+      if (hessian != nullptr) {
+        for (Row& row : block.rows) {
+          row.at.assign(groups, {0, 0});  // values of 0: the error is the weights themselves
+        }
+        block.Measure(shared);
+        for (Row& row : block.rows) {
+          const size_t at = static_cast<size_t>(row.row - r0) * cols;
+          energies[row.row] = Dot(block.error.data() + at, block.gradient.data() + at, cols);
+          row.Restore();
+        }
+        Feedback(block.rows, shared);
+      }
+      for (Row& row : block.rows) {
         row.bent = 0;
         row.Settle(hessian != nullptr);
-        for (int round = 0; hessian != nullptr && round < options.rounds; round++) {
-          Refit(row, shared);
+      }
+      for (int round = 0; hessian != nullptr && round < options.rounds; round++) {
+        RefitAll(block.rows, shared);
+        for (Row& row : block.rows) {
           row.Settle(true);
           row.bent = 0;
-          Descend(row, shared, error, gradient);
-          row.Settle(true);
         }
+        block.Descend(shared);
+        for (Row& row : block.rows) row.Settle(true);
+      }
+      if (hessian != nullptr) block.Measure(shared);
+      for (Row& row : block.rows) {
         if (hessian != nullptr) {
-          errors[row.row] = Error(row, shared, error, gradient);
-          std::vector<uint8_t> none(cols, 0);
-          Row bare(row.w, cols, options, source, row.row);
-          for (CodedScale& at : bare.at) at = {0, 0};
-          energies[row.row] = Error(bare, shared, error, gradient);
+          const size_t at = static_cast<size_t>(row.row - r0) * cols;
+          errors[row.row] = Dot(block.error.data() + at, block.gradient.data() + at, cols);
         }
         std::copy(row.codes.begin(), row.codes.end(), out.codes.begin() + static_cast<size_t>(row.row) * cols);
         std::copy(row.scale.begin(), row.scale.end(), out.scale.begin() + static_cast<size_t>(row.row) * groups);

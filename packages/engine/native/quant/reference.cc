@@ -87,8 +87,17 @@ void Attention(const ReferenceModel& m, const std::vector<int>& lengths, const f
   });
 }
 
+// Adds x·xᵀ summed over tokens. The products below the diagonal are copied from above it.
 void AddOuter(const float* x, int tokens, int size, float* hessian) {
-  if (hessian != nullptr) Gemm(size, size, tokens, Transposed(x, size), RowMajor(x, size), hessian, size, true);
+  if (hessian == nullptr) return;
+  constexpr int kStrip = 192;
+  for (int j = 0; j < size; j += kStrip) {
+    const int width = std::min(kStrip, size - j);
+    Gemm(j + width, width, tokens, Transposed(x, size), RowMajor(x + j, size), hessian + j, size, true);
+  }
+  for (size_t i = 1; i < static_cast<size_t>(size); i++) {
+    for (size_t j = 0; j < i; j++) hessian[i * size + j] = hessian[j * size + i];
+  }
 }
 
 void AddTo(float* x, const float* more, size_t count) {
