@@ -1,1 +1,1 @@
-export {};
+export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';

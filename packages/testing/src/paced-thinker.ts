@@ -1,0 +1,242 @@
+import { dirname, join } from 'node:path';
+import {
+  DescribeResponse,
+  FinishReason,
+  type GenerateRequest,
+  GenerateResponse,
+  ThinkerServiceDefinition,
+  type TokenLogprob,
+  WatchResponse,
+} from '@zen/contracts';
+import { type CallContext, Rpc, RpcError, RpcServer } from '@zen/rpc';
+import { Slots } from './slots';
+
+export interface PacedStage {
+  stage: number;
+  decodeBaseUs: number;
+  decodePerSequenceUs: number;
+  prefillUsPerToken: number;
+}
+
+export interface PacedOptions {
+  model: string;
+  /** Lowest first. */
+  stages: PacedStage[];
+  minServableStage: number;
+  /** Highest stage that is attached. */
+  attachedTo: number;
+  maxRunning: number;
+  maxWaiting: number;
+  maxPromptBytes: number;
+  contextTokens: number;
+  /** Milliseconds between pieces, whatever the costs say; null paces by the costs. */
+  pieceMs: number | null;
+  /** Text of each piece. */
+  piece: (index: number) => string;
+  /** Called before each piece; a throw fails the answer, a promise holds it back. */
+  before: (index: number, request: GenerateRequest, context: CallContext) => Promise<void> | void;
+}
+
+const DEFAULTS: PacedOptions = {
+  model: 'paced',
+  stages: [{ stage: 0, decodeBaseUs: 1000, decodePerSequenceUs: 0, prefillUsPerToken: 0 }],
+  minServableStage: 0,
+  attachedTo: 4,
+  maxRunning: 1024,
+  maxWaiting: 1024,
+  maxPromptBytes: 2 ** 20,
+  contextTokens: 8192,
+  pieceMs: null,
+  piece: (index) => `w${index} `,
+  before: () => {},
+};
+
+/** Pieces of an answer whose request sets no limit. */
+const DEFAULT_PIECES = 16;
+
+/**
+ * A thinker without a model, over real gRPC: answers at the pace that its stated costs give, reports its load, and
+ * keeps slots and a queue as the real one does. Words are counted as tokens.
+ */
+export class PacedThinker {
+  readonly options: PacedOptions;
+  /** Requests in order of arrival. */
+  readonly requests: GenerateRequest[] = [];
+  /** Answers that a client left before their end. */
+  cancelled = 0;
+  /** Pieces handed to the wire so far. */
+  pieces = 0;
+  /** Trace contexts that came along. */
+  readonly traceparents: string[] = [];
+  private readonly slots: Slots;
+  private prefillTokensWaiting = 0;
+  private readonly watchers = new Set<() => void>();
+  private server: RpcServer | undefined;
+
+  constructor(options: Partial<PacedOptions> = {}) {
+    this.options = { ...DEFAULTS, ...options };
+    this.slots = new Slots(this.options.maxRunning, this.options.maxWaiting);
+  }
+
+  /** Listens on 127.0.0.1, on a free port unless one is given; returns `host:port`. */
+  async start(port = 0): Promise<string> {
+    this.server = await RpcServer.start([this], {
+      listen: `127.0.0.1:${port}`,
+      maxMessageBytes: 64 * 2 ** 20,
+      maxConcurrentStreams: 10_000,
+      translate: () => undefined,
+      onError: (error, method) => process.stderr.write(`paced thinker: ${method}: ${error}\n`),
+      descriptorSetPath: join(dirname(require.resolve('@zen/contracts/package.json')), 'descriptors.binpb'),
+    });
+    this.server.setServing(true);
+    return this.server.address;
+  }
+
+  /** Ends every call at once, as a crash would. */
+  async stop(): Promise<void> {
+    await this.server?.stop(0);
+  }
+
+  get active(): number {
+    return this.slots.running + this.slots.waiting;
+  }
+
+  @Rpc(ThinkerServiceDefinition, 'generate')
+  async *generate(request: GenerateRequest, context: CallContext): AsyncGenerator<GenerateResponse> {
+    this.requests.push(request);
+    if (context.metadata.traceparent) this.traceparents.push(context.metadata.traceparent);
+    const stage = request.stage ?? this.options.attachedTo;
+    const promptTokens = wordsOf(request);
+    this.prefillTokensWaiting += promptTokens;
+    let computed = false;
+    const compute = () => {
+      if (!computed) this.prefillTokensWaiting -= promptTokens;
+      computed = true;
+    };
+    const release = await this.slots.take(context.signal).catch((error: unknown) => {
+      compute();
+      throw error;
+    });
+    this.changed();
+    let finished = false;
+    try {
+      const cost = this.options.stages.find((one) => one.stage === stage);
+      if (!cost) throw new RpcError('FAILED_PRECONDITION', `stage: ${stage} is not attached`);
+      await pause((promptTokens * cost.prefillUsPerToken) / 1000, context.signal);
+      compute();
+      const seed = request.sampling?.seed ?? 7n;
+      yield event({ started: { stage, promptTokens, seed } });
+      const count = request.maxTokens || DEFAULT_PIECES;
+      for (let index = 0; index < count; index++) {
+        await this.options.before(index, request, context);
+        await pause(this.options.pieceMs ?? this.stepMs(cost), context.signal);
+        if (context.signal.aborted) return;
+        this.pieces++;
+        const text = this.options.piece(index);
+        const tokenIds = [index];
+        yield event({ piece: { text, tokenIds, stage, logprobs: logprobsOf(request, text, index) } });
+      }
+      const usage = { promptTokens, cachedPromptTokens: 0, completionTokens: count };
+      finished = true;
+      yield event({ finished: { reason: FinishReason.FINISH_REASON_LENGTH, usage, stop: '' } });
+    } finally {
+      if (!finished) this.cancelled++;
+      compute();
+      release();
+      this.changed();
+    }
+  }
+
+  @Rpc(ThinkerServiceDefinition, 'describe')
+  async describe(): Promise<DescribeResponse> {
+    const { model, minServableStage, maxRunning, maxWaiting, maxPromptBytes, contextTokens } = this.options;
+    const limits = { contextTokens, maxRunning, maxWaiting, maxPromptBytes };
+    return DescribeResponse.fromPartial({ model, minServableStage, limits, ...this.report() });
+  }
+
+  @Rpc(ThinkerServiceDefinition, 'watch')
+  async *watch(request: { intervalMs: number }, { signal }: CallContext): AsyncGenerator<WatchResponse> {
+    while (!signal.aborted) {
+      yield WatchResponse.fromPartial(this.report());
+      const change = new Promise<void>((resolve) => {
+        this.watchers.add(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.all([change, pause(request.intervalMs || 250, signal)]);
+    }
+  }
+
+  @Rpc(ThinkerServiceDefinition, 'tokenize')
+  async tokenize(): Promise<never> {
+    throw new RpcError('UNIMPLEMENTED', 'a paced thinker has no tokenizer');
+  }
+
+  @Rpc(ThinkerServiceDefinition, 'detokenize')
+  async detokenize(): Promise<never> {
+    throw new RpcError('UNIMPLEMENTED', 'a paced thinker has no tokenizer');
+  }
+
+  private report() {
+    const { running, waiting } = this.slots;
+    return {
+      load: {
+        running,
+        waiting,
+        prefillTokensWaiting: BigInt(this.prefillTokensWaiting),
+        costs: this.options.stages,
+      },
+      stages: this.options.stages.map(({ stage }) => ({
+        stage,
+        bytes: BigInt(1000 * (stage + 1)),
+        servable: stage >= this.options.minServableStage,
+        attached: stage <= this.options.attachedTo,
+        quality: { top1: 0.6 + stage / 10, klMean: 0.4 - stage / 10, perplexityRatio: 1.4 - stage / 10 },
+      })),
+    };
+  }
+
+  private stepMs({ decodeBaseUs, decodePerSequenceUs }: PacedStage): number {
+    return (decodeBaseUs + decodePerSequenceUs * this.slots.running) / 1000;
+  }
+
+  private changed(): void {
+    for (const resolve of this.watchers) resolve();
+    this.watchers.clear();
+  }
+}
+
+function event({ started, piece, finished }: Record<string, object>): GenerateResponse {
+  if (started) return GenerateResponse.fromPartial({ event: { $case: 'started', value: started } });
+  if (piece) return GenerateResponse.fromPartial({ event: { $case: 'piece', value: piece } });
+  return GenerateResponse.fromPartial({ event: { $case: 'finished', value: finished ?? {} } });
+}
+
+function wordsOf({ prompt }: GenerateRequest): number {
+  if (prompt?.$case === 'tokens') return prompt.value.tokenIds.length;
+  const text =
+    prompt?.$case === 'chat' ? prompt.value.messages.map(({ content }) => content).join(' ') : prompt?.value;
+  return typeof text === 'string' ? text.split(/\s+/).length : 0;
+}
+
+/** The piece itself as the likeliest token, the others one nat apart. */
+function logprobsOf({ sampling }: GenerateRequest, text: string, tokenId: number): TokenLogprob[] {
+  if (sampling?.logprobs === undefined) return [];
+  const token = Buffer.from(text);
+  const top = [...Array(sampling.logprobs).keys()].map((i) => {
+    return { tokenId: i, token: i === 0 ? token : Buffer.from(`t${i}`), logprob: -0.1 - i, top: [] };
+  });
+  return [{ tokenId, token, logprob: -0.1, top }];
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

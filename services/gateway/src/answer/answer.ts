@@ -1,0 +1,71 @@
+import type {
+  FinishReason,
+  GenerateRequest,
+  Sampling,
+  StageQuality,
+  TokenLogprob,
+  Usage,
+} from '@zen/contracts';
+import type { StageReason } from '@zen/quality';
+import type { Tenant } from '../keys/tenant';
+
+/** What the caller wants of the stage; each field may come from a header, a message or the tenant. */
+export interface QualityWish {
+  pin: number | undefined;
+  minStage: number | undefined;
+  /** The ladder's highest stage or nothing. */
+  full: boolean;
+  ttftMs: number | undefined;
+  tpotMs: number | undefined;
+}
+
+export const NO_WISH: QualityWish = {
+  pin: undefined,
+  minStage: undefined,
+  full: false,
+  ttftMs: undefined,
+  tpotMs: undefined,
+};
+
+/** One answer to produce, whatever door the request came through. */
+export interface AnswerRequest {
+  requestId: string;
+  tenant: Tenant;
+  model: string;
+  prompt: NonNullable<GenerateRequest['prompt']>;
+  sampling: Sampling;
+  /** 0 means up to the context length. */
+  maxTokens: number;
+  wish: QualityWish;
+  priority: GenerateRequest['priority'];
+  /** Metadata of the calls to thinkers: the trace context. */
+  carrier: Record<string, string>;
+}
+
+export interface AnswerPiece {
+  kind: 'piece';
+  text: string;
+  logprobs: TokenLogprob[];
+  stage: number;
+}
+
+export interface AnswerEnd {
+  kind: 'end';
+  reason: FinishReason;
+  usage: Usage;
+  stop: string;
+}
+
+/** An answer whose first piece has arrived: from here on it cannot move to another replica. */
+export interface Answer {
+  model: string;
+  replica: string;
+  stage: number;
+  reason: StageReason;
+  quality: StageQuality | undefined;
+  seed: bigint;
+  /** Milliseconds from the request to the first piece. */
+  ttftMs: number;
+  /** Pieces and exactly one end, last. Returning early cancels it. */
+  events: AsyncIterable<AnswerPiece | AnswerEnd>;
+}

@@ -1,0 +1,68 @@
+import type { ReplicaFailure } from '@zen/routing';
+import { RpcError } from '@zen/rpc';
+import { GatewayError, type GatewayFailure } from '../gateway-error';
+
+/** What a thinker's status says about the thinker. */
+export function replicaFailure(error: RpcError, signal: AbortSignal): ReplicaFailure {
+  switch (error.code) {
+    case 'CANCELLED':
+      return signal.aborted ? 'cancelled' : 'unavailable';
+    case 'RESOURCE_EXHAUSTED':
+      return 'overloaded';
+    case 'INVALID_ARGUMENT':
+    case 'OUT_OF_RANGE':
+    case 'NOT_FOUND':
+    case 'ALREADY_EXISTS':
+    case 'FAILED_PRECONDITION':
+    case 'PERMISSION_DENIED':
+    case 'UNAUTHENTICATED':
+    case 'DEADLINE_EXCEEDED':
+      return 'refused';
+    case 'UNAVAILABLE':
+    case 'UNKNOWN':
+    case 'ABORTED':
+    case 'UNIMPLEMENTED':
+    case 'INTERNAL':
+    case 'DATA_LOSS':
+      return 'unavailable';
+  }
+}
+
+const FAILURES: Partial<Record<RpcError['code'], GatewayFailure>> = {
+  INVALID_ARGUMENT: 'invalid_request',
+  OUT_OF_RANGE: 'invalid_request',
+  NOT_FOUND: 'model_not_found',
+  FAILED_PRECONDITION: 'stage_not_attached',
+  RESOURCE_EXHAUSTED: 'overloaded',
+  DEADLINE_EXCEEDED: 'timeout',
+  CANCELLED: 'cancelled',
+};
+
+/** A thinker's failure as the gateway reports it. A refusal keeps its words, which name field and limit. */
+export function gatewayError(error: RpcError, signal: AbortSignal): GatewayError {
+  const failure = FAILURES[error.code];
+  if (error.code === 'CANCELLED' && !signal.aborted) return unavailable(error);
+  switch (failure) {
+    case undefined:
+      return unavailable(error);
+    case 'overloaded':
+      return new GatewayError('overloaded', error.message, { retryAfterS: 1, cause: error });
+    default: {
+      const param = fieldOf(error);
+      return new GatewayError(failure, error.message, {
+        cause: error,
+        ...(param === undefined ? {} : { param }),
+      });
+    }
+  }
+}
+
+function unavailable(cause: RpcError): GatewayError {
+  return new GatewayError('unavailable', 'the model server failed; try again', { retryAfterS: 1, cause });
+}
+
+/** A thinker's refusal starts with the field: `sampling.temperature: 3 is above 2`. */
+function fieldOf({ code, message }: RpcError): string | undefined {
+  if (code !== 'INVALID_ARGUMENT' && code !== 'OUT_OF_RANGE') return undefined;
+  return /^(?:sampling\.)?([a-z][a-z0-9_.[\]]{0,63}):? /.exec(message)?.[1];
+}

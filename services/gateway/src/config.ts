@@ -1,0 +1,138 @@
+import { address, bytes, type ConfigOf, duration, flag, integer, list } from '@zen/config';
+import { z } from 'zod';
+
+const MIB = 2 ** 20;
+
+export const settings = {
+  listen: {
+    env: 'ZEN_LISTEN',
+    type: address().default('127.0.0.1:8080'),
+    help: 'HTTP address',
+    default: '127.0.0.1:8080',
+  },
+  grpcListen: {
+    env: 'ZEN_GRPC_LISTEN',
+    type: address().default('127.0.0.1:50050'),
+    help: 'gRPC address',
+    default: '127.0.0.1:50050',
+  },
+  thinkers: {
+    env: 'ZEN_THINKERS',
+    type: list(address()).default(['127.0.0.1:50051']),
+    help: 'thinkers, host:port with commas between; a name stands for all its addresses',
+    default: '127.0.0.1:50051',
+  },
+  apiKeys: {
+    env: 'ZEN_API_KEYS',
+    type: z.string().optional(),
+    help: 'file or folder of API keys (see hash-key); with it every request needs one',
+  },
+  allowAnonymous: {
+    env: 'ZEN_ALLOW_ANONYMOUS',
+    type: flag().default(false),
+    help: 'serve without keys on an address that is not loopback',
+    default: 'false',
+  },
+  corsOrigins: {
+    env: 'ZEN_CORS_ORIGINS',
+    type: list(
+      z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be an origin such as https://example.org'),
+    ).default([]),
+    help: 'origins whose pages may call, with commas between',
+    default: 'none',
+  },
+  maxBodyBytes: {
+    env: 'ZEN_MAX_BODY',
+    type: bytes(1024, 256 * MIB).default(12 * MIB),
+    help: 'largest request body',
+    default: '12MiB',
+  },
+  maxHeaderBytes: {
+    env: 'ZEN_MAX_HEADERS',
+    type: bytes(1024, MIB).default(16 * 1024),
+    help: 'largest set of request headers',
+    default: '16KiB',
+  },
+  maxMessages: {
+    env: 'ZEN_MAX_MESSAGES',
+    type: integer(1, 1e6).default(2048),
+    help: 'most messages in a chat',
+    default: '2048',
+  },
+  ttftMs: {
+    env: 'ZEN_TTFT',
+    type: duration(1, 600_000).default(1000),
+    help: 'objective: time to the first token',
+    default: '1s',
+  },
+  tpotMs: {
+    env: 'ZEN_TPOT',
+    type: duration(1, 600_000).default(100),
+    help: 'objective: time between tokens',
+    default: '100ms',
+  },
+  dwellMs: {
+    env: 'ZEN_STAGE_DWELL',
+    type: duration(2000, 600_000).default(2000),
+    help: 'shortest time between two changes of the stage',
+    default: '2s',
+  },
+  maxQueueMs: {
+    env: 'ZEN_MAX_QUEUE',
+    type: duration(0, 3_600_000).default(10_000),
+    help: 'predicted wait above which a request is refused at the lowest stage',
+    default: '10s',
+  },
+  requestTimeoutMs: {
+    env: 'ZEN_REQUEST_TIMEOUT',
+    type: duration(1000).default(600_000),
+    help: 'longest time for one answer',
+    default: '10m',
+  },
+  stallMs: {
+    env: 'ZEN_STALL_TIMEOUT',
+    type: duration(100).default(120_000),
+    help: 'a reader that takes nothing for this long is cut off',
+    default: '2m',
+  },
+  watchIntervalMs: {
+    env: 'ZEN_WATCH_INTERVAL',
+    type: duration(50, 60_000).default(100),
+    help: 'how often a thinker reports its load at most',
+    default: '100ms',
+  },
+  graceMs: {
+    env: 'ZEN_GRACE',
+    type: duration(0, 3_600_000).default(30_000),
+    help: 'time that running answers get at shutdown',
+    default: '30s',
+  },
+  logLevel: {
+    env: 'ZEN_LOG_LEVEL',
+    type: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    help: 'lowest level logged',
+    default: 'info',
+  },
+  otlpEndpoint: {
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    type: z.url().optional(),
+    help: 'where traces go',
+  },
+};
+
+export type GatewayConfig = ConfigOf<typeof settings>;
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.test(hostOf(address));
+}
+
+export function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
+}
+
+export function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}

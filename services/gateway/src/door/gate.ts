@@ -1,0 +1,63 @@
+import { type GatewayConfig, hostOf, isLoopback } from '../config';
+import { GatewayError } from '../gateway-error';
+import type { KeyRing } from '../keys/key-ring';
+import { type Headers, Visit, type VisitServices } from './visit';
+
+/** Lets requests in by either door and knows who is inside. */
+export class Gate {
+  private readonly inside = new Set<Visit>();
+  private closing = false;
+
+  constructor(
+    private readonly config: Pick<GatewayConfig, 'listen' | 'allowAnonymous'>,
+    private readonly keys: KeyRing,
+    private readonly services: VisitServices,
+  ) {}
+
+  get closed(): boolean {
+    return this.closing;
+  }
+
+  get count(): number {
+    return this.inside.size;
+  }
+
+  /** Starts a visit, or throws who may not come in. `left` is called once the visit is over. */
+  enter(route: string, headers: Headers): Visit {
+    if (this.closing) {
+      throw new GatewayError('unavailable', 'the gateway is shutting down', { retryAfterS: 1 });
+    }
+    const tenant = this.keys.authenticate(headers.authorization);
+    const visit = new Visit(this.services, route, tenant, headers);
+    this.inside.add(visit);
+    return visit;
+  }
+
+  leave(visit: Visit, status: number, complete: boolean): void {
+    this.inside.delete(visit);
+    visit.leave(status, complete);
+  }
+
+  /**
+   * Where no key is needed only this machine is meant, so a page on some web site must not reach it through the
+   * browser by pointing a name of its own at 127.0.0.1: the host that it asked for has to be this machine.
+   */
+  checkHost(host: string | undefined): void {
+    if (this.keys.required || this.config.allowAnonymous) return;
+    const name = /:\d+$/.test(host ?? '') ? hostOf(host ?? '') : (host ?? '');
+    if (isLoopback(`${name}:0`) || name === hostOf(this.config.listen)) return;
+    throw new GatewayError(
+      'forbidden',
+      'without API keys only requests to this machine by its own name are served',
+    );
+  }
+
+  close(): void {
+    this.closing = true;
+  }
+
+  /** Ends what is still inside; callers learn that the server is shutting down. */
+  expel(): void {
+    for (const visit of this.inside) visit.interrupt();
+  }
+}

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
+import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from '../answer/answer';
+import type { Answerer } from '../answer/answerer';
+import { GatewayError } from '../gateway-error';
+import type { Admission, Limiter } from '../keys/limiter';
+import type { Tenant } from '../keys/tenant';
+import type { GatewayMetrics } from '../observe/gateway-metrics';
+
+export interface VisitServices {
+  answerer: Answerer;
+  limiter: Limiter;
+  metrics: GatewayMetrics;
+  tracing: Tracing;
+  logger: Logger;
+  now: () => number;
+}
+
+export type Headers = Readonly<Record<string, string | undefined>>;
+
+/** What an answer needs beyond what the visit knows. */
+export type AnswerSpec = Omit<AnswerRequest, 'requestId' | 'tenant' | 'carrier'>;
+
+interface Progress {
+  answer: Answer;
+  end: AnswerEnd | undefined;
+}
+
+/**
+ * One request from its arrival to the moment its connection is through with it, by whichever door it came: its
+ * limits, its answers, and what is said about it in log, metrics and trace. `leave` frees everything.
+ */
+export class Visit {
+  readonly requestId: string;
+  private readonly abort = new AbortController();
+  private readonly span: Span;
+  private readonly enteredAtMs: number;
+  private readonly progress: Progress[] = [];
+  private admission: Admission | undefined;
+  private model = '';
+  private failure: GatewayError | undefined;
+  private left = false;
+  private interrupted = false;
+
+  constructor(
+    private readonly services: VisitServices,
+    readonly route: string,
+    readonly tenant: Tenant,
+    headers: Headers,
+  ) {
+    const asked = headers['x-request-id'];
+    this.requestId = asked !== undefined && /^[\w.-]{1,128}$/.test(asked) ? asked : `req_${randomUUID()}`;
+    this.enteredAtMs = services.now();
+    const { traceparent, tracestate } = headers;
+    const carrier = traceparent === undefined ? {} : { traceparent, ...(tracestate ? { tracestate } : {}) };
+    this.span = services.tracing.start(route, carrier, { 'zen.request_id': this.requestId });
+    services.metrics.entered();
+  }
+
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  /** Counts the request against its key's limits; the headers say what is left. */
+  admit(model: string, promptTokens: number): Record<string, string> {
+    this.model = model;
+    this.admission = this.services.limiter.admit(this.tenant, promptTokens);
+    return this.admission.headers;
+  }
+
+  /** Starts all answers, or none: the first that fails ends the others. */
+  async answers(specs: readonly AnswerSpec[]): Promise<Answer[]> {
+    const carrier = this.services.tracing.carry(this.span);
+    const about = { requestId: this.requestId, tenant: this.tenant, carrier };
+    try {
+      return await Promise.all(specs.map((spec) => this.start({ ...spec, ...about })));
+    } catch (error) {
+      this.abort.abort();
+      throw this.interruption() ?? error;
+    }
+  }
+
+  failed(error: GatewayError): void {
+    this.failure ??= error;
+    if (error.failure === 'internal') {
+      this.services.logger.error({ requestId: this.requestId, err: error.cause ?? error }, 'request failed');
+    }
+  }
+
+  /** The server ends it: an answer that is under way fails as unavailable, not as left by its caller. */
+  interrupt(): void {
+    this.interrupted = true;
+    this.abort.abort();
+  }
+
+  /** The connection is through with the request; `complete` is false when the caller went away before its end. */
+  leave(status: number, complete: boolean): void {
+    if (this.left) return;
+    this.left = true;
+    this.abort.abort();
+    const usage = this.progress.map(({ end }) => end?.usage);
+    const promptTokens = usage[0]?.promptTokens ?? 0;
+    const completionTokens = usage.reduce((sum, one) => sum + (one?.completionTokens ?? 0), 0);
+    this.admission?.end(promptTokens + completionTokens);
+    const shown = complete || status >= 400 ? status : 499;
+    this.services.metrics.left(this.route, shown, this.model);
+    if (this.failure) this.services.metrics.refused(this.failure.failure);
+    this.report(shown, promptTokens, completionTokens);
+  }
+
+  private async start(request: AnswerRequest): Promise<Answer> {
+    const answer = await this.services.answerer.start(request, this.signal);
+    this.services.metrics.started(answer);
+    const progress: Progress = { answer, end: undefined };
+    this.progress.push(progress);
+    return { ...answer, events: this.counted(progress) };
+  }
+
+  private async *counted(progress: Progress): AsyncGenerator<AnswerPiece | AnswerEnd> {
+    const firstAtMs = this.services.now();
+    try {
+      for await (const event of progress.answer.events) {
+        if (event.kind === 'end') {
+          progress.end = event;
+          this.services.metrics.ended(progress.answer, event, this.services.now() - firstAtMs);
+        }
+        yield event;
+      }
+    } catch (error) {
+      throw this.interruption() ?? error;
+    }
+  }
+
+  private interruption(): GatewayError | undefined {
+    if (!this.interrupted) return undefined;
+    return new GatewayError('unavailable', 'the gateway is shutting down', { retryAfterS: 1 });
+  }
+
+  private report(status: number, promptTokens: number, completionTokens: number): void {
+    const answer = this.progress[0]?.answer;
+    const { stage, reason, replica, ttftMs } = answer ?? {};
+    const facts = {
+      requestId: this.requestId,
+      tenant: this.tenant.name,
+      route: this.route,
+      status,
+      ...(answer ? { model: answer.model, stage, reason, replica, ttftMs: Math.round(ttftMs ?? 0) } : {}),
+      ...(this.failure ? { failure: this.failure.failure, param: this.failure.param } : {}),
+      promptTokens,
+      completionTokens,
+      durationMs: Math.round(this.services.now() - this.enteredAtMs),
+    };
+    this.services.logger.info(facts, 'request');
+    if (stage !== undefined) this.span.setAttribute('zen.stage', stage);
+    if (reason !== undefined) this.span.setAttribute('zen.stage_reason', reason);
+    this.span.setAttribute('http.response.status_code', status);
+    if (status >= 500) failSpan(this.span, this.failure?.failure ?? 'failed');
+    this.span.end();
+  }
+}

@@ -1,0 +1,119 @@
+import { GatewayError } from '../gateway-error';
+import { type LinkOptions, ReplicaLink } from './replica-link';
+import type { Resolution } from './resolve-addresses';
+import { Traffic } from './traffic';
+
+export interface FleetOptions extends LinkOptions {
+  resolve(): Promise<Resolution>;
+  /** How often names are resolved again, milliseconds. */
+  resolveEveryMs: number;
+  onUnresolved(name: string, reason: string): void;
+}
+
+/** The replicas of one model that can be asked now, and what its traffic is like. */
+export interface Group {
+  model: string;
+  links: ReplicaLink[];
+  traffic: Traffic;
+}
+
+/** All thinkers, grouped by the model that they serve. */
+export class Fleet {
+  private readonly links = new Map<string, ReplicaLink>();
+  /** Every model ever seen: one whose replicas are all down is unavailable, not unknown. */
+  private readonly traffic = new Map<string, Traffic>();
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(private readonly options: FleetOptions) {}
+
+  async start(): Promise<void> {
+    await this.refresh();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await Promise.all([...this.links.values()].map((link) => link.stop()));
+  }
+
+  /** Models with at least one connected replica, by name. */
+  models(): Group[] {
+    const groups = new Map<string, Group>();
+    for (const link of this.links.values()) {
+      const model = link.about?.model;
+      if (model === undefined) continue;
+      const group = groups.get(model) ?? { model, links: [], traffic: this.trafficOf(model) };
+      group.links.push(link);
+      groups.set(model, group);
+    }
+    return [...groups.values()].sort((a, b) => (a.model < b.model ? -1 : 1));
+  }
+
+  /** The group of a model; an empty name means the only one. */
+  group(name: string): Group {
+    const groups = this.models();
+    if (name === '' && groups.length > 1) {
+      throw new GatewayError('invalid_request', 'model: several models are served, name one', {
+        param: 'model',
+      });
+    }
+    const group = name === '' ? groups[0] : groups.find(({ model }) => model === name);
+    if (group) return group;
+    if (groups.length === 0 || this.traffic.has(name)) {
+      const what = name === '' ? 'a model' : `the model "${shown(name)}"`;
+      throw new GatewayError('unavailable', `no replica of ${what} is connected`, { retryAfterS: 1 });
+    }
+    const known = groups.map(({ model }) => model).join(', ');
+    const message = `the model "${shown(name)}" does not exist; served: ${known}`;
+    throw new GatewayError('model_not_found', message, { param: 'model' });
+  }
+
+  /** Whether some replica has a servable stage attached. */
+  ready(): boolean {
+    return [...this.links.values()].some((link) =>
+      link.view()?.stages.some(({ servable, attached }) => servable && attached),
+    );
+  }
+
+  /** Each replica's address and whether it is connected. */
+  replicas(): { address: string; up: boolean }[] {
+    return [...this.links.values()].map((link) => ({ address: link.address, up: link.about !== undefined }));
+  }
+
+  isModel(name: string): boolean {
+    return this.traffic.has(name);
+  }
+
+  private trafficOf(model: string): Traffic {
+    let traffic = this.traffic.get(model);
+    if (!traffic) {
+      traffic = new Traffic();
+      this.traffic.set(model, traffic);
+    }
+    return traffic;
+  }
+
+  private async refresh(): Promise<void> {
+    const { addresses, failures } = await this.options.resolve();
+    if (this.stopped) return;
+    for (const { name, reason } of failures) this.options.onUnresolved(name, reason);
+    for (const address of addresses) {
+      if (!this.links.has(address)) this.links.set(address, new ReplicaLink(address, this.options));
+    }
+    // While a name does not resolve, its replicas are kept: they may be well, and only the resolver is not.
+    if (failures.length === 0) {
+      for (const [address, link] of this.links) {
+        if (addresses.includes(address)) continue;
+        this.links.delete(address);
+        await link.stop();
+      }
+    }
+    this.timer = setTimeout(() => void this.refresh(), this.options.resolveEveryMs).unref();
+  }
+}
+
+/** A name from outside, short enough for an error. */
+function shown(name: string): string {
+  return name.length <= 64 ? name : `${name.slice(0, 64)}…`;
+}

@@ -1,0 +1,162 @@
+import type { DescribeResponse, Load, Stage } from '@zen/contracts';
+import type { Replica } from '@zen/quality';
+import { type Circuit, CLOSED } from '@zen/routing';
+import type { Connect, ThinkerClient } from './thinker-client';
+
+export interface LinkOptions {
+  connect: Connect;
+  watchIntervalMs: number;
+  /** In [0, 1): spreads reconnects of several gateways. */
+  random: () => number;
+  /** Told of every change between up and down; `reason` says why it is down. */
+  onState(address: string, up: boolean, reason: string): void;
+}
+
+type State =
+  | { t: 'connecting' }
+  | { t: 'ready'; about: DescribeResponse; stages: Stage[]; load: Load; others: Others }
+  | { t: 'down' };
+
+/** Load that other gateways put on the replica: what it reported less our own share at that moment. */
+interface Others {
+  sequences: number;
+  prefillTokens: number;
+}
+
+/** One of our requests on a replica. */
+export interface Lease {
+  /** Its prompt has been computed. */
+  started(): void;
+  end(): void;
+}
+
+const DESCRIBE_TIMEOUT_MS = 5000;
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 5000;
+
+/**
+ * The connection to one thinker: asks what it is, then follows its load until the stream breaks, and starts over.
+ * Between two reports it adds up our own requests exactly, so a burst is seen before the thinker can report it.
+ */
+export class ReplicaLink {
+  circuit: Circuit = CLOSED;
+  readonly client: ThinkerClient;
+  private state: State = { t: 'connecting' };
+  private readonly stopping = new AbortController();
+  private inFlight = 0;
+  private unstartedTokens = 0;
+  private readonly running: Promise<void>;
+
+  constructor(
+    readonly address: string,
+    private readonly options: LinkOptions,
+  ) {
+    this.client = options.connect(address);
+    this.running = this.follow();
+  }
+
+  /** What it said about itself; undefined while it is not connected. */
+  get about(): DescribeResponse | undefined {
+    return this.state.t === 'ready' ? this.state.about : undefined;
+  }
+
+  get stages(): readonly Stage[] {
+    return this.state.t === 'ready' ? this.state.stages : [];
+  }
+
+  /** As the stage choice sees it; undefined while it is not connected. */
+  view(): Replica | undefined {
+    if (this.state.t !== 'ready') return undefined;
+    const { about, stages, load, others } = this.state;
+    return {
+      id: this.address,
+      load: {
+        // Running and waiting only matter as a sum to the prediction.
+        running: others.sequences + this.inFlight,
+        waiting: 0,
+        prefillTokensWaiting: others.prefillTokens + this.unstartedTokens,
+        maxRunning: about.limits?.maxRunning ?? 1,
+        costs: load.costs,
+      },
+      stages: stages.map(({ stage, servable, attached }) => ({
+        stage,
+        servable: servable && stage >= about.minServableStage,
+        attached,
+      })),
+    };
+  }
+
+  begin(promptTokens: number): Lease {
+    let waiting = true;
+    let open = true;
+    this.inFlight++;
+    this.unstartedTokens += promptTokens;
+    const started = () => {
+      if (waiting) this.unstartedTokens -= promptTokens;
+      waiting = false;
+    };
+    const end = () => {
+      started();
+      if (open) this.inFlight--;
+      open = false;
+    };
+    return { started, end };
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.client.close();
+    await this.running;
+  }
+
+  private async follow(): Promise<void> {
+    const { signal } = this.stopping;
+    let backoffMs = FIRST_BACKOFF_MS;
+    while (!signal.aborted) {
+      try {
+        const about = await this.client.describe({}, { signal, timeoutMs: DESCRIBE_TIMEOUT_MS });
+        const request = { intervalMs: this.options.watchIntervalMs };
+        for await (const { load, stages } of this.client.watch(request, { signal })) {
+          if (load) this.report(about, stages, load);
+          backoffMs = FIRST_BACKOFF_MS;
+        }
+        this.down('it ended its load report');
+      } catch (error) {
+        this.down(error instanceof Error ? error.message : String(error));
+      }
+      await pause(backoffMs * (0.5 + this.options.random()), signal);
+      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+    }
+  }
+
+  private report(about: DescribeResponse, stages: Stage[], load: Load): void {
+    const wasReady = this.state.t === 'ready';
+    const others = {
+      sequences: Math.max(0, load.running + load.waiting - this.inFlight),
+      prefillTokens: Math.max(0, Number(load.prefillTokensWaiting) - this.unstartedTokens),
+    };
+    this.state = { t: 'ready', about, stages, load, others };
+    if (!wasReady) this.options.onState(this.address, true, '');
+  }
+
+  private down(reason: string): void {
+    if (this.state.t !== 'down' && !this.stopping.signal.aborted) {
+      this.options.onState(this.address, false, reason);
+    }
+    this.state = { t: 'down' };
+  }
+}
+
+/** Ends early, without an error, when the signal is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}

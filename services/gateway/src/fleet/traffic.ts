@@ -1,0 +1,45 @@
+import type { GenerateRequest } from '@zen/contracts';
+
+/** Weight of the newest request in a running mean. */
+const NEWEST = 0.05;
+/** What a chat template adds around a message, bytes; only an estimate depends on it. */
+const TEMPLATE_BYTES = 16;
+
+/** What a model's requests are like, as running means that start from ordinary chat. */
+export class Traffic {
+  meanPromptTokens = 128;
+  meanAnswerTokens = 128;
+  private bytesPerToken = 4;
+
+  /** Tokens of a prompt, estimated from its bytes: the gateway has no tokenizer. */
+  estimate(prompt: NonNullable<GenerateRequest['prompt']>): number {
+    if (prompt.$case === 'tokens') return prompt.value.tokenIds.length;
+    return Math.ceil(promptBytes(prompt) / this.bytesPerToken);
+  }
+
+  prompted(bytes: number, tokens: number): void {
+    this.meanPromptTokens += NEWEST * (tokens - this.meanPromptTokens);
+    if (bytes > 0 && tokens > 0) this.bytesPerToken += NEWEST * (bytes / tokens - this.bytesPerToken);
+  }
+
+  answered(tokens: number): void {
+    this.meanAnswerTokens += NEWEST * (tokens - this.meanAnswerTokens);
+  }
+}
+
+/** UTF-8 bytes of a prompt's text; 0 for one of tokens. */
+export function promptBytes(prompt: NonNullable<GenerateRequest['prompt']>): number {
+  switch (prompt.$case) {
+    case 'text':
+      return Buffer.byteLength(prompt.value);
+    case 'chat':
+      return prompt.value.messages.reduce(
+        (sum, { content }) => sum + Buffer.byteLength(content) + TEMPLATE_BYTES,
+        0,
+      );
+    case 'tokens':
+      return 0;
+    case 'embeddings':
+      return prompt.value.rows.length;
+  }
+}

@@ -1,0 +1,50 @@
+/** Everything that the gateway refuses or fails with; HTTP and gRPC each map it in one table. */
+export type GatewayFailure =
+  | 'invalid_request'
+  | 'unsupported'
+  | 'context_length_exceeded'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'invalid_api_key'
+  | 'forbidden'
+  | 'not_found'
+  | 'model_not_found'
+  | 'stage_not_attached'
+  | 'rate_limit_exceeded'
+  | 'overloaded'
+  | 'unavailable'
+  | 'timeout'
+  | 'cancelled'
+  | 'internal';
+
+export interface ErrorDetails {
+  /** The field at fault, as the caller wrote it: `messages[2].content`. */
+  param?: string;
+  /** Seconds after which a repetition may succeed. */
+  retryAfterS?: number;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+export class GatewayError extends Error {
+  readonly param: string | null;
+  readonly retryAfterS: number | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly failure: GatewayFailure,
+    message: string,
+    details: ErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'GatewayError';
+    this.param = details.param ?? null;
+    this.retryAfterS = details.retryAfterS ?? null;
+    this.headers = details.headers ?? {};
+  }
+
+  static from(error: unknown): GatewayError {
+    if (error instanceof GatewayError) return error;
+    return new GatewayError('internal', 'the gateway failed; the log names the request', { cause: error });
+  }
+}

@@ -1,0 +1,130 @@
+import { dirname, join } from 'node:path';
+import { DEFAULT_HYSTERESIS, StageController } from '@zen/quality';
+import { RpcServer } from '@zen/rpc';
+import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
+import { Answerer } from './answer/answerer';
+import { type GatewayConfig, isLoopback } from './config';
+import { Gate } from './door/gate';
+import { Fleet } from './fleet/fleet';
+import { resolveAddresses } from './fleet/resolve-addresses';
+import { connectThinker } from './fleet/thinker-client';
+import { GatewayController } from './grpc/gateway.controller';
+import { rpcError } from './grpc/rpc-status';
+import { startHttp } from './http/http-server';
+import { readKeys, watchKeys } from './keys/key-file';
+import { KeyRing } from './keys/key-ring';
+import { Limiter } from './keys/limiter';
+import { GatewayMetrics } from './observe/gateway-metrics';
+
+/** A start that the configuration does not allow. */
+export class StartRefused extends Error {
+  override readonly name = 'StartRefused';
+}
+
+export interface Gateway {
+  httpAddress: string;
+  grpcAddress: string;
+  /** Reads the key file again; also done by itself when the file changes. */
+  reloadKeys(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const RESOLVE_EVERY_MS = 10_000;
+/** How often a shutdown looks whether everybody has left. */
+const DRAIN_POLL_MS = 50;
+/** Streams on one gRPC connection. */
+const MAX_STREAMS = 10_000;
+
+/** Starts both doors. Time is the process's own monotonic clock. */
+export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
+  const now = () => performance.now();
+  const keys = await openKeys(config);
+  const tracing = startTracing('gateway', otlpExporter(config.otlpEndpoint));
+  const fleet = new Fleet({
+    connect: connectThinker,
+    watchIntervalMs: config.watchIntervalMs,
+    random: Math.random,
+    resolve: () => resolveAddresses(config.thinkers),
+    resolveEveryMs: RESOLVE_EVERY_MS,
+    onUnresolved: (name, reason) => logger.warn({ name, reason }, 'thinker name does not resolve'),
+    onState: (replica, up, reason) =>
+      up
+        ? logger.info({ replica }, 'thinker connected')
+        : logger.warn({ replica, reason }, 'thinker is down'),
+  });
+  const metrics = new GatewayMetrics(fleet);
+  const controller = new StageController({ ...DEFAULT_HYSTERESIS, dwellMs: config.dwellMs });
+  const answerer = new Answerer(fleet, controller, {
+    objective: { ttftMs: config.ttftMs, tpotMs: config.tpotMs },
+    maxQueueMs: config.maxQueueMs,
+    timeoutMs: config.requestTimeoutMs,
+    now,
+    random: Math.random,
+    onRetry: ({ requestId }, replica, error) => {
+      metrics.retried();
+      logger.warn({ requestId, replica, reason: error.message }, 'trying another thinker');
+    },
+  });
+  const limiter = new Limiter(now);
+  const gate = new Gate(config, keys, { answerer, limiter, metrics, tracing, logger, now });
+  const { maxMessages, stallMs } = config;
+  await fleet.start();
+  const http = await startHttp(config, { fleet, gate, metrics, maxMessages, stallMs });
+  const grpc = await RpcServer.start([new GatewayController(gate, fleet, maxMessages)], {
+    listen: config.grpcListen,
+    maxMessageBytes: config.maxBodyBytes,
+    maxConcurrentStreams: MAX_STREAMS,
+    translate: rpcError,
+    onError: (err, method) => logger.error({ err, method }, 'call failed'),
+    descriptorSetPath: join(dirname(require.resolve('@zen/contracts/package.json')), 'descriptors.binpb'),
+  });
+  grpc.setServing(true);
+  const reloadKeys = async () => {
+    if (config.apiKeys === undefined) return;
+    try {
+      keys.replace(await readKeys(config.apiKeys));
+      logger.info({ entries: keys.size }, 'API keys read');
+    } catch (error) {
+      // The keys in use stay: a slip in the file must not lock everybody out, or let anybody in.
+      logger.error({ reason: (error as Error).message }, 'API keys not read, the old ones stay');
+    }
+  };
+  const watcher =
+    config.apiKeys === undefined ? undefined : await watchKeys(config.apiKeys, () => void reloadKeys());
+
+  async function stop(): Promise<void> {
+    gate.close();
+    watcher?.close();
+    const doors = Promise.all([http.close(), grpc.stop(config.graceMs)]);
+    const deadline = now() + config.graceMs;
+    while (gate.count > 0 && now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    gate.expel();
+    // One turn for the last words of answers that were cut short.
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    http.cut();
+    await doors;
+    await fleet.stop();
+    await tracing.stop();
+  }
+  return { httpAddress: http.address, grpcAddress: grpc.address, reloadKeys, stop };
+}
+
+async function openKeys(config: GatewayConfig): Promise<KeyRing> {
+  if (config.apiKeys !== undefined) {
+    const entries = await readKeys(config.apiKeys);
+    if (entries.length === 0) throw new StartRefused('ZEN_API_KEYS holds no key, so nobody could call');
+    return new KeyRing(entries, true);
+  }
+  for (const [name, address] of [
+    ['ZEN_LISTEN', config.listen],
+    ['ZEN_GRPC_LISTEN', config.grpcListen],
+  ] as const) {
+    if (isLoopback(address) || config.allowAnonymous) continue;
+    throw new StartRefused(
+      `${name} is ${address}, which other machines can reach: set ZEN_API_KEYS, or ZEN_ALLOW_ANONYMOUS=true`,
+    );
+  }
+  return new KeyRing([], false);
+}

@@ -1,0 +1,107 @@
+import {
+  type ChatRequest,
+  type ChatResponse,
+  type CompleteRequest,
+  type CompleteResponse,
+  GatewayServiceDefinition,
+  type ListModelsRequest,
+  type ListModelsResponse,
+  Sampling,
+} from '@zen/contracts';
+import { type CallContext, Rpc } from '@zen/rpc';
+import type { Answer } from '../answer/answer';
+import type { Gate } from '../door/gate';
+import { wishFromMessage } from '../door/quality-wish';
+import { stageHeaders } from '../door/stage-headers';
+import type { AnswerSpec, Visit } from '../door/visit';
+import { describeModel } from '../fleet/describe-model';
+import type { Fleet } from '../fleet/fleet';
+import { GatewayError } from '../gateway-error';
+
+type Event = NonNullable<ChatResponse['event']>;
+
+/** The gRPC door: the same visits, limits and answers as over HTTP. */
+export class GatewayController {
+  constructor(
+    private readonly gate: Gate,
+    private readonly fleet: Fleet,
+    private readonly maxMessages: number,
+  ) {}
+
+  @Rpc(GatewayServiceDefinition, 'chat')
+  async *chat(request: ChatRequest, context: CallContext): AsyncGenerator<ChatResponse> {
+    const { length } = request.messages;
+    const make = (): AnswerSpec => {
+      if (length === 0 || length > this.maxMessages) {
+        const message = `messages: ${length} messages, 1 to ${this.maxMessages} are allowed`;
+        throw new GatewayError('invalid_request', message, { param: 'messages' });
+      }
+      return specOf(request, { $case: 'chat', value: { messages: request.messages } });
+    };
+    for await (const event of this.answer('Chat', make, context)) yield { event };
+  }
+
+  @Rpc(GatewayServiceDefinition, 'complete')
+  async *complete(request: CompleteRequest, context: CallContext): AsyncGenerator<CompleteResponse> {
+    const make = () => specOf(request, { $case: 'text', value: request.prompt });
+    for await (const event of this.answer('Complete', make, context)) yield { event };
+  }
+
+  @Rpc(GatewayServiceDefinition, 'listModels')
+  async listModels(_: ListModelsRequest, context: CallContext): Promise<ListModelsResponse> {
+    const visit = this.gate.enter('ListModels', context.metadata);
+    this.gate.leave(visit, 200, true);
+    return { models: this.fleet.models().map(describeModel) };
+  }
+
+  private async *answer(route: string, make: () => AnswerSpec, context: CallContext): AsyncGenerator<Event> {
+    const visit = this.gate.enter(route, context.metadata);
+    context.setTrailer('x-request-id', visit.requestId);
+    // Aborted when the client is gone; the visit frees everything at once, in whatever await this is.
+    const gone = () => this.gate.leave(visit, 499, false);
+    context.signal.addEventListener('abort', gone, { once: true });
+    let status = 500;
+    try {
+      yield* this.events(make(), visit, context);
+      status = 200;
+    } catch (error) {
+      visit.failed(GatewayError.from(error));
+      throw error;
+    } finally {
+      context.signal.removeEventListener('abort', gone);
+      this.gate.leave(visit, status, true);
+    }
+  }
+
+  private async *events(spec: AnswerSpec, visit: Visit, context: CallContext): AsyncGenerator<Event> {
+    const { traffic } = this.fleet.group(spec.model);
+    const rates = visit.admit(spec.model, traffic.estimate(spec.prompt));
+    const [answer] = (await visit.answers([spec])) as [Answer];
+    const { model, stage, reason: stageReason, quality, seed } = answer;
+    const said = { ...stageHeaders(answer), ...rates };
+    context.sendHeaders({ ...said, 'x-request-id': visit.requestId });
+    for (const [name, value] of Object.entries(said)) context.setTrailer(name, value);
+    const id = visit.requestId;
+    yield { $case: 'started', value: { id, model, stage, stageReason, quality, seed } };
+    for await (const event of answer.events) {
+      if (event.kind === 'piece') {
+        const { text, logprobs, stage } = event;
+        yield { $case: 'piece', value: { text, logprobs, stage } };
+      } else {
+        const { reason, usage, stop } = event;
+        yield { $case: 'finished', value: { reason, usage, stop } };
+      }
+    }
+  }
+}
+
+function specOf(request: ChatRequest | CompleteRequest, prompt: AnswerSpec['prompt']): AnswerSpec {
+  return {
+    model: request.model,
+    prompt,
+    sampling: request.sampling ?? Sampling.fromPartial({}),
+    maxTokens: request.maxTokens,
+    wish: wishFromMessage(request.quality),
+    priority: request.priority,
+  };
+}

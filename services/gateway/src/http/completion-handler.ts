@@ -1,0 +1,104 @@
+import type { TokenLogprob } from '@zen/contracts';
+import type { FastifyReply } from 'fastify';
+import type { Answer, AnswerEnd } from '../answer/answer';
+import { stageHeaders } from '../door/stage-headers';
+import type { Visit } from '../door/visit';
+import type { Fleet } from '../fleet/fleet';
+import { GatewayError } from '../gateway-error';
+import type { AnswerHead, ChunkWriter, FinishedChoice } from '../openai/answer-format';
+import { errorBody } from '../openai/error-body';
+import { usageOf } from '../openai/usage';
+import type { CompletionRequest } from './completion-request';
+import { SseWriter } from './sse-writer';
+
+/** Answers a checked request, whole or as a stream. What is thrown has not been answered yet. */
+export class CompletionHandler {
+  constructor(
+    private readonly fleet: Fleet,
+    /** Milliseconds after which a reader that takes nothing is cut off. */
+    private readonly stallMs: number,
+  ) {}
+
+  async handle(request: CompletionRequest, visit: Visit, reply: FastifyReply): Promise<void> {
+    const { traffic } = this.fleet.group(request.model);
+    const tokens = request.answers.reduce((sum, { prompt }) => sum + traffic.estimate(prompt), 0);
+    const rates = visit.admit(request.model, tokens);
+    reply.headers(rates);
+    const answers = await visit.answers(request.answers);
+    const first = answers[0] as Answer;
+    const headers = { ...rates, ...stageHeaders(first), 'x-request-id': visit.requestId };
+    const created = Math.floor(Date.now() / 1000);
+    const head = { id: `${request.idPrefix}-${visit.requestId}`, model: first.model, created };
+    if (request.stream) {
+      reply.hijack();
+      const writer = new SseWriter(reply.raw, this.stallMs);
+      // Headers set on the reply before (such as those of CORS) do not survive the hijack by themselves.
+      writer.open({ ...(reply.getHeaders() as Record<string, string>), ...headers });
+      await stream(request, head, answers, writer, visit);
+    } else {
+      const choices = await Promise.all(answers.map((answer) => collect(answer, request.logprobs)));
+      const ends = choices.map(({ end }) => end);
+      const usage = usageOf(ends, request.choicesPerPrompt);
+      await reply.headers(headers).send(request.format.whole(head, choices, usage));
+    }
+  }
+}
+
+async function stream(
+  request: CompletionRequest,
+  head: AnswerHead,
+  answers: Answer[],
+  writer: SseWriter,
+  visit: Visit,
+): Promise<void> {
+  const { logprobs, includeUsage: usage } = request;
+  const chunks = request.format.chunks(head, { logprobs, usage });
+  try {
+    const ends = await Promise.all(
+      answers.map((answer, index) => streamChoice(answer, index, chunks, logprobs, writer)),
+    );
+    if (usage) writer.send(chunks.usage(usageOf(ends, request.choicesPerPrompt)));
+    writer.end('[DONE]');
+  } catch (error) {
+    // The status has been sent: the error travels as an event, and the missing [DONE] says that this is no end.
+    const known = GatewayError.from(error);
+    visit.failed(known);
+    writer.end(JSON.stringify(errorBody(known)));
+  }
+}
+
+async function streamChoice(
+  answer: Answer,
+  index: number,
+  chunks: ChunkWriter,
+  logprobs: boolean,
+  writer: SseWriter,
+): Promise<AnswerEnd> {
+  let opening = chunks.opening(index);
+  let offset = 0;
+  for await (const event of answer.events) {
+    if (event.kind === 'piece' && event.text === '' && !(logprobs && event.logprobs.length > 0)) continue;
+    const events = opening === null ? [] : [opening];
+    opening = null;
+    if (event.kind === 'end') {
+      writer.send(...events, chunks.finish(index, event));
+      return event;
+    }
+    events.push(chunks.piece(index, event.text, event.logprobs, offset));
+    offset += event.text.length;
+    const behind = writer.send(...events);
+    if (behind) await behind;
+  }
+  throw new GatewayError('internal', 'the answer has no end');
+}
+
+async function collect(answer: Answer, wantsLogprobs: boolean): Promise<FinishedChoice> {
+  const logprobs: TokenLogprob[] = [];
+  let text = '';
+  for await (const event of answer.events) {
+    if (event.kind === 'end') return { text, logprobs: wantsLogprobs ? logprobs : null, end: event };
+    text += event.text;
+    if (wantsLogprobs) logprobs.push(...event.logprobs);
+  }
+  throw new GatewayError('internal', 'the answer has no end');
+}

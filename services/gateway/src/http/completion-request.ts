@@ -1,0 +1,75 @@
+import { wishFromHeaders } from '../door/quality-wish';
+import type { AnswerSpec, Headers } from '../door/visit';
+import { GatewayError } from '../gateway-error';
+import { type AnswerFormat, chatFormat, completionFormat } from '../openai/answer-format';
+import { type ChatBody, messagesOf } from '../openai/chat.schema';
+import { type CompletionBody, promptsOf } from '../openai/completion.schema';
+import { priorityOf, samplingOf } from '../openai/sampling';
+import type { SamplingFields } from '../openai/sampling.schema';
+
+/** A checked request of either completion route: one answer for each choice. */
+export interface CompletionRequest {
+  model: string;
+  idPrefix: string;
+  format: AnswerFormat;
+  stream: boolean;
+  includeUsage: boolean;
+  logprobs: boolean;
+  choicesPerPrompt: number;
+  answers: AnswerSpec[];
+}
+
+export function fromChat(body: ChatBody, headers: Headers): CompletionRequest {
+  const wantsLogprobs = body.logprobs ?? false;
+  if (body.top_logprobs !== undefined && !wantsLogprobs) {
+    const message = 'top_logprobs: needs logprobs to be true';
+    throw new GatewayError('invalid_request', message, { param: 'top_logprobs' });
+  }
+  const prompt = { $case: 'chat' as const, value: { messages: messagesOf(body) } };
+  const logprobs = wantsLogprobs ? (body.top_logprobs ?? 0) : undefined;
+  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? 0;
+  return fromFields(body, headers, [prompt], logprobs, maxTokens, 'chatcmpl', chatFormat);
+}
+
+export function fromCompletion(body: CompletionBody, headers: Headers): CompletionRequest {
+  const maxTokens = body.max_tokens ?? DEFAULT_COMPLETION_TOKENS;
+  return fromFields(body, headers, promptsOf(body), body.logprobs, maxTokens, 'cmpl', completionFormat);
+}
+
+/** OpenAI's default on the older route. */
+const DEFAULT_COMPLETION_TOKENS = 16;
+
+function fromFields(
+  body: SamplingFields,
+  headers: Headers,
+  prompts: AnswerSpec['prompt'][],
+  logprobs: number | undefined,
+  maxTokens: number,
+  idPrefix: string,
+  format: AnswerFormat,
+): CompletionRequest {
+  const stream = body.stream ?? false;
+  if (body.stream_options !== undefined && !stream) {
+    const message = 'stream_options: only allowed when stream is true';
+    throw new GatewayError('invalid_request', message, { param: 'stream_options' });
+  }
+  const wish = wishFromHeaders(headers);
+  const priority = priorityOf(body.priority);
+  const n = body.n ?? 1;
+  const answers = prompts.flatMap((prompt, at) =>
+    [...Array(n).keys()].map((choice): AnswerSpec => {
+      const sampling = samplingOf(body, logprobs, at * n + choice);
+      return { model: body.model, prompt, sampling, maxTokens, wish, priority };
+    }),
+  );
+  return {
+    model: body.model,
+    idPrefix,
+    format,
+    stream,
+    includeUsage: body.stream_options?.include_usage ?? false,
+    logprobs: logprobs !== undefined,
+    choicesPerPrompt: n,
+    answers,
+  };
+}

@@ -1,0 +1,49 @@
+import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { GatewayError } from '../gateway-error';
+import type { chatSchema } from '../openai/chat.schema';
+import { completionSchema } from '../openai/completion.schema';
+import { parseJson, validate } from '../openai/parse-body';
+import { CHAT_SCHEMA, COMPLETION_HANDLER } from '../tokens';
+import type { CompletionHandler } from './completion-handler';
+import { type CompletionRequest, fromChat, fromCompletion } from './completion-request';
+import { headersOf, visitOf } from './visits';
+
+@Controller('v1')
+export class CompletionsController {
+  constructor(
+    @Inject(COMPLETION_HANDLER) private readonly handler: CompletionHandler,
+    @Inject(CHAT_SCHEMA) private readonly chatBody: ReturnType<typeof chatSchema>,
+  ) {}
+
+  @Post('chat/completions')
+  @HttpCode(200)
+  chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer(
+      fromChat(validate(this.chatBody, bodyOf(request)), headersOf(request)),
+      request,
+      reply,
+    );
+  }
+
+  @Post('completions')
+  @HttpCode(200)
+  complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const body = validate(completionSchema, bodyOf(request));
+    return this.answer(fromCompletion(body, headersOf(request)), request, reply);
+  }
+
+  private answer(parsed: CompletionRequest, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const visit = visitOf(request);
+    if (!visit) throw new GatewayError('internal', 'the request has no visit');
+    return this.handler.handle(parsed, visit, reply);
+  }
+}
+
+function bodyOf(request: FastifyRequest): unknown {
+  if (Buffer.isBuffer(request.body)) return parseJson(request.body);
+  throw new GatewayError(
+    'unsupported_media_type',
+    'a JSON body is needed, with content-type: application/json',
+  );
+}

@@ -1,0 +1,83 @@
+import 'reflect-metadata';
+import type { AddressInfo, Socket } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { type AppParts, appModule } from '../app.module';
+import { type GatewayConfig, hostOf, portOf } from '../config';
+import { GatewayError } from '../gateway-error';
+import { httpError } from '../openai/error-body';
+import { ErrorFilter } from './error.filter';
+import { addVisits } from './visits';
+
+/** Connections that may wait to be accepted: bursts are what this server is for. */
+const BACKLOG = 4096;
+/** Longest time for a request to arrive whole. */
+const RECEIVE_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 75_000;
+
+export interface HttpServer {
+  address: string;
+  /** Accepts nothing new and resolves when the last connection is done. */
+  close(): Promise<void>;
+  /** Cuts what is left. */
+  cut(): void;
+}
+
+export async function startHttp(config: GatewayConfig, parts: AppParts): Promise<HttpServer> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: config.maxBodyBytes,
+    http: { maxHeaderSize: config.maxHeaderBytes },
+    requestTimeout: RECEIVE_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket, config.maxHeaderBytes),
+  });
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  // JSON alone, and as bytes: a form or a plain text would be a request that any web page can send unasked.
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) =>
+    done(null, body),
+  );
+  addVisits(fastify, parts.gate);
+  const app = await NestFactory.create<NestFastifyApplication>(appModule(parts), adapter, {
+    logger: false,
+    bodyParser: false,
+  });
+  app.useGlobalFilters(new ErrorFilter(config.maxBodyBytes));
+  if (config.corsOrigins.length > 0) app.enableCors(corsOf(config.corsOrigins));
+  await app.init();
+  const host = hostOf(config.listen).replace(/^\[|\]$/g, '');
+  await fastify.listen({ host, port: portOf(config.listen), backlog: BACKLOG });
+  const { port } = fastify.server.address() as AddressInfo;
+  return {
+    address: `${hostOf(config.listen)}:${port}`,
+    close: () => app.close(),
+    cut: () => fastify.server.closeAllConnections(),
+  };
+}
+
+function corsOf(origin: string[]) {
+  const exposedHeaders = [
+    'x-request-id',
+    'x-zen-stage',
+    'x-zen-stage-reason',
+    'x-zen-quality',
+    'retry-after',
+  ];
+  return { origin, methods: ['GET', 'POST'], exposedHeaders, maxAge: 600 };
+}
+
+/** What Node's parser refuses never becomes a request; it gets an answer in the same shape all the same. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, maxHeaderBytes: number): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const message = tooLarge
+    ? `the headers are too large: at most ${maxHeaderBytes} bytes`
+    : 'the request is not HTTP';
+  const body = JSON.stringify(httpError(new GatewayError('invalid_request', message)).body);
+  const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,38 @@
+import { Priority } from '@zen/contracts';
+import type { Objective } from '@zen/quality';
+
+/** What a key allows. Absent limits are no limits. */
+export interface Tenant {
+  name: string;
+  /** Whose limits these are: each key has its own, even within one tenant. */
+  keyId: string;
+  requestsPerMinute: number | null;
+  /** Prompt and completion tokens together. */
+  tokensPerMinute: number | null;
+  /** Answers being produced at once. */
+  streams: number | null;
+  minStage: number;
+  objective: Partial<Objective>;
+  /** The highest priority that its requests may have, and their default. */
+  priority: Priority;
+}
+
+/** Whoever calls where no key is needed. */
+export const ANONYMOUS: Tenant = {
+  name: 'anonymous',
+  keyId: 'anonymous',
+  requestsPerMinute: null,
+  tokensPerMinute: null,
+  streams: null,
+  minStage: 0,
+  objective: {},
+  priority: Priority.PRIORITY_INTERACTIVE,
+};
+
+/** A request's priority: what it asks for, at most what its tenant may have. */
+export function allowedPriority(asked: Priority, tenant: Tenant): Priority {
+  if (asked === Priority.PRIORITY_UNSPECIFIED || asked === Priority.UNRECOGNIZED) {
+    return Math.min(Priority.PRIORITY_NORMAL, tenant.priority);
+  }
+  return Math.min(asked, tenant.priority);
+}

@@ -1,0 +1,49 @@
+import { ConfigError, configHelp, readConfig } from '@zen/config';
+import { createLogger } from '@zen/telemetry';
+import { settings } from './config';
+import { StartRefused, startGateway } from './gateway';
+import { hashKey } from './keys/hash-key';
+import { KeyFileError } from './keys/key-entry';
+
+const HELP = `usage: main.js [hash-key --help]
+
+Serves the OpenAI-compatible HTTP API and zen.v1.GatewayService. SIGTERM finishes running answers first, SIGHUP reads
+the API keys again. Environment:
+
+${configHelp(settings)}
+`;
+
+async function main(argv: string[]): Promise<void> {
+  if (argv[0] === 'hash-key') {
+    process.exitCode = await hashKey(argv.slice(1));
+    return;
+  }
+  if (argv.length > 0) {
+    process.stdout.write(HELP);
+    process.exitCode = argv[0] === '--help' ? 0 : 2;
+    return;
+  }
+  const config = readConfig(settings, process.env);
+  const logger = createLogger('gateway', config.logLevel);
+  const gateway = await startGateway(config, logger);
+  logger.info({ http: gateway.httpAddress, grpc: gateway.grpcAddress }, 'listening');
+  process.on('SIGHUP', () => void gateway.reloadKeys());
+  let stopping = false;
+  const stop = async () => {
+    // A second signal does not wait.
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info('stopping');
+    await gateway.stop();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const expected =
+    error instanceof ConfigError || error instanceof StartRefused || error instanceof KeyFileError;
+  process.stderr.write(`${expected ? error.message : ((error as Error).stack ?? error)}\n`);
+  process.exit(expected ? 2 : 1);
+});

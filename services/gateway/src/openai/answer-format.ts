@@ -1,0 +1,104 @@
+import type { TokenLogprob } from '@zen/contracts';
+import type { AnswerEnd } from '../answer/answer';
+import { chatLogprobs, completionLogprobs } from './logprobs';
+import { finishReason, type OpenAiUsage } from './usage';
+
+/** What an answer says about itself in every chunk. */
+export interface AnswerHead {
+  id: string;
+  model: string;
+  /** Seconds since 1970. */
+  created: number;
+}
+
+/** The finished text of one choice. */
+export interface FinishedChoice {
+  text: string;
+  logprobs: TokenLogprob[] | null;
+  end: AnswerEnd;
+}
+
+/** How one route writes its answers: whole, and in chunks of which the parts that never change are made once. */
+export interface AnswerFormat {
+  whole(head: AnswerHead, choices: readonly FinishedChoice[], usage: OpenAiUsage): unknown;
+  chunks(head: AnswerHead, options: { logprobs: boolean; usage: boolean }): ChunkWriter;
+}
+
+/** Every result is one JSON text. */
+export interface ChunkWriter {
+  /** Before the first piece of a choice; null where the route has no such chunk. */
+  opening(index: number): string | null;
+  /** `offset`: UTF-16 units of the choice's text so far. */
+  piece(index: number, text: string, logprobs: readonly TokenLogprob[], offset: number): string;
+  finish(index: number, end: AnswerEnd): string;
+  usage(usage: OpenAiUsage): string;
+}
+
+export const chatFormat: AnswerFormat = {
+  whole: ({ id, model, created }, choices, usage) => ({
+    id,
+    object: 'chat.completion',
+    created,
+    model,
+    choices: choices.map(({ text, logprobs, end }, index) => ({
+      index,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: logprobs && chatLogprobs(logprobs),
+      finish_reason: finishReason(end.reason),
+    })),
+    usage,
+  }),
+  chunks(head, options) {
+    const [before, after] = frame('chat.completion.chunk', head, options.usage);
+    const choice = (index: number, delta: string, logprobs: string, reason: string) =>
+      `${before}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${after}`;
+    return {
+      opening: (index) => choice(index, '{"role":"assistant","content":"","refusal":null}', 'null', 'null'),
+      piece: (index, text, logprobs) => {
+        const shown = options.logprobs ? JSON.stringify(chatLogprobs(logprobs)) : 'null';
+        return choice(index, `{"content":${JSON.stringify(text)}}`, shown, 'null');
+      },
+      finish: (index, end) => choice(index, '{}', 'null', `"${finishReason(end.reason)}"`),
+      usage: (usage) => usageChunk('chat.completion.chunk', head, usage),
+    };
+  },
+};
+
+export const completionFormat: AnswerFormat = {
+  whole: ({ id, model, created }, choices, usage) => ({
+    id,
+    object: 'text_completion',
+    created,
+    model,
+    choices: choices.map(({ text, logprobs, end }, index) => ({
+      index,
+      text,
+      logprobs: logprobs && completionLogprobs(logprobs, 0),
+      finish_reason: finishReason(end.reason),
+    })),
+    usage,
+  }),
+  chunks(head, options) {
+    const [before, after] = frame('text_completion', head, options.usage);
+    const choice = (index: number, text: string, logprobs: string, reason: string) =>
+      `${before}{"index":${index},"text":${text},"logprobs":${logprobs},"finish_reason":${reason}}${after}`;
+    return {
+      opening: () => null,
+      piece: (index, text, logprobs, offset) => {
+        const shown = options.logprobs ? JSON.stringify(completionLogprobs(logprobs, offset)) : 'null';
+        return choice(index, JSON.stringify(text), shown, 'null');
+      },
+      finish: (index, end) => choice(index, '""', 'null', `"${finishReason(end.reason)}"`),
+      usage: (usage) => usageChunk('text_completion', head, usage),
+    };
+  },
+};
+
+function frame(object: string, head: AnswerHead, usage: boolean): [before: string, after: string] {
+  const fields = JSON.stringify({ id: head.id, object, created: head.created, model: head.model });
+  return [`${fields.slice(0, -1)},"choices":[`, usage ? '],"usage":null}' : ']}'];
+}
+
+function usageChunk(object: string, { id, created, model }: AnswerHead, usage: OpenAiUsage): string {
+  return JSON.stringify({ id, object, created, model, choices: [], usage });
+}

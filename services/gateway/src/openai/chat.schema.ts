@@ -1,0 +1,84 @@
+import type { ChatMessage } from '@zen/contracts';
+import { z } from 'zod';
+import { optional, samplingFields, unsupported } from './sampling.schema';
+
+/** No model here can take more; it only bounds the work before the thinker's own limit is looked at. */
+const MAX_PARTS = 1024;
+
+const part = z
+  .object({ type: z.string() })
+  .loose()
+  .superRefine((value, context) => {
+    if (value.type !== 'text') {
+      const message = `not supported: a content part of type "${value.type}", only "text"`;
+      context.addIssue({ code: 'custom', path: ['type'], message, params: { unsupported: true } });
+    } else if (typeof value.text !== 'string') {
+      context.addIssue({ code: 'custom', path: ['text'], message: 'expected a string' });
+    }
+  });
+
+const content = z.union([z.string(), z.array(part).max(MAX_PARTS)]);
+
+const message = z
+  .object({
+    role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
+    content: content.nullish(),
+    tool_calls: unsupported('tool calls', isEmpty),
+    function_call: unsupported('function calls'),
+  })
+  .superRefine(({ role, content }, context) => {
+    // An assistant's turn may be empty; any other must say something, even if it is an empty text.
+    if ((content === null || content === undefined) && role !== 'assistant') {
+      context.addIssue({
+        code: 'custom',
+        path: ['content'],
+        message: 'expected a string or an array of parts',
+      });
+    }
+  });
+
+const responseFormat = z.object({ type: z.string() }).superRefine(({ type }, context) => {
+  if (type === 'text') return;
+  const message = `not supported: response format "${type}", only "text"`;
+  context.addIssue({ code: 'custom', path: ['type'], message, params: { unsupported: true } });
+});
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function isTextOnly(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 1 && value[0] === 'text';
+}
+
+export function chatSchema(maxMessages: number) {
+  return z.object({
+    ...samplingFields,
+    messages: z.array(message).min(1).max(maxMessages),
+    max_completion_tokens: samplingFields.max_tokens,
+    logprobs: optional(z.boolean()),
+    top_logprobs: optional(z.int().min(0).max(20)),
+    response_format: optional(responseFormat),
+    tools: unsupported('tools', isEmpty),
+    tool_choice: unsupported('tools', (value) => value === 'none' || value === 'auto'),
+    functions: unsupported('functions', isEmpty),
+    function_call: unsupported('functions', (value) => value === 'none' || value === 'auto'),
+    modalities: unsupported('modalities other than ["text"]', isTextOnly),
+    audio: unsupported('audio'),
+  });
+}
+
+export type ChatBody = z.infer<ReturnType<typeof chatSchema>>;
+
+export function messagesOf(body: ChatBody): ChatMessage[] {
+  return body.messages.map(({ role, content }) => ({
+    role: role === 'developer' ? 'system' : role,
+    // A lone surrogate has no UTF-8 form; it becomes U+FFFD here, once, and not differently in each encoder.
+    content: textOf(content).toWellFormed(),
+  }));
+}
+
+function textOf(content: ChatBody['messages'][number]['content']): string {
+  if (typeof content === 'string') return content;
+  return (content ?? []).map((part) => part.text as string).join('');
+}

@@ -1,0 +1,29 @@
+import { FinishReason, type Usage } from '@zen/contracts';
+import type { AnswerEnd } from '../answer/answer';
+
+export interface OpenAiUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+/** Adds up the choices of one request; a prompt that several choices share is counted once. */
+export function usageOf(ends: readonly AnswerEnd[], choicesPerPrompt: number): OpenAiUsage {
+  const sum = (list: readonly AnswerEnd[], field: keyof Usage) =>
+    list.reduce((total, { usage }) => total + usage[field], 0);
+  const firsts = ends.filter((_, at) => at % choicesPerPrompt === 0);
+  const prompt = sum(firsts, 'promptTokens');
+  const completion = sum(ends, 'completionTokens');
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: sum(firsts, 'cachedPromptTokens') },
+  };
+}
+
+/** OpenAI knows two reasons; an answer that was cut short by anything is a `length`. */
+export function finishReason(reason: FinishReason): 'stop' | 'length' {
+  return reason === FinishReason.FINISH_REASON_STOP ? 'stop' : 'length';
+}

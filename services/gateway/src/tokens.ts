@@ -1,0 +1,6 @@
+/** What the module provides; services/gateway/src/app.module.ts says how each is made. */
+export const COMPLETION_HANDLER = Symbol('CompletionHandler');
+export const FLEET = Symbol('Fleet');
+export const GATE = Symbol('Gate');
+export const METRICS = Symbol('GatewayMetrics');
+export const CHAT_SCHEMA = Symbol('chatSchema');
