@@ -75,6 +75,25 @@ export interface NativeQuant {
     group: number,
     columnWeight: Float32Array | null,
   ): Promise<CodedTensor>;
+  /**
+   * Trained scales (value = scale·code + offset) over given codes, in stored form. Groups whose source codes would
+   * no longer be decodable keep the old ones; `bent` counts them.
+   */
+  storeScales(
+    codes: Uint8Array,
+    rowScale: Uint16Array,
+    scale: Uint8Array,
+    zero: Uint8Array,
+    newScale: Float32Array,
+    newOffset: Float32Array,
+    rows: number,
+    cols: number,
+    type: string | null,
+    bytes: Uint8Array | null,
+    residualBits: number,
+    bits: number,
+    group: number,
+  ): Promise<CodedTensor>;
   /** The plane of bits `shift` to `shift + width − 1`. */
   packPlane(codes: Uint8Array, rows: number, cols: number, shift: number, width: number): Promise<Uint8Array>;
   packScales(

@@ -87,6 +87,19 @@ void UnpackAll(const Source& source, Shape shape, uint8_t* codes, Floats* scale,
   });
 }
 
+// The source's codes where a residual will be laid over a rung; none where `source` has no format.
+struct Unpacked {
+  Unpacked(const Source& source, Shape shape, int residualBits) {
+    if (source.format == nullptr) return;
+    all.resize(shape.count);
+    UnpackAll(source, shape, all.data(), &scale, &offset);
+    codes = {all.data(), scale.data(), offset.data(), source.format->group, source.format->bits, residualBits};
+  }
+  Bytes all;
+  Floats scale, offset;
+  SourceCodes codes{nullptr, nullptr, nullptr, 0, 0, 0};
+};
+
 // sourceCodes(type, bytes, rows, cols): Promise<Uint8Array>
 Napi::Value SourceCodesCall(const Napi::CallbackInfo& info) {
   const Shape shape = ShapeOf(info[2], info[3]);
@@ -135,15 +148,8 @@ Napi::Value QuantizeCall(const Napi::CallbackInfo& info) {
   return Job::Run(
       info,
       [=] {
-        Bytes codes;
-        Floats scale, offset;
-        SourceCodes from{nullptr, nullptr, nullptr, 0, 0, 0};
-        if (residual) {
-          codes.resize(shape.count);
-          UnpackAll(source, shape, codes.data(), &scale, &offset);
-          from = {codes.data(), scale.data(), offset.data(), source.format->group, source.format->bits, residualBits};
-        }
-        *out = Quantize(weights, shape.rows, shape.cols, hessian, from, options);
+        const Unpacked from(source, shape, residualBits);
+        *out = Quantize(weights, shape.rows, shape.cols, hessian, from.codes, options);
       },
       [=](Napi::Env env) { return WrapCoded(env, *out); });
 }
@@ -158,6 +164,32 @@ Napi::Value FitScalesCall(const Napi::CallbackInfo& info) {
   auto out = std::make_shared<CodedTensor>();
   return Job::Run(
       info, [=] { *out = FitScales(weights, codes, shape.rows, shape.cols, bits, group, columnWeight); },
+      [=](Napi::Env env) { return WrapCoded(env, *out); });
+}
+
+// storeScales(codes, rowScale, scale, zero, newScale, newOffset, rows, cols, type, bytes, residualBits, bits, group)
+Napi::Value StoreScalesCall(const Napi::CallbackInfo& info) {
+  const Shape shape = ShapeOf(info[6], info[7]);
+  const int bits = Whole(info[11], "bits", 2, 8), group = Whole(info[12], "group", 32, 128);
+  const size_t entries = static_cast<size_t>(shape.rows) * Groups(shape.cols, group);
+  const StoredScales before{Typed<uint8_t>(info[0], "codes", shape.count).data,
+                            Typed<uint16_t>(info[1], "rowScale", shape.rows).data,
+                            Typed<uint8_t>(info[2], "scale", entries).data, Typed<uint8_t>(info[3], "zero", entries).data};
+  const float* scale = Typed<float>(info[4], "newScale", entries).data;
+  const float* offset = Typed<float>(info[5], "newOffset", entries).data;
+  const int residualBits = Whole(info[10], "residualBits", 0, 8);
+  Source source{nullptr, nullptr};
+  if (!info[8].IsNull()) {
+    source = SourceOf(info[8], info[9], shape);
+    NeedCodes(info.Env(), source);
+  }
+  auto out = std::make_shared<CodedTensor>();
+  return Job::Run(
+      info,
+      [=] {
+        const Unpacked from(source, shape, residualBits);
+        *out = StoreScales(before, scale, offset, shape.rows, shape.cols, bits, group, from.codes);
+      },
       [=](Napi::Env env) { return WrapCoded(env, *out); });
 }
 
@@ -310,6 +342,7 @@ void InitQuant(Napi::Env env, Napi::Object exports) {
   quant["sourceCodes"] = Napi::Function::New(env, SourceCodesCall);
   quant["quantize"] = Napi::Function::New(env, QuantizeCall);
   quant["fitScales"] = Napi::Function::New(env, FitScalesCall);
+  quant["storeScales"] = Napi::Function::New(env, StoreScalesCall);
   quant["packPlane"] = Napi::Function::New(env, PackPlaneCall);
   quant["packScales"] = Napi::Function::New(env, PackScalesCall);
   quant["packParams"] = Napi::Function::New(env, PackParamsCall);

@@ -4,11 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define ZEN_CLONES __attribute__((target_clones("arch=haswell", "default")))
-#else
-#define ZEN_CLONES
-#endif
+#include "clones.h"
 
 namespace zen::quant {
 namespace {

@@ -46,4 +46,16 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
 CodedTensor FitScales(const float* weights, const uint8_t* codes, int rows, int cols, int bits, int group,
                       const float* columnWeight);
 
+// A coded tensor as it is stored.
+struct StoredScales {
+  const uint8_t* codes;
+  const uint16_t* rowScale;
+  const uint8_t *scale, *zero;
+};
+
+// Trained scales (value = scale·code + offset per row and group) over the codes of `before`, in stored form. Groups
+// whose source codes would no longer be decodable keep their old scales; `bent` counts them.
+CodedTensor StoreScales(const StoredScales& before, const float* scale, const float* offset, int rows, int cols,
+                        int bits, int group, const SourceCodes& source);
+
 }  // namespace zen::quant
