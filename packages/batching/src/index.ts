@@ -1,1 +1,7 @@
+export { BatchingError, type BatchingFailure } from './batching-error';
+export { CostModel, type StageCost, type StepMeasure } from './cost-model';
+export { Generation, type GenerationEvent } from './generation';
+export { type BatchRequest, DEFAULT_LIMITS, type Limits, type Priority, type Prompt } from './request';
+export { Scheduler, type SchedulerLoad, type StepPlan } from './scheduler';
+export { SimulatedBackend, type SimulatedModel } from './simulated-backend';
 export * from './step-backend';

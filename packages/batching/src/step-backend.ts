@@ -1,13 +1,25 @@
 /**
  * The one seam between orchestration and arithmetic: a whole batch goes through it, never a single matrix.
- * The native engine implements it in the thinker; a Triton server can.
+ * The native engine implements it in the thinker; a Triton server can. Every call but `step` happens between
+ * steps, never during one.
  */
 export interface StepBackend {
+  /** Tokens in one KV block. */
   readonly blockTokens: number;
+  /** A new, empty sequence; the result is its handle. */
   createSequence(sampling: SamplingParams): number;
   freeSequence(sequence: number): void;
+  /**
+   * For a sequence that holds no tokens: takes over KV blocks that were computed for the same leading tokens at
+   * the same stage. Returns how many tokens it holds now: a multiple of `blockTokens`, less than `tokens.length`.
+   */
   matchPrefix(sequence: number, stage: number, tokens: Int32Array): number;
+  /**
+   * Forgets computed tokens from `length` on and gives their blocks back. What was sampled stays counted: after
+   * appending the same tokens again, sampling goes on as if nothing had been forgotten.
+   */
   truncate(sequence: number, length: number): void;
+  /** Runs one batch, one sequence at most once; results in the order of the items. One step at a time. */
   step(items: StepItem[]): Promise<StepOutput[]>;
   /** KV blocks in all and those that can be had now. */
   kv(): { blocksTotal: number; blocksFree: number };
@@ -15,22 +27,30 @@ export interface StepBackend {
 
 export interface StepItem {
   sequence: number;
+  /** Tokens to append: a chunk of the prompt, or the last sampled token. Empty where `embeddings` are given. */
   tokens: Int32Array;
+  /** In place of tokens: rows of float32, as wide as the model's hidden size. */
   embeddings: Float32Array | null;
   stage: number;
+  /** Sample a token after the last appended one. */
   sample: boolean;
 }
 
 export interface StepOutput {
+  /** `noKv`: nothing was appended because the KV budget is used up. */
   status: 'ok' | 'noKv';
+  /** The sampled token, -1 if none. */
   token: number;
+  /** Natural logarithm of its probability before temperature and filters; NaN if not asked for. */
   logprob: number;
   topTokens: Int32Array;
   topLogprobs: Float32Array;
   finish: 'none' | 'stopToken' | 'stopText';
+  /** Index of the stop text that matched, -1 if none. */
   stopIndex: number;
 }
 
+/** As the proto's Sampling says; 0 turns off what the proto says 0 turns off, already resolved. */
 export interface SamplingParams {
   temperature: number;
   topK: number;
@@ -44,5 +64,6 @@ export interface SamplingParams {
   seed: bigint;
   stop: string[];
   stopTokens: Int32Array;
+  /** -1: none; 0 to 20 alternatives. */
   logprobs: number;
 }

@@ -1,0 +1,57 @@
+import type { SamplingParams } from './step-backend';
+
+export type Priority = 'batch' | 'normal' | 'interactive';
+
+/** Rank of a priority; a waiting request climbs one rank per `Limits.ageingUs`, up to the highest. */
+export const PRIORITY_RANK: Readonly<Record<Priority, number>> = { batch: 0, normal: 1, interactive: 2 };
+
+/** A token of this priority costs its tenant `1 / weight` of fair share. */
+export const PRIORITY_WEIGHT: Readonly<Record<Priority, number>> = { batch: 1, normal: 2, interactive: 4 };
+
+export type Prompt =
+  | { kind: 'tokens'; tokens: Int32Array }
+  /** One row of `width` float32 per position. */
+  | { kind: 'embeddings'; rows: Float32Array; width: number };
+
+export interface BatchRequest {
+  /** Fairness is between tenants first, then between their requests. */
+  tenant: string;
+  priority: Priority;
+  prompt: Prompt;
+  sampling: SamplingParams;
+  /** 0: up to the context length. */
+  maxTokens: number;
+  /** Compute with this stage; null follows the highest that is attached. */
+  stage: number | null;
+  /** On the caller's clock, microseconds; Infinity for none. */
+  deadlineUs: number;
+}
+
+export interface Limits {
+  /** Longest sequence, prompt and answer together, tokens. */
+  contextTokens: number;
+  /** Tokens computed in one step at most, prompt chunks and decodes together; at least `2 * maxRunning`. */
+  stepTokens: number;
+  /** Sequences in the batch at once. */
+  maxRunning: number;
+  /** Requests that wait beyond those. */
+  maxWaiting: number;
+  /** Tokens that a consumer may leave untaken before its sequence pauses. */
+  maxUnread: number;
+  /** A paused sequence ends after this long, microseconds. */
+  stallUs: number;
+  /** Waiting this long is worth one rank of priority, microseconds. */
+  ageingUs: number;
+  /** While others decode, a prompt chunk is cut so that the step stays near this long, microseconds. */
+  mixedStepUs: number;
+}
+
+export const DEFAULT_LIMITS: Omit<Limits, 'contextTokens'> = {
+  stepTokens: 512,
+  maxRunning: 32,
+  maxWaiting: 512,
+  maxUnread: 64,
+  stallUs: 60_000_000,
+  ageingUs: 2_000_000,
+  mixedStepUs: 100_000,
+};

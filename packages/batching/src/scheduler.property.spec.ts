@@ -1,0 +1,129 @@
+import { alone, greedy, Harness, type Outcome, request, seeded } from './harness.fixture';
+import type { BatchRequest, Priority } from './request';
+import type { StepOutput } from './step-backend';
+
+const PRIORITIES: Priority[] = ['batch', 'normal', 'interactive'];
+
+/** A random request: short and long prompts, some sampled, some of embeddings, some that share a prefix. */
+function randomRequest(random: () => number): BatchRequest {
+  const int = (below: number) => Math.floor(random() * below);
+  const length = 1 + int(random() < 0.2 ? 300 : 40);
+  const shared = random() < 0.3;
+  const tokens = Int32Array.from({ length }, (_, i) => (shared ? i : int(1000)));
+  const rows = Float32Array.from({ length: length * 2 }, () => random());
+  return request(1, 1 + int(40), {
+    tenant: 'abc'[int(3)] as string,
+    priority: PRIORITIES[int(3)] as Priority,
+    prompt: random() < 0.15 ? { kind: 'embeddings', rows, width: 2 } : { kind: 'tokens', tokens },
+    sampling: { ...greedy, temperature: int(2), seed: BigInt(int(1000)) },
+    stage: random() < 0.5 ? null : int(3),
+  });
+}
+
+const MODEL = { hiddenSize: 2, blockTokens: 8 };
+
+/** Requests arrive at random, some are cancelled, some are read late; memory is scarce. */
+async function randomRun(seed: number) {
+  const random = seeded(seed);
+  const limits = {
+    stepTokens: 64,
+    maxRunning: 8,
+    maxWaiting: 1000,
+    maxUnread: 6,
+    ageingUs: 100_000,
+    contextTokens: 360,
+  };
+  const harness = new Harness(limits, { ...MODEL, blocksTotal: 46 });
+  const cancelled = new Set<Outcome>();
+  let widest = 0;
+  let overdrawn = 0;
+  harness.onPlan = ({ planned }) => {
+    widest = Math.max(
+      widest,
+      planned.reduce((sum, { count }) => sum + count, 0),
+    );
+  };
+  harness.onOutputs = (outputs) => {
+    overdrawn += outputs.filter(({ status }) => status === 'noKv').length;
+  };
+  const late: Outcome[] = [];
+  for (let i = 0; i < 60; i++) {
+    const reads = random() < 0.8;
+    const outcome = harness.submit(randomRequest(random), reads);
+    if (!reads) late.push(outcome);
+    for (let k = Math.floor(random() * 6); k > 0; k--) await harness.step();
+    const victim = harness.outcomes[Math.floor(random() * harness.outcomes.length)] as Outcome;
+    if (random() < 0.15 && !victim.finished && victim.generation.unread === 0) {
+      victim.generation.cancel();
+      cancelled.add(victim);
+    }
+  }
+  for (const outcome of late) void harness.read(outcome);
+  await new Promise(setImmediate);
+  await harness.drain();
+  return { harness, cancelled, widest, overdrawn };
+}
+
+describe.each([1, 2, 3, 4, 5, 6, 7, 8])('a random run (seed %i)', (seed) => {
+  test('loses nothing, doubles nothing, and stays within its budgets', async () => {
+    const { harness, cancelled, widest, overdrawn } = await randomRun(seed);
+    expect(harness.scheduler.load()).toMatchObject({
+      running: 0,
+      waiting: 0,
+      parked: 0,
+      prefillTokensWaiting: 0,
+    });
+    expect(widest).toBeLessThanOrEqual(64);
+    expect(overdrawn).toBe(0);
+    expect(harness.backend.sequences).toBe(0);
+    expect(harness.backend.kv().blocksFree).toBe(46);
+    for (const outcome of harness.outcomes) {
+      const reference = await alone(outcome.request, { ...MODEL, blocksTotal: 1000 });
+      if (cancelled.has(outcome)) {
+        expect(outcome.finished?.reason).toBe('cancelled');
+        expect(reference.slice(0, outcome.tokens.length)).toEqual(outcome.tokens);
+      } else {
+        expect(outcome.error).toBeNull();
+        expect(outcome.finished?.reason).toBe('length');
+        expect(outcome.tokens).toEqual(reference);
+      }
+    }
+  });
+});
+
+test('the random runs do preempt', async () => {
+  const runs = await Promise.all([1, 2, 3].map(randomRun));
+  expect(runs.reduce((sum, { harness }) => sum + harness.scheduler.load().preemptions, 0)).toBeGreaterThan(5);
+});
+
+test('a backend that has less KV than it says: the newest gives way, and nothing is lost', async () => {
+  const harness = new Harness({}, { blocksTotal: 100 });
+  const outcomes = [harness.submit(request(60, 40)), harness.submit(request(70, 40))];
+  const { backend } = harness;
+  const step = backend.step.bind(backend);
+  let refused = 0;
+  backend.step = async (items) => {
+    const last = items.at(-1);
+    if (harness.steps % 10 !== 9 || items.length < 2 || !last) return step(items);
+    refused++;
+    const outputs = await step(items.slice(0, -1));
+    return [...outputs, { ...(outputs[0] as StepOutput), status: 'noKv', token: -1 }];
+  };
+  await harness.drain();
+  expect(refused).toBeGreaterThan(0);
+  expect(harness.scheduler.load().preemptions).toBeGreaterThan(0);
+  for (const outcome of outcomes) expect(outcome.tokens).toEqual(await alone(outcome.request));
+});
+
+test('a sequence that does not fit alone ends by name', async () => {
+  const harness = new Harness();
+  const outcome = harness.submit(request(60, 40));
+  const { backend } = harness;
+  const step = backend.step.bind(backend);
+  backend.step = async (items) => (await step(items)).map((output) => ({ ...output, status: 'noKv' }));
+  await harness.drain();
+  expect(outcome.error).toMatchObject({
+    failure: 'kv-exhausted',
+    message: expect.stringContaining('limit 1000'),
+  });
+});

@@ -1,0 +1,339 @@
+import { admit } from './admission';
+import { BatchingError } from './batching-error';
+import { CostModel, type StageCost } from './cost-model';
+import { type Finished, Generation } from './generation';
+import { KvMemory } from './kv-memory';
+import type { BatchRequest, Limits } from './request';
+import { ranked, Sequence } from './sequence';
+import type { StepBackend, StepItem, StepOutput } from './step-backend';
+import { composeStep, type PlannedItem } from './step-plan';
+import { TenantClock } from './tenant-clock';
+
+/** A step to run on the backend; hand its outcome to `complete` or `fail`. */
+export interface StepPlan {
+  items: StepItem[];
+  planned: readonly PlannedItem[];
+}
+
+export interface SchedulerLoad {
+  running: number;
+  /** Waiting for a place in the batch, preempted ones included. */
+  waiting: number;
+  /** Paused because their consumers do not take what they have. */
+  parked: number;
+  /** Prompt tokens admitted or waiting that are not computed yet. */
+  prefillTokensWaiting: number;
+  kvBlocksTotal: number;
+  kvBlocksFree: number;
+  costs: StageCost[];
+  preemptions: number;
+}
+
+/**
+ * One continuous batch over one backend. Its owner calls `plan`, runs the step, and reports with `complete`;
+ * `onWork` says that a call of `plan` may find something to do. Time comes in as an argument, in microseconds.
+ */
+export class Scheduler {
+  private readonly live = new Set<Sequence>();
+  /** Ended sequences whose handles are freed when no step runs. */
+  private readonly leftovers: Sequence[] = [];
+  private readonly clock = new TenantClock();
+  private readonly memory: KvMemory;
+  private readonly model = new CostModel();
+  /** As of the last time no step ran: the backend must not be asked during one. */
+  private kv: ReturnType<StepBackend['kv']>;
+  private submitted = 0;
+  private topStage = 0;
+  private closed = false;
+
+  constructor(
+    private readonly backend: StepBackend,
+    readonly limits: Limits,
+    private readonly onWork: () => void,
+  ) {
+    if (limits.stepTokens < 2 * limits.maxRunning) {
+      throw new RangeError(
+        `stepTokens: ${limits.stepTokens}, must be at least 2 * maxRunning (${limits.maxRunning})`,
+      );
+    }
+    this.memory = new KvMemory(backend);
+    this.kv = backend.kv();
+  }
+
+  /** Longest sequence that fits context and KV cache, tokens. */
+  get contextTokens(): number {
+    return Math.min(this.limits.contextTokens, this.kv.blocksTotal * this.backend.blockTokens);
+  }
+
+  /** The stage of sequences that name none, from their next step on. */
+  setTopStage(stage: number): void {
+    this.topStage = stage;
+  }
+
+  /** Queues a request; throws a BatchingError that names the limit it breaks. */
+  submit(request: BatchRequest, nowUs: number): Generation {
+    if (this.closed) throw new BatchingError('closed', 'the server is shutting down');
+    const most = this.limits.maxRunning + this.limits.maxWaiting;
+    if (this.live.size >= most)
+      throw new BatchingError('queue-full', `queue: ${most} requests are in progress, the limit`);
+    const generation: Generation = new Generation({
+      taken: () => this.unpark(sequence),
+      cancel: () => this.finish(sequence, 'cancelled', -1),
+    });
+    const maxTokens = this.answerLimit(request);
+    const sequence = new Sequence(this.submitted++, request, maxTokens, nowUs, generation);
+    this.live.add(sequence);
+    this.clock.arrive(request.tenant);
+    this.onWork();
+    return generation;
+  }
+
+  /** What to compute next, or null if there is nothing to do before `onWork` or `nextDeadlineUs`. */
+  plan(nowUs: number): StepPlan | null {
+    this.freeLeftovers();
+    this.kv = this.backend.kv();
+    this.expire(nowUs);
+    this.park(nowUs);
+    this.memory.reset();
+    const { live, limits, clock, memory } = this;
+    admit({ live, limits, clock, memory, nowUs, enter: (sequence) => this.enter(sequence, nowUs) });
+    const running = [...live].filter((one) => one.state === 'running');
+    const planned = composeStep({
+      running,
+      holders: live,
+      limits,
+      clock,
+      memory,
+      nowUs,
+      mixedPromptTokens: (decodes) => this.mixedPromptTokens(decodes),
+    });
+    if (planned.length > 0) return { planned, items: planned.map((item) => this.item(item)) };
+    const [stuck] = ranked(running, nowUs, limits);
+    if (!stuck) return null;
+    this.exhausted(stuck);
+    return this.plan(nowUs);
+  }
+
+  /** The outcome of a plan, and how long its step took. */
+  complete(
+    { planned, items }: StepPlan,
+    outputs: readonly StepOutput[],
+    elapsedUs: number,
+    nowUs: number,
+  ): void {
+    this.measure(planned, items, outputs, elapsedUs);
+    const short: Sequence[] = [];
+    planned.forEach(({ sequence }, i) => {
+      const output = outputs[i] as StepOutput;
+      if (sequence.state === 'ended') return;
+      if (output.status === 'noKv') short.push(sequence);
+      else this.advance(sequence, items[i] as StepItem, output);
+    });
+    const [first] = short.filter(({ state }) => state !== 'ended');
+    if (first) this.outOfKv(first, planned.length === 1, nowUs);
+    this.kv = this.backend.kv();
+  }
+
+  /** The step of this plan failed: so do its sequences, and nothing else. */
+  fail({ planned }: StepPlan, cause: unknown): void {
+    for (const { sequence } of planned) {
+      this.end(sequence, new BatchingError('backend', 'the step failed', { cause }));
+    }
+  }
+
+  /** Ends everything; nothing is accepted any more. Handles are freed by the next `plan`. */
+  close(): void {
+    this.closed = true;
+    for (const one of this.live) this.end(one, new BatchingError('closed', 'the server is shutting down'));
+    this.onWork();
+  }
+
+  /** The next time at which `plan` has to look although nothing else happens; Infinity for none. */
+  nextDeadlineUs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { request, state, parkedAtUs } of this.live) {
+      next = Math.min(next, request.deadlineUs);
+      if (state === 'parked') next = Math.min(next, parkedAtUs + this.limits.stallUs);
+    }
+    return next;
+  }
+
+  load(): SchedulerLoad {
+    const count = { waiting: 0, running: 0, parked: 0, ended: 0 };
+    let prefillTokensWaiting = 0;
+    for (const one of this.live) {
+      count[one.state]++;
+      if (!one.decoding) prefillTokensWaiting += one.pending;
+    }
+    const { blocksTotal, blocksFree } = this.kv;
+    const { running, waiting, parked } = count;
+    const kv = { kvBlocksTotal: blocksTotal, kvBlocksFree: blocksFree };
+    return {
+      running,
+      waiting,
+      parked,
+      prefillTokensWaiting,
+      ...kv,
+      costs: this.model.costs(),
+      preemptions: this.memory.preemptions,
+    };
+  }
+
+  /** Feeds the cost model with a step that ran outside of a plan: a measurement of a new stage. */
+  observe(measure: Parameters<CostModel['observe']>[0]): void {
+    this.model.observe(measure);
+  }
+
+  private answerLimit({ prompt, maxTokens }: BatchRequest): number {
+    const length = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+    const limit = this.contextTokens;
+    if (length === 0) throw new BatchingError('prompt-empty', 'prompt: 0 tokens, must be at least 1');
+    if (length >= limit) {
+      throw new BatchingError('prompt-too-long', `prompt: ${length} tokens, limit ${limit - 1}`);
+    }
+    if (maxTokens > limit) {
+      throw new BatchingError('tokens-too-many', `max_tokens: ${maxTokens}, limit ${limit}`);
+    }
+    return maxTokens === 0 ? limit - length : Math.min(maxTokens, limit - length);
+  }
+
+  /** Gives the sequence a handle and what the prefix cache has. */
+  private enter(sequence: Sequence, nowUs: number): boolean {
+    const { request, generation } = sequence;
+    const stage = this.stageOf(sequence);
+    try {
+      sequence.handle ??= this.backend.createSequence(request.sampling);
+      if (sequence.computed === 0 && request.prompt.kind === 'tokens') {
+        sequence.computed = this.backend.matchPrefix(sequence.handle, stage, sequence.tokens());
+      }
+    } catch (cause) {
+      this.end(sequence, new BatchingError('backend', 'the sequence could not start', { cause }));
+      return false;
+    }
+    sequence.state = 'running';
+    if (!sequence.started) {
+      sequence.started = true;
+      sequence.cachedTokens = sequence.computed;
+      const { promptLength: promptTokens, cachedTokens } = sequence;
+      const queueUs = nowUs - sequence.submittedUs;
+      generation.push({ type: 'started', stage, promptTokens, cachedTokens, queueUs });
+    }
+    return true;
+  }
+
+  private item({ sequence, count }: PlannedItem): StepItem {
+    return sequence.item(count, this.stageOf(sequence), sequence.handle as number);
+  }
+
+  private stageOf({ request }: Sequence): number {
+    return request.stage ?? this.topStage;
+  }
+
+  private advance(sequence: Sequence, item: StepItem, output: StepOutput): void {
+    const { request, generation, sampled } = sequence;
+    const width = request.prompt.kind === 'embeddings' ? request.prompt.width : 1;
+    sequence.computed += item.embeddings === null ? item.tokens.length : item.embeddings.length / width;
+    if (!item.sample) return;
+    sampled.push(output.token);
+    const { token, logprob, topTokens, topLogprobs, finish, stopIndex } = output;
+    generation.push({ type: 'token', token, logprob, topTokens, topLogprobs, stage: item.stage });
+    if (finish !== 'none') this.finish(sequence, finish, stopIndex);
+    else if (sampled.length >= sequence.maxTokens) this.finish(sequence, 'length', -1);
+  }
+
+  /** Feeds steps of a single stage to the cost model; a mixed one says nothing on either. */
+  private measure(
+    planned: readonly PlannedItem[],
+    items: readonly StepItem[],
+    outputs: readonly StepOutput[],
+    elapsedUs: number,
+  ): void {
+    const stage = items[0]?.stage ?? 0;
+    if (items.some((item) => item.stage !== stage) || outputs.some(({ status }) => status !== 'ok')) return;
+    const decodes = planned.filter(({ sequence }) => sequence.decoding).length;
+    const tokens = planned.reduce((sum, { count }) => sum + count, 0);
+    this.model.observe({ stage, decodes, promptTokens: tokens - decodes, elapsedUs });
+  }
+
+  private mixedPromptTokens(decodes: number): number {
+    const cost = this.model.cost(this.topStage);
+    if (!cost || cost.prefillUsPerToken === 0) return Number.POSITIVE_INFINITY;
+    const decodeUs = cost.decodeBaseUs + cost.decodePerSequenceUs * decodes;
+    return (this.limits.mixedStepUs - decodeUs) / cost.prefillUsPerToken;
+  }
+
+  /** The backend had less than the accounting says: the lowest ranked gives way. */
+  private outOfKv(sequence: Sequence, alone: boolean, nowUs: number): void {
+    const holders = ranked(this.live, nowUs, this.limits).filter((one) => one.computed > 0);
+    const last = holders.at(-1);
+    if (last && last !== sequence) this.memory.preempt(last);
+    else if (alone && holders.length <= 1) this.exhausted(sequence);
+    else this.memory.preempt(sequence);
+  }
+
+  private exhausted(sequence: Sequence): void {
+    const { blocksTotal } = this.kv;
+    const blocks = this.memory.blocks(sequence.length);
+    this.end(
+      sequence,
+      new BatchingError('kv-exhausted', `kv: ${blocks} blocks needed, limit ${blocksTotal}`),
+    );
+  }
+
+  private expire(nowUs: number): void {
+    for (const one of this.live) {
+      if (one.request.deadlineUs <= nowUs) this.finish(one, 'deadline', -1);
+      else if (one.state === 'parked' && one.parkedAtUs + this.limits.stallUs <= nowUs) {
+        const message = `the client took nothing for ${this.limits.stallUs / 1e6} s, the limit`;
+        this.end(one, new BatchingError('stalled', message));
+      }
+    }
+  }
+
+  private park(nowUs: number): void {
+    for (const one of this.live) {
+      if (one.state !== 'running' || one.generation.unread < this.limits.maxUnread) continue;
+      one.state = 'parked';
+      one.parkedAtUs = nowUs;
+    }
+  }
+
+  private unpark(sequence: Sequence): void {
+    if (sequence.state !== 'parked') return;
+    sequence.state = 'waiting';
+    this.onWork();
+  }
+
+  private finish(sequence: Sequence, reason: Finished['reason'], stopIndex: number): void {
+    if (sequence.state === 'ended') return;
+    const { promptLength: promptTokens, cachedTokens } = sequence;
+    const completionTokens = sequence.sampled.length;
+    sequence.generation.push({
+      type: 'finished',
+      reason,
+      stopIndex,
+      promptTokens,
+      cachedTokens,
+      completionTokens,
+    });
+    this.release(sequence);
+  }
+
+  private end(sequence: Sequence, error: Error): void {
+    if (sequence.state === 'ended') return;
+    sequence.generation.fail(error);
+    this.release(sequence);
+  }
+
+  private release(sequence: Sequence): void {
+    sequence.state = 'ended';
+    this.live.delete(sequence);
+    this.clock.leave(sequence.request.tenant);
+    this.leftovers.push(sequence);
+    this.onWork();
+  }
+
+  private freeLeftovers(): void {
+    for (const { handle } of this.leftovers.splice(0)) if (handle !== null) this.backend.freeSequence(handle);
+  }
+}

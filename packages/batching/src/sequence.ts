@@ -1,0 +1,94 @@
+import { Generation } from './generation';
+import { type BatchRequest, type Limits, PRIORITY_RANK, PRIORITY_WEIGHT } from './request';
+import type { StepItem } from './step-backend';
+
+/**
+ * - `waiting` for a place in the batch: new, preempted, or back from being parked
+ * - `running` in the batch
+ * - `parked` its consumer has not taken enough; holds its KV until someone else needs it
+ * - `ended` only its handle may be left to free
+ */
+export type SequenceState = 'waiting' | 'running' | 'parked' | 'ended';
+
+/** One request on its way. Its tokens are the prompt's positions followed by the sampled tokens. */
+export class Sequence {
+  state: SequenceState = 'waiting';
+  /** The backend's handle, null before the first admission. */
+  handle: number | null = null;
+  /** Leading positions whose KV is computed. */
+  computed = 0;
+  /** Prompt tokens that the prefix cache gave at the first admission. */
+  cachedTokens = 0;
+  started = false;
+  parkedAtUs = 0;
+  readonly sampled: number[] = [];
+  readonly promptLength: number;
+  readonly weight: number;
+
+  constructor(
+    /** Position in the order of submission. */
+    readonly order: number,
+    readonly request: BatchRequest,
+    readonly maxTokens: number,
+    readonly submittedUs: number,
+    readonly generation: Generation,
+  ) {
+    const { prompt } = request;
+    this.promptLength = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+    this.weight = PRIORITY_WEIGHT[request.priority];
+  }
+
+  get length(): number {
+    return this.promptLength + this.sampled.length;
+  }
+
+  /** Positions to compute before the next token can be sampled; 1 for a sequence that decodes. */
+  get pending(): number {
+    return this.length - this.computed;
+  }
+
+  get decoding(): boolean {
+    return this.pending === 1 && this.sampled.length > 0;
+  }
+
+  /** Priority with age: 0 to 2. */
+  rank(nowUs: number, limits: Limits): number {
+    const aged = Math.floor((nowUs - this.submittedUs) / limits.ageingUs);
+    return Math.min(PRIORITY_RANK.interactive, PRIORITY_RANK[this.request.priority] + aged);
+  }
+
+  /** All tokens so far; only for a prompt of tokens. */
+  tokens(): Int32Array {
+    return this.tokenRange(0, this.length);
+  }
+
+  /** The next `count` positions as one item, or fewer where embeddings and tokens meet. */
+  item(count: number, stage: number, handle: number): StepItem {
+    const { prompt } = this.request;
+    let end = this.computed + count;
+    if (prompt.kind === 'embeddings' && this.computed < this.promptLength) {
+      end = Math.min(end, this.promptLength);
+      const embeddings = prompt.rows.subarray(this.computed * prompt.width, end * prompt.width);
+      return { sequence: handle, tokens: new Int32Array(0), embeddings, stage, sample: end === this.length };
+    }
+    const tokens = this.tokenRange(this.computed, end);
+    return { sequence: handle, tokens, embeddings: null, stage, sample: end === this.length };
+  }
+
+  private tokenRange(start: number, end: number): Int32Array {
+    const { prompt } = this.request;
+    const range = new Int32Array(end - start);
+    if (prompt.kind === 'tokens' && start < this.promptLength) {
+      range.set(prompt.tokens.subarray(start, Math.min(end, this.promptLength)));
+    }
+    for (let i = Math.max(start, this.promptLength); i < end; i++) {
+      range[i - start] = this.sampled[i - this.promptLength] as number;
+    }
+    return range;
+  }
+}
+
+/** Who goes first: higher rank, then the older request. */
+export function ranked(sequences: Iterable<Sequence>, nowUs: number, limits: Limits): Sequence[] {
+  return [...sequences].sort((a, b) => b.rank(nowUs, limits) - a.rank(nowUs, limits) || a.order - b.order);
+}

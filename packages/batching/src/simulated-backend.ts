@@ -1,0 +1,176 @@
+import { type Block, SimulatedKv } from './simulated-kv';
+import type { SamplingParams, StepBackend, StepItem, StepOutput } from './step-backend';
+
+export interface SimulatedModel {
+  vocabSize: number;
+  blocksTotal: number;
+  blockTokens: number;
+  /** Width of an embedding row. */
+  hiddenSize?: number;
+  /** The next token after these; the same arguments give the same token. Default: a hash of them. */
+  next?(history: readonly number[], sampling: SamplingParams, sampledCount: number): number;
+  /** What a token stands for; needed for stop texts. */
+  bytesOf?(token: number): Uint8Array;
+  /** Awaited by every step: sets the pace. */
+  pace?(items: readonly StepItem[]): Promise<void>;
+}
+
+interface Held {
+  sampling: SamplingParams;
+  history: number[];
+  sampled: number[];
+  blocks: Block[];
+  text: string;
+}
+
+/**
+ * A StepBackend without weights: real bookkeeping of sequences and KV blocks, and a stand-in for the model. It
+ * refuses whatever breaks the port's rules, so that schedulers and services can be tested against it.
+ */
+export class SimulatedBackend implements StepBackend {
+  readonly blockTokens: number;
+  private readonly held = new Map<number, Held>();
+  private readonly cache: SimulatedKv;
+  private created = 0;
+  private stepping = false;
+
+  constructor(private readonly model: SimulatedModel) {
+    this.blockTokens = model.blockTokens;
+    this.cache = new SimulatedKv(model.blocksTotal, model.blockTokens);
+  }
+
+  get sequences(): number {
+    return this.held.size;
+  }
+
+  createSequence(sampling: SamplingParams): number {
+    this.idle();
+    const handle = ++this.created;
+    this.held.set(handle, { sampling, history: [], sampled: [], blocks: [], text: '' });
+    return handle;
+  }
+
+  freeSequence(sequence: number): void {
+    this.idle();
+    this.cache.release(this.get(sequence).blocks);
+    this.held.delete(sequence);
+  }
+
+  matchPrefix(sequence: number, stage: number, tokens: Int32Array): number {
+    this.idle();
+    const held = this.get(sequence);
+    if (held.history.length > 0) throw new Error(`sequence ${sequence} already holds tokens`);
+    held.blocks = this.cache.match(tokens, stage);
+    held.history = [...tokens.subarray(0, held.blocks.length * this.blockTokens)];
+    return held.history.length;
+  }
+
+  truncate(sequence: number, length: number): void {
+    this.idle();
+    const held = this.get(sequence);
+    held.history.length = Math.min(held.history.length, length);
+    this.cache.release(held.blocks.splice(Math.ceil(length / this.blockTokens)));
+  }
+
+  kv(): { blocksTotal: number; blocksFree: number } {
+    return { blocksTotal: this.cache.blocksTotal, blocksFree: this.cache.free };
+  }
+
+  async step(items: StepItem[]): Promise<StepOutput[]> {
+    this.idle();
+    if (items.length === 0) throw new Error('a step without items');
+    if (new Set(items.map(({ sequence }) => sequence)).size < items.length) {
+      throw new Error('a sequence twice in one step');
+    }
+    this.stepping = true;
+    try {
+      await this.model.pace?.(items);
+      return items.map((item) => this.run(item));
+    } finally {
+      this.stepping = false;
+    }
+  }
+
+  private run(item: StepItem): StepOutput {
+    const held = this.get(item.sequence);
+    const added =
+      item.embeddings === null ? [...item.tokens] : rowHashes(item.embeddings, this.model.hiddenSize ?? 1);
+    if (added.length === 0) throw new Error('an item without tokens');
+    const history = [...held.history, ...added];
+    if (!this.cache.grow(held.blocks, history, item.stage)) return { ...NOTHING, status: 'noKv' };
+    held.history = history;
+    return item.sample ? this.sample(held) : NOTHING;
+  }
+
+  private sample(held: Held): StepOutput {
+    const { sampling, history, sampled } = held;
+    const next = this.model.next ?? ((...args) => hashed(...args) % this.model.vocabSize);
+    const token = next(history, sampling, sampled.length);
+    sampled.push(token);
+    const count = Math.max(0, sampling.logprobs);
+    const top = Int32Array.from({ length: count }, (_, i) => (token + i) % this.model.vocabSize);
+    const output: StepOutput = {
+      ...NOTHING,
+      token,
+      logprob: sampling.logprobs < 0 ? Number.NaN : -0.5,
+      topTokens: top,
+      topLogprobs: Float32Array.from(top, (_, i) => -0.5 - i),
+    };
+    if (sampling.stopTokens.includes(token)) return { ...output, finish: 'stopToken' };
+    const bytes = this.model.bytesOf?.(token);
+    if (bytes) held.text += Buffer.from(bytes).toString('latin1');
+    const stopIndex = sampling.stop.findIndex((stop) =>
+      held.text.includes(Buffer.from(stop).toString('latin1')),
+    );
+    return stopIndex < 0 ? output : { ...output, finish: 'stopText', stopIndex };
+  }
+
+  private get(sequence: number): Held {
+    const held = this.held.get(sequence);
+    if (!held) throw new Error(`no sequence ${sequence}`);
+    return held;
+  }
+
+  private idle(): void {
+    if (this.stepping) throw new Error('a call during a step');
+  }
+}
+
+const NOTHING: StepOutput = {
+  status: 'ok',
+  token: -1,
+  logprob: Number.NaN,
+  topTokens: new Int32Array(0),
+  topLogprobs: new Float32Array(0),
+  finish: 'none',
+  stopIndex: -1,
+};
+
+/** One number for each row of embeddings, in place of its token. */
+function rowHashes(rows: Float32Array, width: number): number[] {
+  const hashes = Array.from({ length: rows.length / width }, () => 0);
+  rows.forEach((value, i) => {
+    const row = Math.floor(i / width);
+    hashes[row] = (Math.imul(hashes[row] as number, 31) + Math.round(value * 4096)) | 0;
+  });
+  return hashes;
+}
+
+/** FNV-1a over history, and over the seed unless greedy. */
+function hashed(
+  history: readonly number[],
+  { temperature, seed }: SamplingParams,
+  sampledCount: number,
+): number {
+  let hash = 0x811c9dc5;
+  const mix = (value: number) => {
+    hash = Math.imul(hash ^ value, 0x01000193) >>> 0;
+  };
+  for (const token of history) mix(token);
+  if (temperature > 0) {
+    mix(Number(seed & 0xffffffffn));
+    mix(sampledCount);
+  }
+  mix(hash >>> 15);
+  return hash;
+}

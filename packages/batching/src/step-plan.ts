@@ -1,0 +1,118 @@
+import { nextTenant } from './admission';
+import type { KvMemory } from './kv-memory';
+import type { Limits } from './request';
+import { ranked, type Sequence } from './sequence';
+import type { TenantClock } from './tenant-clock';
+
+export interface PlannedItem {
+  sequence: Sequence;
+  /** Positions to compute. */
+  count: number;
+}
+
+export interface Composition {
+  running: readonly Sequence[];
+  holders: Iterable<Sequence>;
+  limits: Limits;
+  clock: TenantClock;
+  memory: KvMemory;
+  nowUs: number;
+  /** Prompt tokens that fit `Limits.mixedStepUs` beside this many decodes; Infinity while it is not known. */
+  mixedPromptTokens(decodes: number): number;
+}
+
+/** Prompt tokens of a chunk are given out in this grain. */
+const GRAIN = 32;
+
+/**
+ * Chooses what one step computes: every sequence that decodes, then prompt chunks with what the token budget
+ * leaves. Decodes never wait for prompts; prompts always get at least a grain.
+ */
+export function composeStep(composition: Composition): PlannedItem[] {
+  const { running, limits, nowUs } = composition;
+  const plan = new Map<Sequence, number>();
+  const order = ranked(running, nowUs, limits);
+  for (const sequence of order.filter((one) => one.decoding)) {
+    if (sequence.state === 'running' && secure(sequence, plan, composition) > 0) {
+      add(sequence, 1, plan, composition);
+    }
+  }
+  const prompts = order.filter((one) => !one.decoding);
+  const decodes = plan.size;
+  const budget = limits.stepTokens - decodes;
+  const mixed = decodes === 0 ? budget : Math.max(GRAIN, composition.mixedPromptTokens(decodes));
+  prefill(prompts, Math.floor(Math.min(budget, mixed)), plan, composition);
+  return [...plan].map(([sequence, count]) => ({ sequence, count }));
+}
+
+/**
+ * Gives out prompt tokens grain by grain: the tenant furthest behind first; of its prompts the one that ranks
+ * first gets half, so that a long prompt always goes on, and the shortest gets the rest, so that short prompts
+ * need not wait for it.
+ */
+function prefill(
+  prompts: Sequence[],
+  budget: number,
+  plan: Map<Sequence, number>,
+  composition: Composition,
+): void {
+  const { clock } = composition;
+  const left = (one: Sequence) => one.pending - (plan.get(one) ?? 0);
+  let open = prompts;
+  let given = 0;
+  while (given < budget) {
+    open = open.filter((one) => one.state === 'running' && left(one) > 0);
+    if (open.length === 0) return;
+    const first = nextTenant(open, (tenant) => clock.time(tenant));
+    const own = open.filter((one) => one.request.tenant === first.request.tenant);
+    const shortest = own.reduce((best, one) => (left(one) < left(best) ? one : best));
+    const sequence = given < budget / 2 ? first : shortest;
+    const room = secure(sequence, plan, composition);
+    if (room === 0) {
+      open = open.filter((one) => one !== sequence);
+      continue;
+    }
+    const count = Math.min(GRAIN, budget - given, left(sequence), room);
+    add(sequence, count, plan, composition);
+    given += count;
+  }
+}
+
+function add(
+  sequence: Sequence,
+  count: number,
+  plan: Map<Sequence, number>,
+  { memory, clock }: Composition,
+): void {
+  const before = plan.get(sequence) ?? 0;
+  memory.plan(memory.growth(sequence, before + count) - memory.growth(sequence, before));
+  plan.set(sequence, before + count);
+  clock.charge(sequence.request.tenant, count / sequence.weight);
+}
+
+function drop(sequence: Sequence, plan: Map<Sequence, number>, { memory, clock }: Composition): void {
+  const planned = plan.get(sequence) ?? 0;
+  plan.delete(sequence);
+  memory.plan(-memory.growth(sequence, planned));
+  clock.charge(sequence.request.tenant, -planned / sequence.weight);
+  memory.preempt(sequence);
+}
+
+/**
+ * Room for more positions of the sequence. Where there is none it preempts: the parked first, then whoever ranks
+ * lowest, the newest first, and never one that ranks above the sequence itself. 0 if that does not help.
+ */
+function secure(sequence: Sequence, plan: Map<Sequence, number>, composition: Composition): number {
+  const { holders, limits, memory, nowUs } = composition;
+  const room = () => memory.room(sequence.computed + (plan.get(sequence) ?? 0));
+  if (room() > 0) return room();
+  const order = ranked(holders, nowUs, limits);
+  const parked = order.filter((one) => one.state === 'parked');
+  const below = order.slice(order.indexOf(sequence) + 1).filter((one) => one.state !== 'parked');
+  for (const victim of [...parked.reverse(), ...below.reverse()]) {
+    if (victim.computed === 0 && !plan.has(victim)) continue;
+    drop(victim, plan, composition);
+    if (room() > 0) return room();
+  }
+  return 0;
+}
