@@ -41,3 +41,13 @@ export function thin(sequences: CorpusSequence[], budget: number): Int32Array[] 
   const step = Math.max(1, Math.round(total / budget));
   return sequences.filter((_, index) => index % step === 0).map(({ tokens }) => tokens);
 }
+
+/** Rendered prompts that ask for JSON, of both parts: answers are judged by whether they parse. */
+export async function jsonPrompts(spec: unknown): Promise<Int32Array[]> {
+  const tokenizer = Tokenizer.from(spec as TokenizerSpec);
+  if (!tokenizer.hasChatTemplate) return [];
+  const texts = [...(await readCorpus('evaluation')), ...(await readCorpus('calibration'))];
+  return texts
+    .filter((text) => 'prompt' in text && text.kind.startsWith('json'))
+    .map((text) => tokenizer.renderChat([{ role: 'user', content: (text as { prompt: string }).prompt }]));
+}

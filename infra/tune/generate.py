@@ -12,7 +12,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from model import LAYER_TENSORS, read_gguf, rms_norm, rope
+from gguf_file import read_gguf
+from model import LAYER_TENSORS, rms_norm, rope
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 PADDED_PROMPT = 96  # tokens
@@ -43,7 +44,7 @@ def make_step(config, weights):
         seen = jnp.where(jnp.arange(length) <= position, 0.0, -1e9)
         out = []
         for layer in range(config["layers"]):
-            an, q, k, v, o, fn, gate, up, down = (weights[f"blk.{layer}.{n}.weight"] for n in LAYER_TENSORS)
+            an, q, k, v, o, fn, gate, up, down = (weights[f"blk.{layer}.{n}"] for n in LAYER_TENSORS[:9])
             h = rms_norm(x, an, config["rmsEps"])
             split = lambda w, n: (h @ w.T).reshape(rows, 1, n, size)
             turn = lambda y: rope(y, at, config["ropeTheta"], config["ropeStyle"])
@@ -73,7 +74,8 @@ def draw(key, logits, temperature):
 
 def main():
     path, prompts_path, out_path = sys.argv[1:4]
-    count, batch = int((sys.argv + ["384"])[4]), int((sys.argv + ["0", "64"])[5 if len(sys.argv) > 5 else -1])
+    count = int(sys.argv[4]) if len(sys.argv) > 4 else 384
+    batch = int(sys.argv[5]) if len(sys.argv) > 5 else 64
     config, tensors, tokens, merges = read_gguf(path)
     text = tokenizer(tokens, merges)
     end = tokens.index("<|im_end|>")

@@ -1,8 +1,25 @@
-"""Llama-family forward pass in JAX, float32, straight from a GGUF file or from dequantized tensors."""
+"""The llama family (llama, qwen2, qwen3) in JAX, float32."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+LAYER_TENSORS = (
+    "attn_norm.weight",
+    "attn_q.weight",
+    "attn_k.weight",
+    "attn_v.weight",
+    "attn_output.weight",
+    "ffn_norm.weight",
+    "ffn_gate.weight",
+    "ffn_up.weight",
+    "ffn_down.weight",
+    "attn_q.bias",
+    "attn_k.bias",
+    "attn_v.bias",
+    "attn_q_norm.weight",
+    "attn_k_norm.weight",
+)
 
 
 def rms_norm(x, weight, eps):
@@ -21,26 +38,41 @@ def rope(x, positions, theta, style):
     return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], -1)
 
 
-LAYER_TENSORS = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+def layer(config, x, w):
+    """One block over one whole sequence; x: [tokens, hidden], w: name to weight, None where there is none."""
+    tokens, size = x.shape[0], config["headSize"]
+    at = jnp.arange(tokens)
+
+    def project(h, name, heads):
+        y = h @ w[f"attn_{name}.weight"].T
+        if w[f"attn_{name}.bias"] is not None:
+            y = y + w[f"attn_{name}.bias"].reshape(-1)
+        return y.reshape(tokens, heads, size)
+
+    def turned(y, name):
+        norm = w[f"attn_{name}_norm.weight"]
+        if norm is not None:
+            y = rms_norm(y, norm.reshape(-1), config["rmsEps"])
+        return rope(y, at, config["ropeTheta"], config["ropeStyle"])
+
+    h = rms_norm(x, w["attn_norm.weight"].reshape(-1), config["rmsEps"])
+    q = turned(project(h, "q", config["heads"]), "q")
+    k = turned(project(h, "k", config["kvHeads"]), "k")
+    v = project(h, "v", config["kvHeads"])
+    share = config["heads"] // config["kvHeads"]
+    k, v = jnp.repeat(k, share, 1), jnp.repeat(v, share, 1)
+    score = jnp.einsum("qhd,khd->hqk", q, k) / np.sqrt(size) + jnp.triu(jnp.full((tokens, tokens), -1e9), 1)
+    mixed = jnp.einsum("hqk,khd->qhd", jax.nn.softmax(score, -1), v).reshape(tokens, -1)
+    x = x + mixed @ w["attn_output.weight"].T
+    h = rms_norm(x, w["ffn_norm.weight"].reshape(-1), config["rmsEps"])
+    return x + (jax.nn.silu(h @ w["ffn_gate.weight"].T) * (h @ w["ffn_up.weight"].T)) @ w["ffn_down.weight"].T
 
 
-def read_gguf(path):
-    """Returns (config, tensors as float32, tokens, merges) of a llama GGUF file."""
-    from gguf import GGUFReader, dequantize
-
-    reader = GGUFReader(path)
-    field = lambda key: reader.fields[key]
-    number = lambda key: field(key).parts[field(key).data[0]][0].item()
-    texts = lambda key: [bytes(field(key).parts[i]).decode() for i in field(key).data]
-    config = {
-        "layers": number("llama.block_count"),
-        "hiddenSize": number("llama.embedding_length"),
-        "heads": number("llama.attention.head_count"),
-        "kvHeads": number("llama.attention.head_count_kv"),
-        "ropeTheta": number("llama.rope.freq_base"),
-        "rmsEps": number("llama.attention.layer_norm_rms_epsilon"),
-        "ropeStyle": "interleaved",
-    }
-    config["headSize"] = config["hiddenSize"] // config["heads"]
-    tensors = {t.name: np.asarray(dequantize(t.data, t.tensor_type), np.float32) for t in reader.tensors}
-    return config, tensors, texts("tokenizer.ggml.tokens"), texts("tokenizer.ggml.merges")
+def logits(config, weights, tokens):
+    """[tokens] to [tokens, vocab]; activations of a block are computed again for its gradient."""
+    block = jax.checkpoint(lambda x, w: layer(config, x, w))
+    x = weights["token_embd.weight"][tokens]
+    for index in range(config["layers"]):
+        x = block(x, {name: weights.get(f"blk.{index}.{name}") for name in LAYER_TENSORS})
+    head = weights.get("output.weight", weights["token_embd.weight"])
+    return rms_norm(x, weights["output_norm.weight"].reshape(-1), config["rmsEps"]) @ head.T

@@ -1,14 +1,18 @@
-import { CODING_DEFAULTS, ladderPath, packLadder } from '@zen/ladder';
+import { CODING_DEFAULTS, ladderPath, packLadder, type Refiner } from '@zen/ladder';
 import { type Command, Option } from 'commander';
-import { common, contextOf, fetchSource, quantOf, withThreads } from '../context';
-import { corpusTokens, thin } from '../corpus-tokens';
+import { type Context, common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
+import { type CorpusSequence, corpusTokens, thin } from '../corpus-tokens';
 import { formatBytes, formatTable } from '../output';
+import { tunePython } from '../tune/python';
+import { tune } from '../tune/tune';
 
 interface PackCommandOptions {
   json?: boolean;
   threads?: number;
   plan: 'quick' | 'full';
   out?: string;
+  tune?: boolean;
+  tuneMinutes: number;
 }
 
 /** Calibration tokens by plan. */
@@ -24,6 +28,11 @@ export function packCommand(program: Command): void {
         .default('full'),
     )
     .option('--out <folder>', 'where to write (default: the cache, ladders/NAME/PLAN)')
+    .option(
+      '--tune',
+      'then train the scales on the divergence from the source (Python, JAX; made on first use)',
+    )
+    .option('--tune-minutes <n>', 'how long to train', wholeNumber(1, 1000), 12)
     .action(async (model: string, options: PackCommandOptions) => {
       const context = contextOf(options);
       const quant = quantOf(options);
@@ -36,6 +45,7 @@ export function packCommand(program: Command): void {
           folder,
           plan: { bits: 3, group: 64, order: null },
           coding: { ...CODING_DEFAULTS, calibration: thin(texts, CALIBRATION[options.plan]) },
+          refine: options.tune ? await refiner(context, options.tuneMinutes, texts) : null,
           signal: context.signal,
           progress: ({ phase, done, total }) => context.output.progress(phase, done, total),
         });
@@ -52,5 +62,20 @@ export function packCommand(program: Command): void {
       } finally {
         await source.close();
       }
+    });
+}
+
+async function refiner(context: Context, minutes: number, texts: CorpusSequence[]): Promise<Refiner> {
+  const { home, output, signal } = context;
+  output.progress('preparing', 0, 1);
+  const python = await tunePython(home, signal);
+  return (job) =>
+    tune(job, {
+      python,
+      home,
+      minutes,
+      sequences: texts.map(({ tokens }) => tokens),
+      progress: (done, total) => output.progress('tuning', done, total),
+      signal,
     });
 }

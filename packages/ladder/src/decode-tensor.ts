@@ -39,6 +39,19 @@ export class LadderReader {
     };
   }
 
+  /** The same with every tensor kept in memory, for repeated passes. */
+  cached(stage: number): DenseReader {
+    const kept = new Map<string, Promise<Float32Array | null>>();
+    const read = this.at(stage);
+    return (name) => {
+      const known = kept.get(name);
+      if (known !== undefined) return known;
+      const values = read(name);
+      kept.set(name, values);
+      return values;
+    };
+  }
+
   async decode(tensor: LadderTensor, stage: number): Promise<Float32Array> {
     const usable = tensor.rungs.filter((rung) => rung.stage <= stage);
     const rung = usable.at(-1)!;

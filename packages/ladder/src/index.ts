@@ -16,6 +16,7 @@ export {
   type StageUnderTest,
 } from './quality';
 export { type DenseReader, ReferenceModel } from './reference-model';
+export { type RefineJob, type Refiner, scalesOf, type TrainedScales } from './refine';
 export * from './source-model';
 export { updateQuality } from './update-quality';
 export { parseConfig } from './validate-config';

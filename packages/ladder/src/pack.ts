@@ -13,6 +13,7 @@ import {
 import { LayoutWriter } from './layout-writer';
 import { makePlan, type PlanOptions, type TensorPlan } from './plan';
 import { ReferenceModel } from './reference-model';
+import { applyScales, type Refiner } from './refine';
 import type { SourceModel, SourceTensor } from './source-model';
 import { writeTensor } from './write-tensor';
 
@@ -29,6 +30,8 @@ export interface PackOptions {
   folder: string;
   plan: PlanOptions;
   coding: CodingOptions;
+  /** Trains the scales after coding, null for none. */
+  refine: Refiner | null;
   progress: (progress: PackProgress) => void;
   signal: AbortSignal;
 }

@@ -3,13 +3,17 @@ import { writeIndex } from './layout-writer';
 import type { OpenLadder } from './open-ladder';
 import { minServable } from './quality';
 
-/** Puts measured quality into a ladder's config; its stages stay as they are. */
-export async function updateQuality(ladder: OpenLadder, qualities: StageQuality[]): Promise<LadderConfig> {
+/** Puts measured quality into a ladder's config, on disk too where `keep`; its stages stay as they are. */
+export async function updateQuality(
+  ladder: OpenLadder,
+  qualities: StageQuality[],
+  keep: boolean,
+): Promise<LadderConfig> {
   const config: LadderConfig = {
     ...ladder.config,
     stages: ladder.config.stages.map((stage, index) => ({ ...stage, quality: qualities[index] ?? null })),
     minServable: minServable(qualities, ladder.config.floors),
   };
-  await writeIndex(ladder.folder, config, ladder.manifest.layers);
+  if (keep) await writeIndex(ladder.folder, config, ladder.manifest.layers);
   return config;
 }

@@ -1,0 +1,101 @@
+import { writeFile } from 'node:fs/promises';
+import {
+  LadderReader,
+  measureQuality,
+  type OpenLadder,
+  ReferenceModel,
+  STAGES,
+  updateQuality,
+  verifyLadder,
+} from '@zen/ladder';
+import { type Command, Option } from 'commander';
+import { common, contextOf, findLadder, quantOf, wholeNumber, withThreads } from '../context';
+import { corpusTokens, jsonPrompts, thin } from '../corpus-tokens';
+import { formatTable } from '../output';
+import { engineStages } from '../stages/engine-stages';
+import { referenceStages } from '../stages/reference-stages';
+
+interface QualityCommandOptions {
+  json?: boolean;
+  threads?: number;
+  with: 'engine' | 'reference';
+  tokens: number;
+  report?: string;
+  keep: boolean;
+}
+
+export function qualityCommand(program: Command): void {
+  withThreads(common(program.command('quality')))
+    .description('measure every stage against the source model and write the result into the manifest')
+    .argument('<ladder>', 'a folder, or the name of a packed model (NAME or NAME:quick)')
+    .addOption(
+      new Option(
+        '--with <how>',
+        'what runs the stages: the engine, or float32 without answers to JSON prompts',
+      )
+        .choices(['engine', 'reference'])
+        .default('engine'),
+    )
+    .option('--tokens <n>', 'about how many tokens to measure on', wholeNumber(64, 10_000_000), 1_000_000)
+    .option('--report <file>', 'also write the result to a file')
+    .option('--no-keep', 'leave the manifest as it is')
+    .action(async (text: string, options: QualityCommandOptions) => {
+      const context = contextOf(options);
+      const quant = quantOf(options);
+      const ladder = await findLadder(context, text);
+      const { signal } = context;
+      // The top stage stands for the source: its values are the source's own, which is checked first.
+      await verifyLadder(ladder, { quant, signal, progress: (p, d, t) => context.output.progress(p, d, t) });
+      const reader = await LadderReader.open(quant, ladder);
+      const sequences = thin(await corpusTokens('evaluation', ladder.config.tokenizer), options.tokens);
+      const stages =
+        options.with === 'engine'
+          ? await engineStages(ladder, options.threads)
+          : referenceStages(quant, ladder, reader);
+      try {
+        const qualities = await measureQuality({
+          quant,
+          reference: new ReferenceModel(quant, ladder.config.model, reader.cached(STAGES - 1)),
+          sequences,
+          jsonPrompts: await jsonPrompts(ladder.config.tokenizer),
+          stages: stages.list,
+          progress: (done, total) => context.output.progress('measuring', done, total),
+          signal,
+        });
+        const tokens = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
+        const config = await updateQuality(ladder, qualities, options.keep);
+        const report = reportOf({ ...ladder, config }, tokens, options.with);
+        if (options.report) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
+        const rows = report.stages.map((s) =>
+          Object.values(s)
+            .map((v) => v ?? '-')
+            .map(String),
+        );
+        context.output.result(report, formatTable([Object.keys(report.stages[0]!), ...rows]));
+      } finally {
+        stages.close();
+        await reader.close();
+      }
+    });
+}
+
+function reportOf({ config }: Pick<OpenLadder, 'config'>, tokens: number, measuredWith: string) {
+  return {
+    model: config.name,
+    source: config.source,
+    tokens,
+    measuredWith,
+    floors: config.floors,
+    stages: config.stages.map(({ stage, bytes, bitsPerLinearWeight, quality }) => ({
+      stage,
+      bytes,
+      bitsPerLinearWeight,
+      perplexityRatio: quality!.perplexityRatio,
+      top1: quality!.top1,
+      klMean: quality!.klMean,
+      klP99: quality!.klP99,
+      jsonValid: quality!.jsonValid,
+      minServable: config.minServable,
+    })),
+  };
+}

@@ -1,0 +1,122 @@
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RefineJob, scalesOf, type TrainedScales } from '@zen/ladder';
+import { runLines, TUNE_FOLDER } from './python';
+
+export interface TuneOptions {
+  python: string;
+  /** Where the working folder is made. */
+  home: string;
+  minutes: number;
+  sequences: Int32Array[];
+  progress: (done: number, total: number) => void;
+  signal: AbortSignal;
+}
+
+interface TuneReport {
+  step: number;
+  steps: number | null;
+}
+
+interface TuneTensor {
+  name: string;
+  shape: [number, number];
+  /** Elements into dense.bin, codes.bin and scales.bin. */
+  dense: number;
+  codes: number | null;
+  scales: number | null;
+  groups: number;
+  group: number;
+  exactStage: number;
+}
+
+/** Stages whose answers are trained, in turn. */
+const STAGES_TRAINED = [0, 1];
+
+/** Trains all coded tensors' scales with `infra/tune/tune.py` on the divergence from the source. */
+export async function tune(job: RefineJob, options: TuneOptions): Promise<Map<string, TrainedScales>> {
+  const folder = await mkdtemp(join(options.home, 'tune-'));
+  try {
+    const tensors = await writeJob(folder, job, options.sequences);
+    const script = join(TUNE_FOLDER, 'tune.py');
+    const report = (line: string) => {
+      const { step, steps } = JSON.parse(line) as TuneReport;
+      options.progress(step, steps ?? 4 * step);
+    };
+    await runLines(options.python, [script, folder, String(options.minutes)], report, options.signal);
+    const bytes = await readFile(join(folder, 'trained.bin'));
+    const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+    const trained = new Map<string, TrainedScales>();
+    for (const { name, shape, scales, groups } of tensors) {
+      if (scales === null) continue;
+      const count = shape[0] * groups;
+      trained.set(name, {
+        scale: values.slice(scales, scales + count),
+        offset: values.slice(scales + count, scales + 2 * count),
+      });
+    }
+    return trained;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function writeJob(folder: string, job: RefineJob, sequences: Int32Array[]): Promise<TuneTensor[]> {
+  const dense = await Appender.open(join(folder, 'dense.bin'));
+  const codes = await Appender.open(join(folder, 'codes.bin'));
+  const scales = await Appender.open(join(folder, 'scales.bin'));
+  const tensors: TuneTensor[] = [];
+  for (const { name, shape } of job.tensors.values()) {
+    const plan = job.plan.get(name)!;
+    const coded = job.coded.get(name);
+    const values = (await job.read(name))!;
+    const tensor: TuneTensor = {
+      name,
+      shape,
+      dense: await dense.add(values),
+      codes: null,
+      scales: null,
+      groups: 0,
+      group: 0,
+      exactStage: 0,
+    };
+    if (coded !== undefined && (plan.kind === 'residual' || plan.kind === 'slice')) {
+      const { scale, offset } = scalesOf(coded, plan.bits);
+      tensor.codes = await codes.add(coded.codes);
+      tensor.scales = await scales.add(scale);
+      await scales.add(offset);
+      tensor.groups = scale.length / shape[0];
+      tensor.group = plan.group;
+      tensor.exactStage = plan.exactStage;
+    }
+    tensors.push(tensor);
+  }
+  for (const file of [dense, codes, scales]) await file.close();
+  const description = {
+    model: job.source.config,
+    tensors,
+    stages: STAGES_TRAINED,
+    sequences: sequences.map((tokens) => [...tokens]),
+  };
+  await writeFile(join(folder, 'job.json'), JSON.stringify(description));
+  return tensors;
+}
+
+/** Appends arrays of one kind to a file; positions are in elements. */
+class Appender {
+  private elements = 0;
+  private constructor(private readonly file: Awaited<ReturnType<typeof open>>) {}
+
+  static async open(path: string): Promise<Appender> {
+    return new Appender(await open(path, 'w'));
+  }
+  async add(values: Float32Array | Uint8Array): Promise<number> {
+    const at = this.elements;
+    await this.file.writeFile(values);
+    this.elements += values.length;
+    return at;
+  }
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
