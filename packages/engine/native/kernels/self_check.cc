@@ -105,8 +105,12 @@ bool sameRaw(const Kernels& candidate, Coding coding, Chance& chance) {
   for (float& v : x) v = chance.real();
   for (size_t i = 0; i < data.size(); i += 4) {
     const float v = chance.real();
-    uint16_t halves[2] = {floatToHalf(v), floatToHalf(-v)};
-    std::memcpy(&data[i], coding == Coding::F16 ? static_cast<void*>(halves) : const_cast<float*>(&v), 4);
+    uint32_t bits;
+    std::memcpy(&bits, &v, 4);
+    // The float itself, or twice its half: as f16, or as its upper bytes.
+    if (coding == Coding::F16) bits = floatToHalf(v) * 0x10001u;
+    if (coding == Coding::BF16) bits = (bits >> 16) * 0x10001u;
+    std::memcpy(&data[i], &bits, 4);
   }
   m.data = data.data();
   Acts acts;
