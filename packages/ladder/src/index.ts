@@ -17,6 +17,7 @@ export {
 } from './quality';
 export { type DenseReader, ReferenceModel } from './reference-model';
 export { type RefineJob, type Refiner, scalesOf, type TrainedScales } from './refine';
+export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';
 export { updateQuality } from './update-quality';
 export { parseConfig } from './validate-config';

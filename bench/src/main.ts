@@ -1,0 +1,40 @@
+import { batch } from './batch';
+import { cold } from './cold';
+import { memory } from './memory';
+import { type BenchReport, loadAtStart, printTable } from './report';
+import { decode, prefill } from './speed';
+
+/** Each benchmark says what it measures; the bars are the project's own promises. */
+const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<BenchReport> }> = {
+  decode: { about: 'single-stream tokens/s per stage against llama.cpp', run: decode },
+  prefill: { about: 'a 512-token prompt per stage against llama.cpp', run: prefill },
+  batch: { about: '8 and 32 streams against one', run: batch },
+  memory: { about: 'resident bytes of the thinker', run: memory },
+  cold: { about: 'process start to first token', run: cold },
+};
+
+async function main(): Promise<void> {
+  const [name = '--help', ...argv] = process.argv.slice(2);
+  const bench = BENCHES[name];
+  if (!bench) {
+    const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)}${about}`);
+    console.log(`usage: npm run bench -- NAME [--model NAME]\n\n${list.join('\n')}`);
+    process.exit(name === '--help' ? 0 : 2);
+  }
+  if (loadAtStart > 1) console.error(`the machine is busy (load ${loadAtStart}): the figures are suspect`);
+  const result = await bench.run(argv);
+  printTable(result.results);
+  for (const { name: which, value, bar, better, pass } of result.bars) {
+    const sign = better === 'higher' ? '>=' : '<=';
+    console.log(`${pass ? 'pass' : 'FAIL'}  ${which}: ${value.toPrecision(3)} (bar ${sign} ${bar})`);
+  }
+  console.log(JSON.stringify(result));
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
