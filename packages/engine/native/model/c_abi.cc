@@ -1,0 +1,156 @@
+// zen_engine.h over Engine: C structs in, C structs out, failures into the error buffer.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "model/engine.h"
+#include "model/failure.h"
+#include "zen_engine.h"
+
+struct zen_model {
+  zen::Engine engine;
+};
+
+namespace zen {
+namespace {
+
+void put(char* to, size_t size, const std::string& text) {
+  const size_t n = std::min(size - 1, text.size());
+  std::memcpy(to, text.data(), n);
+  to[n] = '\0';
+}
+
+template <typename Call>
+int guarded(zen_error* error, Call&& call) {
+  const auto fail = [&](const std::string& field, const std::string& limit) {
+    put(error->field, sizeof error->field, field);
+    put(error->limit, sizeof error->limit, limit);
+    return 1;
+  };
+  try {
+    call();
+    return 0;
+  } catch (const Failure& failure) {
+    return fail(failure.field(), failure.limit());
+  } catch (const std::bad_alloc&) {
+    return fail("memory", "must be enough");
+  } catch (const std::exception& failure) {
+    return fail("engine", std::string("must not fail: ") + failure.what());
+  }
+}
+
+template <typename T>
+std::vector<T> copied(const T* from, size_t count) {
+  return count == 0 ? std::vector<T>() : std::vector<T>(from, from + count);
+}
+
+Sampling samplingOf(const zen_sampling& s) {
+  Sampling out;
+  out.temperature = s.temperature;
+  out.topK = s.top_k;
+  out.topP = s.top_p;
+  out.minP = s.min_p;
+  out.repetitionPenalty = s.repetition_penalty;
+  out.presencePenalty = s.presence_penalty;
+  out.frequencyPenalty = s.frequency_penalty;
+  for (size_t i = 0; i < s.logit_bias_count; i++) out.logitBias.emplace_back(s.logit_bias_tokens[i], s.logit_bias_values[i]);
+  out.seed = s.seed;
+  for (size_t i = 0; i < s.stop_count; i++) out.stop.emplace_back(s.stop[i], s.stop_bytes[i]);
+  out.stopTokens = copied(s.stop_tokens, s.stop_token_count);
+  out.logprobs = s.logprobs;
+  return out;
+}
+
+void write(const StepOutput& from, zen_step_output& to) {
+  const Sampled& s = from.sampled;
+  to.status = from.status == StepOutput::Status::Ok ? ZEN_OK : ZEN_NO_KV;
+  to.token = s.token;
+  to.logprob = s.logprob;
+  to.top_count = s.topCount;
+  for (int i = 0; i < s.topCount; i++) {
+    to.top_tokens[i] = s.topTokens[i];
+    to.top_logprobs[i] = s.topLogprobs[i];
+  }
+  to.finish = static_cast<int32_t>(from.finish);
+  to.stop_index = from.stopIndex;
+}
+
+}  // namespace
+}  // namespace zen
+
+using zen::guarded;
+
+extern "C" {
+
+const char* zen_kernels(void) { return zen::kernels().name; }
+
+int zen_open(const char* config, size_t bytes, const zen_open_options* o, zen_model** model, zen_error* error) {
+  return guarded(error, [&] {
+    zen::EngineOptions options;
+    options.threads = o->threads;
+    options.kvBytes = o->kv_bytes;
+    if (o->kv_type != ZEN_KV_F16 && o->kv_type != ZEN_KV_INT8) throw zen::Failure("kvType", "must be f16 or int8");
+    options.kvType = o->kv_type == ZEN_KV_F16 ? zen::KvType::F16 : zen::KvType::Int8;
+    options.contextTokens = o->context_tokens;
+    options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
+    options.tokenOffsets = zen::copied(o->token_offsets, o->token_offsets_count);
+    *model = new zen_model{{zen::LadderConfig::parse({config, bytes}), std::move(options)}};
+  });
+}
+
+int zen_attach_stage(zen_model* model, int32_t stage, const char* path, zen_error* error) {
+  return guarded(error, [&] { model->engine.attachStage(stage, path); });
+}
+int zen_detach_stage(zen_model* model, int32_t stage, zen_error* error) {
+  return guarded(error, [&] { model->engine.detachStage(stage); });
+}
+
+int zen_stats(zen_model* model, zen_engine_stats* stats, zen_error* error) {
+  return guarded(error, [&] {
+    const zen::Stats s = model->engine.stats();
+    *stats = {static_cast<int32_t>(s.attachedStages.size()), s.mappedBytes, s.mergedBytes, zen::KvCache::kTokens,
+              s.kvBlocksTotal, s.kvBlocksFree, s.kvBlocksCached, s.sequences};
+  });
+}
+
+int zen_create_sequence(zen_model* model, const zen_sampling* sampling, int32_t* sequence, zen_error* error) {
+  return guarded(error, [&] { *sequence = model->engine.createSequence(zen::samplingOf(*sampling)); });
+}
+int zen_free_sequence(zen_model* model, int32_t sequence, zen_error* error) {
+  return guarded(error, [&] { model->engine.freeSequence(sequence); });
+}
+int zen_match_prefix(zen_model* model, int32_t sequence, int32_t stage, const int32_t* tokens, size_t count,
+                     int32_t* computed, zen_error* error) {
+  return guarded(error, [&] { *computed = model->engine.matchPrefix(sequence, stage, zen::copied(tokens, count)); });
+}
+int zen_truncate(zen_model* model, int32_t sequence, int32_t length, zen_error* error) {
+  return guarded(error, [&] { model->engine.truncate(sequence, length); });
+}
+
+int zen_step(zen_model* model, const zen_step_item* items, size_t count, zen_step_output* outputs, zen_error* error) {
+  return guarded(error, [&] {
+    const size_t hidden = static_cast<size_t>(model->engine.shape().hiddenSize);
+    std::vector<zen::StepItem> own;
+    own.reserve(count);
+    for (size_t i = 0; i < count; i++) {
+      const zen_step_item& item = items[i];
+      own.push_back({item.sequence, zen::copied(item.tokens, item.token_count),
+                     zen::copied(item.embeddings, item.embedding_rows * hidden), item.stage, item.sample != 0});
+    }
+    const auto results = model->engine.step(own);
+    for (size_t i = 0; i < count; i++) zen::write(results[i], outputs[i]);
+  });
+}
+
+int zen_logits(zen_model* model, int32_t stage, const int32_t* tokens, size_t count, float* logits, zen_error* error) {
+  return guarded(error, [&] { model->engine.logits(stage, zen::copied(tokens, count), logits); });
+}
+
+zen_shape zen_model_shape(const zen_model* model) {
+  const zen::ModelShape& s = model->engine.shape();
+  return {s.vocabSize, s.hiddenSize, s.layers, s.contextTokens};
+}
+
+void zen_close(zen_model* model) { delete model; }
+
+}  // extern "C"

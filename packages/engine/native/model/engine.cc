@@ -1,0 +1,128 @@
+#include "model/engine.h"
+
+#include <algorithm>
+
+#include "model/failure.h"
+
+namespace zen {
+namespace {
+
+constexpr size_t kMaxSequences = 65536;
+
+EngineOptions checked(EngineOptions o, const ModelShape& model) {
+  if (o.threads < 1 || o.threads > 256) throw Failure("threads", "must be from 1 to 256");
+  if (o.contextTokens < 1 || o.contextTokens > model.contextTokens)
+    throw Failure("contextTokens", "must be from 1 to " + std::to_string(model.contextTokens));
+  if (o.tokenOffsets.size() != static_cast<size_t>(model.vocabSize) + 1)
+    throw Failure("tokenOffsets", "must have " + std::to_string(model.vocabSize + 1) + " entries");
+  for (size_t i = 1; i < o.tokenOffsets.size(); i++)
+    if (o.tokenOffsets[i] < o.tokenOffsets[i - 1]) throw Failure("tokenOffsets", "must not fall");
+  if (o.tokenOffsets.back() > o.tokenBytes.size()) throw Failure("tokenOffsets", "must end within tokenBytes");
+  return o;
+}
+
+}  // namespace
+
+Engine::Engine(LadderConfig config, EngineOptions options)
+    : config_(std::move(config)),
+      options_(checked(std::move(options), config_.model)),
+      pool_(options_.threads),
+      graph_(config_.model, options_.kvType, options_.contextTokens, pool_),
+      cache_(Graph::kvBlockBytes(config_.model, options_.kvType), options_.kvBytes),
+      scratch_(static_cast<size_t>(options_.threads)) {}
+
+void Engine::attachStage(int stage, const std::string& path) {
+  if (stage < 0 || stage >= kStages) throw Failure("stage", "must be from 0 to 4");
+  const std::lock_guard<std::mutex> one(attaching_);
+  std::shared_ptr<const StageWeights> below;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (stages_[stage]) throw Failure("stage " + std::to_string(stage), "must not be attached already");
+    if (stage > 0 && !stages_[stage - 1]) throw Failure("stage " + std::to_string(stage), "must follow stage " + std::to_string(stage - 1));
+    if (stage > 0) below = stages_[stage - 1];
+  }
+  auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
+  auto built = buildStage(config_, stage, below.get(), std::move(blob));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (stage > 0 && stages_[stage - 1] != below) throw Failure("stage " + std::to_string(stage), "must not lose the stage below while it attaches");
+  stages_[stage] = std::move(built);
+}
+
+void Engine::detachStage(int stage) {
+  if (stage < 0 || stage >= kStages) throw Failure("stage", "must be from 0 to 4");
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (int s = stage; s < kStages; s++) stages_[s].reset();
+}
+
+Stats Engine::stats() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Stats s = {};
+  for (int k = 0; k < kStages; k++) {
+    if (!stages_[k]) break;
+    s.attachedStages.push_back(k);
+    s.mappedBytes += config_.stageBytes[k];
+    s.mergedBytes = stages_[k]->mergedBytes;
+  }
+  s.kvBlocksTotal = cache_.total();
+  s.kvBlocksFree = cache_.available();
+  s.kvBlocksCached = cache_.cached();
+  s.sequences = static_cast<int>(sequences_.size());
+  return s;
+}
+
+int Engine::createSequence(Sampling sampling) {
+  sampling.check(config_.model.vocabSize);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (sequences_.size() >= kMaxSequences) throw Failure("sequences", "must be at most " + std::to_string(kMaxSequences));
+  while (sequences_.count(nextSequence_)) nextSequence_ = nextSequence_ % 0x7fffffff + 1;
+  const int id = nextSequence_;
+  sequences_.emplace(id, std::make_shared<Sequence>(std::move(sampling), cache_));
+  nextSequence_ = id % 0x7fffffff + 1;
+  return id;
+}
+
+std::shared_ptr<Sequence> Engine::find(int sequence) {
+  const auto found = sequences_.find(sequence);
+  if (found == sequences_.end() || found->second->freed) throw Failure("sequence " + std::to_string(sequence), "must be a live handle");
+  return found->second;
+}
+
+void Engine::freeSequence(int sequence) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = find(sequence);
+  if (found->busy)
+    found->freed = true;  // the step's end erases it
+  else
+    sequences_.erase(sequence);
+}
+
+int Engine::matchPrefix(int sequence, int stage, const std::vector<int32_t>& tokens) {
+  checkTokens(tokens, "tokens");
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = find(sequence);
+  weightsAt(stages_, stage);
+  if (found->busy || found->length() > 0) throw Failure("sequence " + std::to_string(sequence), "must not have begun");
+  const size_t most = std::min(tokens.size(), static_cast<size_t>(options_.contextTokens));
+  return found->matchPrefix(stage, tokens.data(), static_cast<int>(most));
+}
+
+void Engine::truncate(int sequence, int length) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = find(sequence);
+  if (found->busy) throw Failure("sequence " + std::to_string(sequence), "must not be in the running step");
+  if (length < 0 || length > found->length()) throw Failure("length", "must be from 0 to " + std::to_string(found->length()));
+  found->truncate(length);
+}
+
+const StageWeights* Engine::weightsAt(const Stages& stages, int stage) const {
+  if (stage < 0 || stage >= kStages || !stages[stage]) throw Failure("stage " + std::to_string(stage), "must be attached");
+  return stages[stage].get();
+}
+
+void Engine::checkTokens(const std::vector<int32_t>& tokens, const std::string& field) const {
+  for (int32_t token : tokens)
+    if (token < 0 || token >= config_.model.vocabSize)
+      throw Failure(field, "must be from 0 to " + std::to_string(config_.model.vocabSize - 1) + ", not " + std::to_string(token));
+}
+
+}  // namespace zen

@@ -1,0 +1,95 @@
+// A model that serves: its ladder, stages, KV cache and sequences. Calls come from any thread; one step runs at a time.
+#pragma once
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/graph.h"
+#include "model/sequence.h"
+
+namespace zen {
+
+struct EngineOptions {
+  int threads;
+  uint64_t kvBytes;
+  KvType kvType;
+  int contextTokens;
+  // Bytes of each token, concatenated, with vocabSize + 1 offsets.
+  std::string tokenBytes;
+  std::vector<uint32_t> tokenOffsets;
+};
+
+struct StepItem {
+  int sequence;
+  std::vector<int32_t> tokens;
+  std::vector<float> embeddings;  // in place of tokens: rows of hiddenSize
+  int stage;
+  bool sample;
+};
+
+struct StepOutput {
+  enum class Status : uint8_t { Ok, NoKv } status = Status::Ok;
+  enum class Finish : uint8_t { None, StopToken, StopText } finish = Finish::None;
+  int stopIndex = -1;
+  Sampled sampled;
+};
+
+struct Stats {
+  std::vector<int> attachedStages;
+  uint64_t mappedBytes, mergedBytes;
+  int kvBlocksTotal, kvBlocksFree, kvBlocksCached, sequences;
+};
+
+// Every method throws Failure.
+class Engine {
+ public:
+  static constexpr int kMaxStepTokens = 65536;
+
+  Engine(LadderConfig config, EngineOptions options);
+
+  const ModelShape& shape() const { return config_.model; }
+  void attachStage(int stage, const std::string& path);
+  void detachStage(int stage);
+  Stats stats();
+  int createSequence(Sampling sampling);
+  void freeSequence(int sequence);
+  int matchPrefix(int sequence, int stage, const std::vector<int32_t>& tokens);
+  void truncate(int sequence, int length);
+  std::vector<StepOutput> step(const std::vector<StepItem>& items);
+  // `out`: [tokens][vocabSize].
+  void logits(int stage, const std::vector<int32_t>& tokens, float* out);
+
+ private:
+  using Stages = std::array<std::shared_ptr<const StageWeights>, kStages>;
+  struct Running;  // an item in the running step
+
+  std::shared_ptr<Sequence> find(int sequence);
+  const StageWeights* weightsAt(const Stages& stages, int stage) const;
+  void checkTokens(const std::vector<int32_t>& tokens, const std::string& field) const;
+  std::vector<Running> admit(const std::vector<StepItem>& items, const Stages& stages);
+  void checkItem(const StepItem& item, const std::string& at) const;
+  void compute(std::vector<Running*> order, const Stages& stages);
+  void sampleRows(const std::vector<Running*>& rows);
+  void finish(Running& running);
+  void settle(std::vector<Running>& running, bool done);
+
+  const LadderConfig config_;
+  const EngineOptions options_;
+  ThreadPool pool_;
+  Graph graph_;
+  std::mutex attaching_;  // one attach at a time
+  std::mutex stepping_;   // one step at a time
+  std::mutex mutex_;      // all below; held for moments
+  Stages stages_;
+  KvCache cache_;
+  std::unordered_map<int, std::shared_ptr<Sequence>> sequences_;
+  int nextSequence_ = 1;
+  // Of the running step.
+  Region logits_;
+  std::vector<SamplerScratch> scratch_;
+};
+
+}  // namespace zen

@@ -1,0 +1,98 @@
+// The forward pass of llama, qwen2 and qwen3 over one batch of rows (tokens), at any mix of stages.
+//
+// A row's result depends on its own sequence only: the kernels give the same floats for any number of rows and any
+// split over threads, and everything else works row by row.
+#pragma once
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "kernels/threads.h"
+#include "model/ladder_config.h"
+#include "model/memory.h"
+#include "model/weights.h"
+
+namespace zen {
+
+// Consecutive tokens of one sequence inside a pass.
+struct Span {
+  const StageWeights* weights;
+  const int32_t* tokens;    // null where there are embeddings
+  const float* embeddings;  // [count][hiddenSize]
+  int count;
+  int position;                  // of the first token
+  const uint8_t* const* blocks;  // the sequence's KV blocks; those of the span are its own
+  int logits;                    // of the last `logits` tokens: 0, 1 or count
+};
+
+class Graph {
+ public:
+  static constexpr int kPassRows = 512;
+
+  Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPool& pool);
+
+  // KV bytes of 16 tokens in all layers.
+  static size_t kvBlockBytes(const ModelShape& model, KvType type);
+
+  // At most kPassRows tokens; spans of one stage must be neighbours. Writes [rows with logits][vocab] in the spans'
+  // order.
+  void forward(const std::vector<Span>& spans, float* logits);
+
+ private:
+  struct Row {
+    const StageWeights* weights;
+    int span, offset;  // token of the span
+  };
+  struct Group {  // rows of one stage
+    const StageWeights* weights;
+    int begin, end;
+  };
+  struct AttentionUnit {
+    int span, head, begin, count;
+  };
+  struct Task {  // a matrix product of some rows
+    const Matrix* matrix;
+    const Acts* acts;
+    int begin, end;
+    float* y;
+    size_t ldy;
+  };
+  class Tasks;
+
+  void reserve(int rows);
+  void plan(const std::vector<Span>& spans);
+  void growRope(int positions);
+  void body(Team& team, float* logits);
+  void layer(Team& team, int index);
+  void normalize(int row, const float* delta, const float* weight, Acts& acts);
+  void embed(int row);
+  void rotateAndStore(int row, int index);
+  void attend(const AttentionUnit& unit, int index, void* scratch);
+  void multiply(Team& team, const Tasks& tasks);
+  void quantizeColumns(Team& team, Acts& acts, const float* gate, const float* up);
+  void* scratch(const Team& team) { return scratch_.data() + static_cast<size_t>(team.index()) * scratchBytes_; }
+
+  const ModelShape model_;
+  const KvType kvType_;
+  const int contextTokens_;
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  const size_t headBytes_;
+  const float attentionScale_;
+  size_t scratchBytes_;
+  Region scratch_, ropeTable_, buffers_;
+  int ropeReady_ = 0;
+  int capacity_ = 0;
+
+  // Of the current pass.
+  const std::vector<Span>* spans_ = nullptr;
+  std::vector<Row> rows_;
+  std::vector<Group> groups_, headGroups_;
+  std::vector<int> headRows_, spanRows_;
+  std::vector<AttentionUnit> units_;
+  // [row][width]; the residual stream, a layer's input, q|k|v, attention's result, gate and up, a product to add.
+  float *x_, *normed_, *qkv_, *mixed_, *gate_, *up_, *delta_, *headIn_;
+  void *actsHidden_, *actsMixed_, *actsFfn_, *actsHead_;
+  Acts hidden_, mixedActs_, ffn_, head_;
+};
+
+}  // namespace zen

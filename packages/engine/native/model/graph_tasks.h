@@ -1,0 +1,32 @@
+// The matrix products of one region of a pass, and how threads share them.
+#pragma once
+#include "model/graph.h"
+
+namespace zen {
+
+// On every thread's stack: at most three matrices for each stage.
+class Graph::Tasks {
+ public:
+  void add(const Task& task) {
+    tasks_[count_] = task;
+    total_ += task.matrix->tiles();
+    ends_[count_++] = total_;
+  }
+  int total() const { return total_; }
+
+  // Calls work(task, tileBegin, tileEnd) for what [begin, end) of all tiles covers.
+  template <typename Work>
+  void covering(int begin, int end, Work&& work) const {
+    for (int t = 0, first = 0; t < count_; first = ends_[t++]) {
+      const int from = begin > first ? begin : first, to = end < ends_[t] ? end : ends_[t];
+      if (from < to) work(tasks_[t], from - first, to - first);
+    }
+  }
+
+ private:
+  Task tasks_[3 * kStages];
+  int ends_[3 * kStages];
+  int count_ = 0, total_ = 0;
+};
+
+}  // namespace zen

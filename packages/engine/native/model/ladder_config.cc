@@ -1,0 +1,133 @@
+#include "model/ladder_config.h"
+
+#include <algorithm>
+#include <map>
+
+#include "model/fields.h"
+#include "model/rung_reader.h"
+
+namespace zen {
+namespace {
+
+constexpr int64_t kMaxBlobBytes = int64_t{1} << 42;
+
+ModelShape parseModel(const Fields& f) {
+  ModelShape m;
+  m.architecture = static_cast<Architecture>(f.choice("architecture", {"llama", "qwen2", "qwen3"}));
+  m.layers = f.integer("layers", 1, 1024);
+  m.hiddenSize = f.integer("hiddenSize", 32, 65536);
+  m.heads = f.integer("heads", 1, 1024);
+  m.kvHeads = f.integer("kvHeads", 1, 1024);
+  m.headSize = f.integer("headSize", 16, 256);
+  m.ffnSize = f.integer("ffnSize", 32, 1048576);
+  m.vocabSize = f.integer("vocabSize", 2, 4194304);
+  m.contextTokens = f.integer("contextTokens", 1, 16777216);
+  m.ropeTheta = static_cast<float>(f.real("ropeTheta", 1, 1e12));
+  m.rmsEps = static_cast<float>(f.real("rmsEps", 0, 1));
+  m.tiedEmbeddings = f.flag("tiedEmbeddings");
+  m.ropeStyle = f.choice("ropeStyle", {"interleaved", "half"}) == 0 ? RopeStyle::Interleaved : RopeStyle::Half;
+  if (m.heads % m.kvHeads != 0) f.refuse("heads", "must be a multiple of kvHeads");
+  if (m.headSize % 16 != 0) f.refuse("headSize", "must be a multiple of 16");
+  for (const char* name : {"hiddenSize", "ffnSize"})
+    if (f.integer(name, 0, 1 << 20) % 32 != 0) f.refuse(name, "must be a multiple of 32");
+  if (m.queryWidth() % 32 != 0) f.refuse("heads", "times headSize must be a multiple of 32");
+  return m;
+}
+
+struct Taken {
+  uint64_t offset, bytes;
+  size_t tensor;
+};
+
+void refuseOverlaps(const std::vector<TensorEntry>& tensors, std::array<std::vector<Taken>, kStages>& taken) {
+  for (int stage = 0; stage < kStages; stage++) {
+    auto& ranges = taken[stage];
+    std::sort(ranges.begin(), ranges.end(), [](const Taken& a, const Taken& b) { return a.offset < b.offset; });
+    for (size_t i = 1; i < ranges.size(); i++) {
+      const Taken &before = ranges[i - 1], &after = ranges[i];
+      // The section that a later rung of the same tensor names again is listed once (RungReader).
+      if (before.offset + before.bytes > after.offset)
+        throw Failure("tensor " + tensors[after.tensor].name,
+                      "must not overlap " + tensors[before.tensor].name + " in the blob of stage " + std::to_string(stage));
+    }
+  }
+}
+
+}  // namespace
+
+int tensorsPerLayer(Architecture architecture) {
+  return architecture == Architecture::Llama ? 9 : architecture == Architecture::Qwen2 ? 12 : 11;
+}
+
+std::vector<ExpectedTensor> modelTensors(const ModelShape& m) {
+  std::vector<ExpectedTensor> all;
+  const int h = m.hiddenSize, q = m.queryWidth(), k = m.kvWidth(), f = m.ffnSize;
+  all.push_back({"token_embd.weight", m.vocabSize, h});
+  for (int layer = 0; layer < m.layers; layer++) {
+    const std::string at = "blk." + std::to_string(layer) + ".";
+    all.push_back({at + "attn_norm.weight", 1, h});
+    all.push_back({at + "attn_q.weight", q, h});
+    all.push_back({at + "attn_k.weight", k, h});
+    all.push_back({at + "attn_v.weight", k, h});
+    all.push_back({at + "attn_output.weight", h, q});
+    all.push_back({at + "ffn_norm.weight", 1, h});
+    all.push_back({at + "ffn_gate.weight", f, h});
+    all.push_back({at + "ffn_up.weight", f, h});
+    all.push_back({at + "ffn_down.weight", h, f});
+    if (m.architecture == Architecture::Qwen2) {
+      all.push_back({at + "attn_q.bias", 1, q});
+      all.push_back({at + "attn_k.bias", 1, k});
+      all.push_back({at + "attn_v.bias", 1, k});
+    }
+    if (m.architecture == Architecture::Qwen3) {
+      all.push_back({at + "attn_q_norm.weight", 1, m.headSize});
+      all.push_back({at + "attn_k_norm.weight", 1, m.headSize});
+    }
+  }
+  all.push_back({"output_norm.weight", 1, h});
+  if (!m.tiedEmbeddings) all.push_back({"output.weight", m.vocabSize, h});
+  return all;
+}
+
+int TensorEntry::rungAt(int stage) const {
+  int found = 0;
+  for (size_t i = 1; i < rungs.size(); i++)
+    if (rungs[i].stage <= stage) found = static_cast<int>(i);
+  return found;
+}
+
+LadderConfig LadderConfig::parse(std::string_view text) {
+  const Json json = Json::parse(text, "tokenizer");
+  const Fields root(&json, "");
+  root.choice("format", {"zen.ladder/1"});
+  LadderConfig config;
+  config.model = parseModel(root.child("model"));
+  const auto& stages = root.list("stages", kStages, kStages);
+  for (int k = 0; k < kStages; k++) {
+    const Fields f = root.item("stages", stages[k], k);
+    f.integer("stage", k, k);
+    config.stageBytes[k] = static_cast<uint64_t>(f.whole("bytes", 0, kMaxBlobBytes));
+  }
+  const auto expected = modelTensors(config.model);
+  std::map<std::string, size_t> order;
+  for (size_t i = 0; i < expected.size(); i++) order[expected[i].name] = i;
+  config.tensors.resize(expected.size());
+  std::array<std::vector<Taken>, kStages> taken;
+  const auto& tensors = root.list("tensors", 1, 65536);
+  for (size_t i = 0; i < tensors.size(); i++) {
+    const std::string name = root.item("tensors", tensors[i], i).text("name", 200);
+    const auto found = order.find(name);
+    if (found == order.end()) throw Failure("tensor " + name, "must belong to the model");
+    const size_t index = found->second;
+    if (!config.tensors[index].rungs.empty()) throw Failure("tensor " + name, "must be listed once");
+    RungReader reader(Fields(&tensors[i], "tensor " + name), expected[index].rows, expected[index].cols, config.stageBytes);
+    config.tensors[index] = reader.read(name);
+    for (const Section& s : reader.sections()) taken[s.stage].push_back({s.offset, s.bytes, index});
+  }
+  for (size_t i = 0; i < expected.size(); i++)
+    if (config.tensors[i].rungs.empty()) throw Failure("tensor " + expected[i].name, "must be in the table");
+  refuseOverlaps(config.tensors, taken);
+  return config;
+}
+
+}  // namespace zen

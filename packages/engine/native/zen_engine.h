@@ -1,0 +1,112 @@
+/* The engine's C ABI: the same names in the same order as packages/engine/src/native.ts, which documents them.
+ *
+ * No C++ exception crosses. Functions that can fail return 0, or 1 with *error filled in: which field or tensor, and
+ * the limit that it breaks. A model may be used from any thread; zen_step, zen_logits and zen_attach_stage take long,
+ * and steps wait for each other. Pointers are read during the call only. Strings are UTF-8. */
+#ifndef ZEN_ENGINE_H
+#define ZEN_ENGINE_H
+#include <stddef.h>
+#include <stdint.h>
+
+#define ZEN_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct zen_model zen_model;
+
+typedef struct zen_error {
+  char field[320]; /* "tensor blk.0.attn_q.weight.rungs[1].planes[0].offset" */
+  char limit[448]; /* "must be a multiple of 64" */
+} zen_error;
+
+enum { ZEN_KV_F16 = 0, ZEN_KV_INT8 = 1 };
+enum { ZEN_OK = 0, ZEN_NO_KV = 1 };                                /* zen_step_output.status */
+enum { ZEN_NONE = 0, ZEN_STOP_TOKEN = 1, ZEN_STOP_TEXT = 2 };      /* zen_step_output.finish */
+enum { ZEN_STAGES = 5, ZEN_MAX_TOP = 20 };
+
+typedef struct zen_open_options {
+  int32_t threads;
+  uint64_t kv_bytes;
+  int32_t kv_type;
+  int32_t context_tokens;
+  const uint8_t *token_bytes;
+  size_t token_bytes_count;
+  const uint32_t *token_offsets;
+  size_t token_offsets_count;
+} zen_open_options;
+
+typedef struct zen_shape {
+  int32_t vocab_size, hidden_size, layers, context_tokens;
+} zen_shape;
+
+typedef struct zen_engine_stats {
+  int32_t attached_stages; /* 0 to this − 1 */
+  uint64_t mapped_bytes, merged_bytes;
+  int32_t kv_block_tokens, kv_blocks_total, kv_blocks_free, kv_blocks_cached, sequences;
+} zen_engine_stats;
+
+typedef struct zen_sampling {
+  float temperature;
+  int32_t top_k;
+  float top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
+  const int32_t *logit_bias_tokens;
+  const float *logit_bias_values;
+  size_t logit_bias_count;
+  uint64_t seed;
+  const char *const *stop;
+  const size_t *stop_bytes;
+  size_t stop_count;
+  const int32_t *stop_tokens;
+  size_t stop_token_count;
+  int32_t logprobs;
+} zen_sampling;
+
+typedef struct zen_step_item {
+  int32_t sequence;
+  const int32_t *tokens;
+  size_t token_count;
+  const float *embeddings; /* in place of tokens (token_count 0): rows of hidden_size */
+  size_t embedding_rows;
+  int32_t stage;
+  int32_t sample;
+} zen_step_item;
+
+typedef struct zen_step_output {
+  int32_t status;
+  int32_t token; /* −1: none */
+  float logprob;
+  int32_t top_count;
+  int32_t top_tokens[ZEN_MAX_TOP];
+  float top_logprobs[ZEN_MAX_TOP];
+  int32_t finish;
+  int32_t stop_index;
+} zen_step_output;
+
+ZEN_API const char *zen_kernels(void);
+ZEN_API int zen_open(const char *config_json, size_t config_bytes, const zen_open_options *options, zen_model **model,
+                     zen_error *error);
+
+ZEN_API int zen_attach_stage(zen_model *model, int32_t stage, const char *blob_path, zen_error *error);
+ZEN_API int zen_detach_stage(zen_model *model, int32_t stage, zen_error *error);
+ZEN_API int zen_stats(zen_model *model, zen_engine_stats *stats, zen_error *error);
+ZEN_API int zen_create_sequence(zen_model *model, const zen_sampling *sampling, int32_t *sequence, zen_error *error);
+ZEN_API int zen_free_sequence(zen_model *model, int32_t sequence, zen_error *error);
+ZEN_API int zen_match_prefix(zen_model *model, int32_t sequence, int32_t stage, const int32_t *tokens, size_t count,
+                             int32_t *computed, zen_error *error);
+ZEN_API int zen_truncate(zen_model *model, int32_t sequence, int32_t length, zen_error *error);
+/* outputs: `count` of them, in the order of the items. */
+ZEN_API int zen_step(zen_model *model, const zen_step_item *items, size_t count, zen_step_output *outputs,
+                     zen_error *error);
+/* logits: [count][vocab_size]. */
+ZEN_API int zen_logits(zen_model *model, int32_t stage, const int32_t *tokens, size_t count, float *logits,
+                       zen_error *error);
+ZEN_API zen_shape zen_model_shape(const zen_model *model);
+/* No other call may be running. */
+ZEN_API void zen_close(zen_model *model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,66 @@
+import { EngineError } from './engine-error';
+import type { NativeSampling, OpenOptions, StepItem } from './native';
+
+/** Lengths and ranges before anything crosses the border; the native side checks them again. */
+export function refuse(name: string, limit: string): never {
+  throw new EngineError({ kind: 'field', name, limit });
+}
+
+export function whole(name: string, value: number, low: number, high: number): void {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    refuse(name, `must be a whole number from ${low} to ${high}`);
+  }
+}
+
+function real(name: string, value: number, low: number, high: number): void {
+  if (!(value >= low && value <= high)) refuse(name, `must be a number from ${low} to ${high}`);
+}
+
+const MAX_INT = 2 ** 31 - 1;
+const STAGES = 5;
+
+export const stageNumber = (stage: number): void => whole('stage', stage, 0, STAGES - 1);
+export const handle = (sequence: number): void => whole('sequence', sequence, 1, MAX_INT);
+
+export function tokenArray(name: string, tokens: Int32Array, least: number): void {
+  if (!(tokens instanceof Int32Array)) refuse(name, 'must be an Int32Array');
+  if (tokens.length < least) refuse(name, `must have at least ${least}`);
+}
+
+export function checkOptions(options: OpenOptions): void {
+  whole('threads', options.threads, 1, 256);
+  whole('kvBytes', options.kvBytes, 1, Number.MAX_SAFE_INTEGER);
+  if (options.kvType !== 'f16' && options.kvType !== 'int8') refuse('kvType', 'must be f16 or int8');
+  whole('contextTokens', options.contextTokens, 1, MAX_INT);
+  if (!(options.tokenBytes instanceof Uint8Array)) refuse('tokenBytes', 'must be a Uint8Array');
+  if (!(options.tokenOffsets instanceof Uint32Array)) refuse('tokenOffsets', 'must be a Uint32Array');
+}
+
+export function checkSampling(sampling: NativeSampling): void {
+  real('temperature', sampling.temperature, 0, 100);
+  whole('topK', sampling.topK, 0, 2 ** 30);
+  real('topP', sampling.topP, 1e-9, 1);
+  real('minP', sampling.minP, 0, 1);
+  real('repetitionPenalty', sampling.repetitionPenalty, 0.01, 100);
+  real('presencePenalty', sampling.presencePenalty, -100, 100);
+  real('frequencyPenalty', sampling.frequencyPenalty, -100, 100);
+  tokenArray('logitBiasTokens', sampling.logitBiasTokens, 0);
+  if (sampling.logitBiasValues.length !== sampling.logitBiasTokens.length) {
+    refuse('logitBiasValues', 'must have one value for each of logitBiasTokens');
+  }
+  if (sampling.seed < 0n || sampling.seed >= 2n ** 64n) refuse('seed', 'must be from 0 to 2^64 − 1');
+  if (!Array.isArray(sampling.stop)) refuse('stop', 'must be a list of texts');
+  tokenArray('stopTokens', sampling.stopTokens, 0);
+  whole('logprobs', sampling.logprobs, -1, 20);
+}
+
+export function checkItems(items: StepItem[]): void {
+  for (const [index, item] of items.entries()) {
+    handle(item.sequence);
+    stageNumber(item.stage);
+    tokenArray(`items[${index}].tokens`, item.tokens, item.embeddings === null ? 1 : 0);
+    if (item.embeddings !== null && item.tokens.length > 0) {
+      refuse(`items[${index}]`, 'must have either tokens or embeddings');
+    }
+  }
+}
