@@ -112,7 +112,7 @@ class Appender {
   }
   async add(values: Float32Array | Uint8Array): Promise<number> {
     const at = this.elements;
-    await this.file.writeFile(values);
+    await this.file.writeFile(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     this.elements += values.length;
     return at;
   }

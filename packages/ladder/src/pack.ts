@@ -69,6 +69,10 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
     options.coding,
     report('coding'),
   );
+  if (options.refine !== null) {
+    const job = { source, tensors, plan, coded, read };
+    await applyScales(quant, job, await options.refine(job));
+  }
   return writeLadder(source, tensors, plan, coded, tensorsSha256, options.folder, quant, report('writing'));
 }
 
