@@ -6,6 +6,7 @@ import { requiredTensors } from '../model-config';
 import { openSource } from '../open-source';
 import { SourceError } from '../source-error';
 import { buildSafetensors } from '../testing/build-safetensors';
+import { hfConfigJson, hfTensors, tinyFolder } from '../testing/tiny-folder';
 import { smallTokenizer, tinyConfig } from '../testing/tiny-model';
 import { openSafetensors } from './safetensors-model';
 
@@ -13,53 +14,6 @@ const root = mkdtempSync(join(tmpdir(), 'zen-safetensors-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const ORIGIN = { name: 'tiny', uri: 'file:///tiny', sha256: '0'.repeat(64) };
-const PARTS: [RegExp, string][] = [
-  [/^token_embd/, 'model.embed_tokens'],
-  [/^output_norm/, 'model.norm'],
-  [/^output\./, 'lm_head.'],
-  [/^blk\.(\d+)\./, 'model.layers.$1.'],
-  [/attn_norm/, 'input_layernorm'],
-  [/ffn_norm/, 'post_attention_layernorm'],
-  [/attn_output/, 'self_attn.o_proj'],
-  [/attn_([qkv])_norm/, 'self_attn.$1_norm'],
-  [/attn_([qkv])\./, 'self_attn.$1_proj.'],
-  [/ffn_(gate|up|down)/, 'mlp.$1_proj'],
-];
-const hfName = (name: string) => PARTS.reduce((text, [from, to]) => text.replace(from, to), name);
-
-type Tensors = Parameters<typeof buildSafetensors>[0];
-
-function tensorsOf(config: ModelConfig): Record<string, Tensors[string]> {
-  return Object.fromEntries(
-    [...requiredTensors(config)].map(([name, [rows, cols]], index) => [
-      hfName(name),
-      {
-        dtype: 'BF16',
-        shape: rows === 1 ? [cols] : [rows, cols],
-        data: Buffer.alloc(rows * cols * 2, index + 1),
-      },
-    ]),
-  );
-}
-
-function configJson(config: ModelConfig): Record<string, unknown> {
-  return {
-    model_type: config.architecture,
-    num_hidden_layers: config.layers,
-    hidden_size: config.hiddenSize,
-    num_attention_heads: config.heads,
-    num_key_value_heads: config.kvHeads,
-    head_dim: config.headSize,
-    intermediate_size: config.ffnSize,
-    vocab_size: config.vocabSize,
-    max_position_embeddings: config.contextTokens,
-    rope_theta: config.ropeTheta,
-    rms_norm_eps: config.rmsEps,
-    tie_word_embeddings: config.tiedEmbeddings,
-    eos_token_id: [2, 0],
-  };
-}
-
 /** A folder in the Hugging Face format; undefined removes a file. */
 function write(name: string, files: Record<string, unknown>): string {
   const folder = join(root, name);
@@ -72,20 +26,8 @@ function write(name: string, files: Record<string, unknown>): string {
 }
 
 function tiny(architecture: ModelConfig['architecture']) {
-  const config = { ...tinyConfig(architecture, 514), ropeStyle: 'half' as const };
-  return {
-    config,
-    files: {
-      'config.json': configJson(config),
-      'tokenizer.json': smallTokenizer(),
-      'tokenizer_config.json': {
-        eos_token: '<|im_end|>',
-        bos_token: { content: '<|im_start|>' },
-        chat_template: 'T',
-      },
-      'model.safetensors': buildSafetensors(tensorsOf(config)),
-    } as Record<string, unknown>,
-  };
+  const { config, files } = tinyFolder(architecture);
+  return { config, files: files as Record<string, unknown> };
 }
 
 describe('openSafetensors', () => {
@@ -119,7 +61,7 @@ describe('openSafetensors', () => {
 
   it('opens shards by their index', async () => {
     const { config, files } = tiny('llama');
-    const entries = Object.entries(tensorsOf(config));
+    const entries = Object.entries(hfTensors(config));
     const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
     const halves = [entries.slice(0, 5), entries.slice(5)];
     const folder = write('sharded', {
@@ -139,7 +81,7 @@ describe('openSafetensors', () => {
   it('leaves a repeated head of tied embeddings out', async () => {
     const { config, files } = tiny('llama');
     const tensors = {
-      ...tensorsOf(config),
+      ...hfTensors(config),
       'lm_head.weight': { dtype: 'BF16', shape: [514, 32], data: Buffer.alloc(514 * 64) },
     };
     const folder = write('repeated', { ...files, 'model.safetensors': buildSafetensors(tensors) });
@@ -187,7 +129,7 @@ describe('openSafetensors', () => {
     const { config, files } = tiny('llama');
     const folder = write(`bad-${name}`, {
       ...files,
-      'model.safetensors': buildSafetensors(tensorsOf(config), change),
+      'model.safetensors': buildSafetensors(hfTensors(config), change),
     });
     await expect(openSafetensors(folder, ORIGIN)).rejects.toThrow(expected);
     await expect(openSafetensors(folder, ORIGIN)).rejects.toThrow(SourceError);
@@ -202,7 +144,10 @@ describe('openSafetensors', () => {
     ['half a head', /headSize is 8\.5/, { head_dim: 8.5 }],
   ])('refuses a config.json with %s by name', async (name, expected, change) => {
     const { config, files } = tiny('llama');
-    const folder = write(`config-${name}`, { ...files, 'config.json': { ...configJson(config), ...change } });
+    const folder = write(`config-${name}`, {
+      ...files,
+      'config.json': { ...hfConfigJson(config), ...change },
+    });
     await expect(openSafetensors(folder, ORIGIN)).rejects.toThrow(expected);
   });
 
@@ -242,8 +187,8 @@ describe('openSafetensors', () => {
     const { files } = tiny('llama');
     const folder = write('vocabulary', {
       ...files,
-      'config.json': configJson(config),
-      'model.safetensors': buildSafetensors(tensorsOf(config)),
+      'config.json': hfConfigJson(config),
+      'model.safetensors': buildSafetensors(hfTensors(config)),
     });
     await expect(openSource(folder, { home: root })).rejects.toThrow(
       'the tokenizer has 514 ids, the embeddings 500 rows',
