@@ -45,13 +45,7 @@ export class LadderEngine {
     for (const [stage, path] of ladder.stagePaths.entries()) {
       await model.attachStage(stage, path);
     }
-    return new LadderEngine(
-      model,
-      tokenizer,
-      engine.kernels(),
-      stageBytes,
-      Math.min(upTo + 1, stageBytes.length),
-    );
+    return new LadderEngine(model, tokenizer, engine.kernels(), ladder.config, ladder.stagePaths.length);
   }
 
   /** Greedy continuation: the prompt in chunks of 512 tokens, then `count` tokens after the first. */
