@@ -156,12 +156,10 @@ export class PacedThinker {
 
   @Rpc(ThinkerServiceDefinition, 'watch')
   async *watch(request: { intervalMs: number }, { signal }: CallContext): AsyncGenerator<WatchResponse> {
+    signal.addEventListener('abort', () => this.changed(), { once: true });
     while (!signal.aborted) {
       yield WatchResponse.fromPartial(this.report());
-      const change = new Promise<void>((resolve) => {
-        this.watchers.add(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      const change = new Promise<void>((resolve) => this.watchers.add(resolve));
       await Promise.all([change, pause(request.intervalMs || 250, signal)]);
     }
   }

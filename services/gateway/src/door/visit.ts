@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
 import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from '../answer/answer';
 import type { Answerer } from '../answer/answerer';
@@ -51,6 +52,8 @@ export class Visit {
     const asked = headers['x-request-id'];
     this.requestId = asked !== undefined && /^[\w.-]{1,128}$/.test(asked) ? asked : `req_${randomUUID()}`;
     this.enteredAtMs = services.now();
+    // Each of its answers listens.
+    setMaxListeners(0, this.abort.signal);
     const { traceparent, tracestate } = headers;
     const carrier = traceparent === undefined ? {} : { traceparent, ...(tracestate ? { tracestate } : {}) };
     this.span = services.tracing.start(route, carrier, { 'zen.request_id': this.requestId });
