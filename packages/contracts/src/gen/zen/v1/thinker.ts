@@ -40,11 +40,14 @@ export interface GenerateRequest {
     | undefined;
   /** 0 means up to the context length. */
   maxTokens: number;
-  /** Highest stage to answer with; absent means the highest attached. */
+  /**
+   * Answer with exactly this stage, FAILED_PRECONDITION if it is not attached; only a stage named here may be
+   * below min_servable_stage. Absent means the highest attached, and the answer moves up as stages are attached.
+   */
   stage?:
     | number
     | undefined;
-  /** Never answer below it. */
+  /** Never answer below it: FAILED_PRECONDITION while no such stage is attached. */
   minStage?: number | undefined;
   priority: Priority;
   /** Fairness is between tenants first, then between their requests. */

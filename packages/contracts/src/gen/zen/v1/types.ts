@@ -114,8 +114,8 @@ export interface StageQuality {
   klP99: number;
   /** Perplexity divided by the source's; 1 is equal. */
   perplexityRatio: number;
-  /** Share of JSON answers that parse, 0 to 1. */
-  jsonValid: number;
+  /** Share of JSON answers that parse, 0 to 1; absent where none were asked for. */
+  jsonValid?: number | undefined;
 }
 
 export interface Stage {
@@ -198,7 +198,7 @@ export interface TokenPrompt {
 }
 
 function createBaseStageQuality(): StageQuality {
-  return { top1: 0, klMean: 0, klP99: 0, perplexityRatio: 0, jsonValid: 0 };
+  return { top1: 0, klMean: 0, klP99: 0, perplexityRatio: 0, jsonValid: undefined };
 }
 
 export const StageQuality: MessageFns<StageQuality> = {
@@ -215,7 +215,7 @@ export const StageQuality: MessageFns<StageQuality> = {
     if (message.perplexityRatio !== 0) {
       writer.uint32(33).double(message.perplexityRatio);
     }
-    if (message.jsonValid !== 0) {
+    if (message.jsonValid !== undefined) {
       writer.uint32(41).double(message.jsonValid);
     }
     return writer;
@@ -308,7 +308,7 @@ export const StageQuality: MessageFns<StageQuality> = {
         ? globalThis.Number(object.jsonValid)
         : isSet(object.json_valid)
         ? globalThis.Number(object.json_valid)
-        : 0,
+        : undefined,
     };
   },
 
@@ -326,7 +326,7 @@ export const StageQuality: MessageFns<StageQuality> = {
     if (message.perplexityRatio !== 0) {
       obj.perplexityRatio = floatToJson(message.perplexityRatio);
     }
-    if (message.jsonValid !== 0) {
+    if (message.jsonValid !== undefined) {
       obj.jsonValid = floatToJson(message.jsonValid);
     }
     return obj;
@@ -341,7 +341,7 @@ export const StageQuality: MessageFns<StageQuality> = {
     message.klMean = object.klMean ?? 0;
     message.klP99 = object.klP99 ?? 0;
     message.perplexityRatio = object.perplexityRatio ?? 0;
-    message.jsonValid = object.jsonValid ?? 0;
+    message.jsonValid = object.jsonValid ?? undefined;
     return message;
   },
 };
