@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { loadQuant, type NativeQuant } from '@zen/engine';
-import { cacheHome, type FetchProgress, openSource } from '@zen/importers';
+import { cacheHome, type FetchProgress, openSource, sourceSettings } from '@zen/importers';
 import { ladderPath, type OpenLadder, openLadder, type SourceModel } from '@zen/ladder';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Output } from './output';
@@ -52,9 +52,10 @@ export function quantOf(options: { threads?: number }): NativeQuant {
   return quant;
 }
 
-export function fetchSource(context: Context, nameOrUri: string, verify = false): Promise<SourceModel> {
+export async function fetchSource(context: Context, nameOrUri: string, verify = false): Promise<SourceModel> {
   return openSource(nameOrUri, {
     home: context.home,
+    settings: await sourceSettings(process.env),
     signal: context.signal,
     verify,
     progress: (at: FetchProgress) => {

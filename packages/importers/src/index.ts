@@ -6,5 +6,6 @@ export { type OpenSourceOptions, openSource } from './open-source';
 export { dequantize } from './quant/dequantize';
 export { halfToFloat } from './quant/half';
 export { SOURCE_FAILURES, SourceError, type SourceFailure } from './source-error';
+export { sourceSettings } from './source-settings';
 export { parseSourceUri, type SourceUri } from './source-uri';
 export { BLOCK_LAYOUT, type BlockLayout, tensorBytes } from './tensor-layout';

@@ -6,6 +6,9 @@ import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
 import { cacheHome } from './cache/cache-home';
 import { openSource } from './open-source';
 
+// Generous: the machine may be busy, and no test here is about time.
+jest.setTimeout(180_000);
+
 const FIXTURES = join(__dirname, '../../tokenizer/fixtures');
 
 interface Case {

@@ -6,6 +6,9 @@ import { FAST_RETRY, noise, scratchFolder, sha256, testContext } from '../testin
 import { type Handler, serve, startServer, type TestServer } from '../testing/http-server';
 import { download } from './download';
 
+// Generous: the machine may be busy, and no test here is about time.
+jest.setTimeout(180_000);
+
 const CONTENT = noise(3 * SYNC_BYTES + 12_345);
 const MIB = 1024 * 1024;
 

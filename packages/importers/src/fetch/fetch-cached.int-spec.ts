@@ -5,6 +5,9 @@ import { FAST_RETRY, scratchFolder, sha256 } from '../testing/fetch-folder';
 import { serve, startServer, type TestServer } from '../testing/http-server';
 import { tinyGguf } from '../testing/tiny-model';
 
+// Generous: the machine may be busy, and no test here is about time.
+jest.setTimeout(180_000);
+
 const MODEL = tinyGguf();
 
 let home: string;

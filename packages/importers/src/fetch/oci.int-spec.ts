@@ -5,6 +5,9 @@ import { serve, startServer, type TestServer } from '../testing/http-server';
 import { tinyFolder } from '../testing/tiny-folder';
 import { tinyGguf } from '../testing/tiny-model';
 
+// Generous: the machine may be busy, and no test here is about time.
+jest.setTimeout(180_000);
+
 interface TestLayer {
   content: Buffer;
   mediaType?: string;

