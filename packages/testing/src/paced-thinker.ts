@@ -97,6 +97,11 @@ export class PacedThinker {
     await this.server?.stop(0);
   }
 
+  /** `host:port` where it listens or last did. */
+  get address(): string {
+    return this.server?.address ?? '';
+  }
+
   get active(): number {
     return this.slots.running + this.slots.waiting;
   }

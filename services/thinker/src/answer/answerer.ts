@@ -1,0 +1,152 @@
+import type { BatchRequest, GenerationEvent } from '@zen/batching';
+import { FinishReason, type GenerateRequest, type GenerateResponse, type Usage } from '@zen/contracts';
+import type { CallContext } from '@zen/rpc';
+import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
+import { readGenerate } from '../request/read-generate';
+import type { PromptLimits } from '../request/read-prompt';
+import { ThinkerError } from '../request/thinker-error';
+import type { ServedModel } from '../serving/served-model';
+import type { StageClimb } from '../serving/stage-climb';
+import { nowUs, type StepLoop } from '../serving/step-loop';
+import type { Outcome, ThinkerMetrics } from '../thinker-metrics';
+import { AnswerEvents } from './answer-events';
+
+export interface Serving {
+  model: ServedModel;
+  loop: StepLoop;
+  climb: StageClimb;
+  limits: PromptLimits;
+}
+
+export interface Observers {
+  metrics: ThinkerMetrics;
+  tracing: Tracing;
+  logger: Logger;
+}
+
+/** An answer ends this long before its deadline, so that its last message still arrives. */
+const DEADLINE_MARGIN_US = 10_000;
+
+const OUTCOMES: Partial<Record<FinishReason, Outcome>> = {
+  [FinishReason.FINISH_REASON_STOP]: 'stop',
+  [FinishReason.FINISH_REASON_LENGTH]: 'length',
+  [FinishReason.FINISH_REASON_CANCELLED]: 'cancelled',
+  [FinishReason.FINISH_REASON_DEADLINE]: 'deadline',
+};
+
+/** Answers one request: checks it, queues it, and streams what the scheduler gives. */
+export class Answerer {
+  constructor(
+    private readonly serving: Serving,
+    private readonly observers: Observers,
+  ) {}
+
+  async *answer(request: GenerateRequest, context: CallContext): AsyncGenerator<GenerateResponse> {
+    const { metrics, tracing } = this.observers;
+    const span = tracing.start('thinker.generate', context.metadata);
+    const watch = new Stopwatch(metrics);
+    try {
+      yield* this.stream(this.read(request, context), request.requestId, context, watch, span);
+    } catch (error) {
+      failSpan(span, error instanceof Error ? error.name : 'error');
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  private read(request: GenerateRequest, { deadline }: CallContext): BatchRequest {
+    const { model, climb, limits } = this.serving;
+    const leftUs = (deadline - Date.now()) * 1000;
+    try {
+      return readGenerate(request, model, limits, climb, nowUs() + leftUs - DEADLINE_MARGIN_US);
+    } catch (error) {
+      this.observers.metrics.ended('refused');
+      throw error;
+    }
+  }
+
+  private async *stream(
+    request: BatchRequest,
+    requestId: string,
+    { signal }: CallContext,
+    watch: Stopwatch,
+    span: Span,
+  ): AsyncGenerator<GenerateResponse> {
+    const { model, loop } = this.serving;
+    const answer = new AnswerEvents(model.tokenizer, request.sampling);
+    const generation = this.submit(request, loop);
+    const cancel = () => generation.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    try {
+      for await (const events of generation) {
+        watch.saw(events);
+        for (const message of answer.messages(events)) {
+          if (message.event?.$case === 'finished') this.finished(message.event.value, requestId, watch, span);
+          yield message;
+        }
+        if (answer.stopped) generation.cancel();
+      }
+    } catch (error) {
+      if (!(error instanceof ThinkerError)) this.observers.metrics.ended('failed');
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  private submit(request: BatchRequest, loop: StepLoop) {
+    try {
+      return loop.scheduler.submit(request, nowUs());
+    } catch (error) {
+      this.observers.metrics.ended('refused');
+      throw error;
+    }
+  }
+
+  private finished(
+    { reason, usage = NO_USAGE }: { reason: FinishReason; usage?: Usage | undefined },
+    requestId: string,
+    watch: Stopwatch,
+    span: Span,
+  ): void {
+    const { metrics, logger } = this.observers;
+    const outcome = OUTCOMES[reason] ?? 'failed';
+    metrics.answered(outcome, usage);
+    const { stage } = watch;
+    const seen = { stage, outcome, ...usage, ttftMs: Math.round(watch.ttftMs) };
+    logger.info({ requestId, ...seen }, 'answered');
+    span.setAttributes(seen);
+    if (outcome === 'deadline' && usage.completionTokens === 0) {
+      throw new ThinkerError('deadline', 'the deadline passed before the first token');
+    }
+  }
+}
+
+const NO_USAGE: Usage = { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0 };
+
+/** Times of one answer's tokens. */
+class Stopwatch {
+  private readonly started = performance.now();
+  private last = Number.NaN;
+  /** Milliseconds to the first token; NaN before it. */
+  ttftMs = Number.NaN;
+  stage = 0;
+
+  constructor(private readonly metrics: ThinkerMetrics) {}
+
+  saw(events: readonly GenerationEvent[]): void {
+    const tokens = events.filter((event) => event.type === 'token');
+    const now = performance.now();
+    for (const event of events) if (event.type !== 'finished') this.stage = event.stage;
+    if (tokens.length === 0) return;
+    if (Number.isNaN(this.last)) {
+      this.ttftMs = now - this.started;
+      this.metrics.firstToken(this.stage, this.ttftMs / 1000);
+    } else {
+      this.metrics.nextTokens(this.stage, tokens.length, (now - this.last) / 1000);
+    }
+    this.last = now;
+  }
+}

@@ -1,0 +1,129 @@
+import { availableParallelism } from 'node:os';
+import { DEFAULT_LIMITS, type Limits } from '@zen/batching';
+import { address, bytes, type ConfigOf, duration, integer } from '@zen/config';
+import { z } from 'zod';
+
+const GIB = 2 ** 30;
+
+export const settings = {
+  ladder: {
+    env: 'ZEN_LADDER',
+    type: z.string('must name a folder').min(1),
+    help: 'folder of the ladder to serve (made by zen pack)',
+  },
+  listen: {
+    env: 'ZEN_LISTEN',
+    type: address().default('127.0.0.1:50051'),
+    help: 'gRPC address',
+    default: '127.0.0.1:50051',
+  },
+  probeListen: {
+    env: 'ZEN_PROBE_LISTEN',
+    type: address().optional(),
+    help: 'HTTP address of /metrics, /healthz and /readyz (default none)',
+  },
+  threads: {
+    env: 'ZEN_THREADS',
+    type: integer(1, 256).default(availableParallelism()),
+    help: 'threads of the engine',
+    default: 'all cores',
+  },
+  kvBytes: {
+    env: 'ZEN_KV_BYTES',
+    type: bytes(2 ** 20, 2 ** 42).default(GIB),
+    help: 'memory of the KV cache',
+    default: '1GiB',
+  },
+  kvType: {
+    env: 'ZEN_KV_TYPE',
+    type: z.enum(['f16', 'int8'], 'must be f16 or int8').default('f16'),
+    help: 'numbers in the KV cache, f16 or int8',
+    default: 'f16',
+  },
+  contextTokens: {
+    env: 'ZEN_CONTEXT_TOKENS',
+    type: integer(16, 2 ** 24).default(8192),
+    help: 'longest prompt and answer together, at most what the model has',
+    default: '8192',
+  },
+  promptBytes: {
+    env: 'ZEN_PROMPT_BYTES',
+    type: bytes(1, 64 * 2 ** 20).optional(),
+    help: 'longest prompt text (default 1MiB per 32768 tokens of context, at least 1MiB)',
+  },
+  stepTokens: {
+    env: 'ZEN_STEP_TOKENS',
+    type: integer(2, 65_536).default(DEFAULT_LIMITS.stepTokens),
+    help: 'tokens computed in one step at most',
+    default: String(DEFAULT_LIMITS.stepTokens),
+  },
+  maxRunning: {
+    env: 'ZEN_MAX_RUNNING',
+    type: integer(1, 4096).default(DEFAULT_LIMITS.maxRunning),
+    help: 'sequences computed at once',
+    default: String(DEFAULT_LIMITS.maxRunning),
+  },
+  maxWaiting: {
+    env: 'ZEN_MAX_WAITING',
+    type: integer(0, 65_536).default(DEFAULT_LIMITS.maxWaiting),
+    help: 'requests that wait beyond those',
+    default: String(DEFAULT_LIMITS.maxWaiting),
+  },
+  maxUnread: {
+    env: 'ZEN_MAX_UNREAD',
+    type: integer(1, 65_536).default(DEFAULT_LIMITS.maxUnread),
+    help: 'tokens that a client may leave unread before its answer pauses',
+    default: String(DEFAULT_LIMITS.maxUnread),
+  },
+  stallMs: {
+    env: 'ZEN_STALL_TIMEOUT',
+    type: duration(100).default(DEFAULT_LIMITS.stallUs / 1000),
+    help: 'a paused answer ends after this',
+    default: '60s',
+  },
+  mixedStepMs: {
+    env: 'ZEN_MIXED_STEP',
+    type: duration(1, 60_000).default(DEFAULT_LIMITS.mixedStepUs / 1000),
+    help: 'target for a step that computes prompts beside running answers',
+    default: '100ms',
+  },
+  graceMs: {
+    env: 'ZEN_GRACE',
+    type: duration(0, 3_600_000).default(30_000),
+    help: 'time that running answers get at shutdown',
+    default: '30s',
+  },
+  logLevel: {
+    env: 'ZEN_LOG_LEVEL',
+    type: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    help: 'lowest level logged',
+    default: 'info',
+  },
+  otlpEndpoint: {
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    type: z.url().optional(),
+    help: 'where traces go',
+  },
+};
+
+export type ThinkerConfig = ConfigOf<typeof settings>;
+
+/** The scheduler's limits; `contextTokens` is the model's, bounded by the setting. */
+export function limitsOf(config: ThinkerConfig, contextTokens: number): Limits {
+  return {
+    contextTokens,
+    // Half of a step is kept for prompts, however many answers run.
+    stepTokens: Math.max(config.stepTokens, 2 * config.maxRunning),
+    maxRunning: config.maxRunning,
+    maxWaiting: config.maxWaiting,
+    maxUnread: config.maxUnread,
+    stallUs: config.stallMs * 1000,
+    ageingUs: DEFAULT_LIMITS.ageingUs,
+    mixedStepUs: config.mixedStepMs * 1000,
+  };
+}
+
+/** Bytes of prompt text that are read at all: 1 MiB for each 32,768 tokens of context, at least 1 MiB. */
+export function promptBytesOf(config: ThinkerConfig, contextTokens: number): number {
+  return config.promptBytes ?? 2 ** 20 * Math.max(1, Math.ceil(contextTokens / 32_768));
+}

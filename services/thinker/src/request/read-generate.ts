@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import type { BatchRequest, Priority } from '@zen/batching';
+import { type GenerateRequest, Priority as ProtoPriority } from '@zen/contracts';
+import type { ServedModel } from '../serving/served-model';
+import { chooseStage, type StagesNow } from './choose-stage';
+import { type PromptLimits, readPrompt } from './read-prompt';
+import { readSampling } from './read-sampling';
+import { invalid, ThinkerError } from './thinker-error';
+
+const MAX_NAME_BYTES = 256;
+
+const PRIORITIES: Record<ProtoPriority, Priority | undefined> = {
+  [ProtoPriority.PRIORITY_UNSPECIFIED]: 'normal',
+  [ProtoPriority.PRIORITY_BATCH]: 'batch',
+  [ProtoPriority.PRIORITY_NORMAL]: 'normal',
+  [ProtoPriority.PRIORITY_INTERACTIVE]: 'interactive',
+  [ProtoPriority.UNRECOGNIZED]: undefined,
+};
+
+/** Checks a request completely; what it returns can be queued. Cheap checks come before tokenizing. */
+export function readGenerate(
+  request: GenerateRequest,
+  model: ServedModel,
+  limits: PromptLimits,
+  stages: StagesNow,
+  deadlineUs: number,
+): BatchRequest {
+  checkModel(request.model, model);
+  for (const [field, value] of [
+    ['request_id', request.requestId],
+    ['tenant', request.tenant],
+  ] as const) {
+    const bytes = Buffer.byteLength(value);
+    if (bytes > MAX_NAME_BYTES) throw invalid(field, `${bytes} bytes, limit ${MAX_NAME_BYTES}`);
+  }
+  const priority = PRIORITIES[request.priority];
+  if (!priority) throw invalid('priority', 'not a known priority');
+  const stage = chooseStage(request, stages);
+  const { endIds } = model.tokenizer;
+  const seed = () => randomBytes(8).readBigUInt64LE();
+  const sampling = readSampling(request.sampling, { vocabSize: model.vocabSize, endIds, seed });
+  const prompt = readPrompt(request.prompt, model.tokenizer, limits);
+  const { tenant, maxTokens } = request;
+  return { tenant, priority, prompt, sampling, maxTokens, stage, deadlineUs };
+}
+
+function checkModel(asked: string, { name }: ServedModel): void {
+  if (asked !== '' && asked !== name) {
+    throw new ThinkerError(
+      'unknown-model',
+      `model: ${JSON.stringify(asked.slice(0, 100))} is not served here, ${name} is`,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+import { BatchingError, type BatchingFailure } from '@zen/batching';
+import { type RpcCode, RpcError } from '@zen/rpc';
+import { TokenizerError, type TokenizerFailure } from '@zen/tokenizer';
+import { ThinkerError, type ThinkerFailure } from './thinker-error';
+
+const THINKER: Record<ThinkerFailure, RpcCode> = {
+  invalid: 'INVALID_ARGUMENT',
+  'unknown-model': 'NOT_FOUND',
+  'stage-not-attached': 'FAILED_PRECONDITION',
+  'not-ready': 'UNAVAILABLE',
+  deadline: 'DEADLINE_EXCEEDED',
+};
+
+const BATCHING: Record<BatchingFailure, RpcCode> = {
+  'queue-full': 'RESOURCE_EXHAUSTED',
+  'prompt-empty': 'INVALID_ARGUMENT',
+  'prompt-too-long': 'INVALID_ARGUMENT',
+  'tokens-too-many': 'INVALID_ARGUMENT',
+  'kv-exhausted': 'RESOURCE_EXHAUSTED',
+  stalled: 'ABORTED',
+  backend: 'INTERNAL',
+  closed: 'UNAVAILABLE',
+};
+
+const TOKENIZER: Record<TokenizerFailure, RpcCode> = {
+  'bad-spec': 'INTERNAL',
+  unsupported: 'INTERNAL',
+  'too-long': 'INVALID_ARGUMENT',
+  'bad-id': 'INVALID_ARGUMENT',
+  'bad-chat': 'INVALID_ARGUMENT',
+};
+
+/** The one place where domain failures become statuses; undefined for what is a fault of the server. */
+export function rpcStatus(error: unknown): RpcError | undefined {
+  if (error instanceof ThinkerError) return new RpcError(THINKER[error.failure], error.message);
+  if (error instanceof BatchingError) return new RpcError(BATCHING[error.failure], error.message);
+  if (error instanceof TokenizerError) {
+    const field = error.failure === 'bad-chat' ? 'chat' : 'prompt';
+    return new RpcError(TOKENIZER[error.failure], `${field}: ${error.message}`);
+  }
+  return undefined;
+}

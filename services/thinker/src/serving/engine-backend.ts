@@ -1,0 +1,56 @@
+import type { StepBackend, StepItem, StepOutput } from '@zen/batching';
+import type { NativeModel, NativeSampling } from '@zen/engine';
+
+/** What the thinker needs of an engine: steps, and stages that are attached while it runs. */
+export interface StageBackend extends StepBackend {
+  /** Makes a stage usable by the next step; stages come in order. */
+  attachStage(stage: number): Promise<void>;
+  close(): void;
+}
+
+/** The native engine behind the scheduler's port. */
+export class EngineBackend implements StageBackend {
+  readonly blockTokens: number;
+
+  constructor(
+    private readonly model: NativeModel,
+    private readonly stagePaths: readonly string[],
+  ) {
+    this.blockTokens = model.stats().kvBlockTokens;
+  }
+
+  attachStage(stage: number): Promise<void> {
+    const path = this.stagePaths[stage];
+    if (path === undefined) throw new RangeError(`stage: ${stage}, the ladder has ${this.stagePaths.length}`);
+    return this.model.attachStage(stage, path);
+  }
+
+  createSequence(sampling: NativeSampling): number {
+    return this.model.createSequence(sampling);
+  }
+
+  freeSequence(sequence: number): void {
+    this.model.freeSequence(sequence);
+  }
+
+  matchPrefix(sequence: number, stage: number, tokens: Int32Array): number {
+    return this.model.matchPrefix(sequence, stage, tokens);
+  }
+
+  truncate(sequence: number, length: number): void {
+    this.model.truncate(sequence, length);
+  }
+
+  step(items: StepItem[]): Promise<StepOutput[]> {
+    return this.model.step(items);
+  }
+
+  kv(): { blocksTotal: number; blocksFree: number } {
+    const { kvBlocksTotal, kvBlocksFree } = this.model.stats();
+    return { blocksTotal: kvBlocksTotal, blocksFree: kvBlocksFree };
+  }
+
+  close(): void {
+    this.model.close();
+  }
+}

@@ -1,0 +1,70 @@
+import type { SamplingParams, Scheduler, StepBackend, StepItem } from '@zen/batching';
+import { nowUs } from './step-loop';
+
+const PROMPT = 48;
+const STREAMS = 4;
+const REPEATS = 2;
+
+const GREEDY: SamplingParams = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBiasTokens: new Int32Array(0),
+  logitBiasValues: new Float32Array(0),
+  seed: 0n,
+  stop: [],
+  stopTokens: new Int32Array(0),
+  logprobs: -1,
+};
+
+/**
+ * Measures what a new stage costs, so that its load can be predicted before it has answered anyone. One step at
+ * a time: a prompt, then decodes of one and of four sequences; the first of each kind only warms the memory up.
+ */
+export async function* measureStage(
+  stage: number,
+  vocabSize: number,
+  backend: StepBackend,
+  scheduler: Scheduler,
+): AsyncGenerator<void, void, undefined> {
+  const handles: number[] = [];
+  const item = (sequence: number, count: number): StepItem => ({
+    sequence,
+    tokens: Int32Array.from({ length: count }, (_, i) => (i * 31 + sequence) % vocabSize),
+    embeddings: null,
+    stage,
+    sample: true,
+  });
+  const run = async (items: StepItem[], decodes: number, promptTokens: number, counts: boolean) => {
+    const started = nowUs();
+    const outputs = await backend.step(items);
+    const elapsedUs = nowUs() - started;
+    const complete = outputs.every(({ status }) => status === 'ok');
+    if (counts && complete) scheduler.observe({ stage, decodes, promptTokens, elapsedUs });
+  };
+  try {
+    for (let i = 0; i < STREAMS; i++) {
+      const handle = backend.createSequence(GREEDY);
+      handles.push(handle);
+      await run([item(handle, PROMPT)], 0, PROMPT, i > 0);
+      yield;
+    }
+    for (const decodes of [1, STREAMS]) {
+      for (let repeat = 0; repeat <= REPEATS; repeat++) {
+        await run(
+          handles.slice(0, decodes).map((handle) => item(handle, 1)),
+          decodes,
+          0,
+          repeat > 0,
+        );
+        yield;
+      }
+    }
+  } finally {
+    for (const handle of handles) backend.freeSequence(handle);
+  }
+}

@@ -1,0 +1,47 @@
+import { loadEngine } from '@zen/engine';
+import { openLadder } from '@zen/ladder';
+import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
+import { EngineBackend, type StageBackend } from './engine-backend';
+import type { ServedModel } from './served-model';
+
+export interface EngineOptions {
+  threads: number;
+  kvBytes: number;
+  kvType: 'f16' | 'int8';
+  /** Longest sequence; the model's own length if that is shorter. */
+  contextTokens: number;
+}
+
+/** Opens a ladder's folder with the native engine; no stage is attached yet. */
+export async function openEngine(
+  folder: string,
+  options: EngineOptions,
+): Promise<{ model: ServedModel; backend: StageBackend }> {
+  const { config, configJson, stagePaths, digest } = await openLadder(folder);
+  const tokenizer = Tokenizer.from(config.tokenizer as TokenizerSpec);
+  const { architecture, hiddenSize, vocabSize } = config.model;
+  const contextTokens = Math.min(options.contextTokens, config.model.contextTokens);
+  const { bytes, offsets } = tokenizer.byteTable(vocabSize);
+  const engine = loadEngine();
+  const native = engine.open(configJson, {
+    threads: options.threads,
+    kvBytes: options.kvBytes,
+    kvType: options.kvType,
+    contextTokens,
+    tokenBytes: bytes,
+    tokenOffsets: offsets,
+  });
+  const model: ServedModel = {
+    name: config.name,
+    architecture,
+    contextTokens,
+    hiddenSize,
+    vocabSize,
+    minServable: config.minServable,
+    stages: config.stages,
+    tokenizer,
+    artifactDigest: digest,
+    kernels: engine.kernels(),
+  };
+  return { model, backend: new EngineBackend(native, stagePaths) };
+}
