@@ -58,40 +58,53 @@ void sourceScales(const Matrix& m, int tile, int block, int half, float* scale, 
   }
 }
 
-// The code ≡ residual (mod 2^R) in [0, 2^B) nearest to the prediction; ties take the smaller.
-inline uint8_t nearestCode(float prediction, int residual, int step, int candidates) {
-  const float above = (prediction - static_cast<float>(residual)) / static_cast<float>(step);
-  int k = 0;
-  if (above > 0.5f) {
-    k = above < static_cast<float>(candidates) ? static_cast<int>(above) : candidates - 1;
-    if (above - static_cast<float>(k) > 0.5f) k++;
-    if (k >= candidates) k = candidates - 1;
+// Per lane of a step's 64 bytes (row r has lanes 4r to 4r + 3), so that the loop below is one vector loop.
+struct Lanes {
+  float s[64], zero[64], offset[64], inverse[64];
+};
+
+// Codes ≡ residual (mod 2^R) in [0, 2^B) nearest to the predictions; ties take the smaller. The packer keeps codes
+// 1/64 of a source step away from ties, far more than the reciprocal's rounding.
+void nearestCodes(const Lanes& l, const uint8_t* base, const uint8_t* residual, int residualBits, int bits, uint8_t* codes) {
+  const int candidates = 1 << (bits - residualBits);
+  const float step = static_cast<float>(1 << residualBits), unit = 1.0f / step, most = static_cast<float>(candidates) - 0.5f;
+  for (int i = 0; i < 64; i++) {
+    const float product = l.s[i] * static_cast<float>(base[i]);
+    const float v = product - l.zero[i];
+    const float p = (v - l.offset[i]) * l.inverse[i];
+    float t = (p - static_cast<float>(residual[i])) * unit + 0.5f;
+    t = t > 0.0f ? t : 0.0f;  // NaN too
+    t = t < most ? t : most;
+    int k = static_cast<int>(t);
+    k -= (static_cast<float>(k) == t) & (k > 0);
+    codes[i] = static_cast<uint8_t>(residual[i] + (k << residualBits));
   }
-  return static_cast<uint8_t>(residual + k * step);
 }
 
 void mergeBlock(const Matrix& coded, const Matrix& exact, int tile, int block, int residualBits, uint8_t* codes) {
   alignas(64) uint8_t base[kBlockWeights], residual[kBlockWeights];
   unpackBlock(coded, tile, block, base);
   unpackBlock(exact, tile, block, residual);
-  float s[kTileRows], zero[kTileRows];
   const uint8_t* group = scaleBlock(coded, tile, block);
-  for (int r = 0; r < kTileRows; r++) {
-    s[r] = loadHalf(rowScales(coded, tile) + 2 * r) * static_cast<float>(group[r]);
-    const float z = static_cast<float>(group[16 + r] * ((1 << coded.bits) - 1)) / 255.0f;
-    zero[r] = s[r] * z;
-  }
-  const int step = 1 << residualBits, candidates = 1 << (exact.bits - residualBits);
+  Lanes lanes;
   for (int half = 0; half < 2; half++) {
-    float scale[kTileRows], offset[kTileRows];
-    sourceScales(exact, tile, block, half, scale, offset);
-    for (int i = 256 * half; i < 256 * (half + 1); i++) {
-      const int r = i % 64 / 4;
-      const float product = s[r] * static_cast<float>(base[i]);
-      const float v = product - zero[r];
-      const float p = scale[r] == 0.0f ? 0.0f : (v - offset[r]) / scale[r];
-      codes[i] = nearestCode(p, residual[i], step, candidates);
+    // Only Q6_K has other scales for the second half.
+    if (half == 0 || exact.scaleKind == ScaleKind::K6) {
+      float scale[kTileRows], offset[kTileRows];
+      sourceScales(exact, tile, block, half, scale, offset);
+      for (int r = 0; r < kTileRows; r++) {
+        const float s = loadHalf(rowScales(coded, tile) + 2 * r) * static_cast<float>(group[r]);
+        const float z = static_cast<float>(group[16 + r] * ((1 << coded.bits) - 1)) / 255.0f;
+        for (int i = 4 * r; i < 4 * r + 4; i++) {
+          lanes.s[i] = s;
+          lanes.zero[i] = s * z;
+          lanes.offset[i] = offset[r];
+          lanes.inverse[i] = scale[r] == 0.0f ? 0.0f : 1.0f / scale[r];
+        }
+      }
     }
+    for (int step = 4 * half; step < 4 * half + 4; step++)
+      nearestCodes(lanes, base + 64 * step, residual + 64 * step, residualBits, exact.bits, codes + 64 * step);
   }
 }
 
