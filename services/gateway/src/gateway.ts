@@ -32,6 +32,8 @@ export interface Gateway {
 const RESOLVE_EVERY_MS = 10_000;
 /** How often a shutdown looks whether everybody has left. */
 const DRAIN_POLL_MS = 50;
+/** After the grace: time for the last words of answers that are cut short. */
+const LAST_WORDS_MS = 1000;
 /** Streams on one gRPC connection. */
 const MAX_STREAMS = 10_000;
 
@@ -95,14 +97,16 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   async function stop(): Promise<void> {
     gate.close();
     watcher?.close();
-    const doors = Promise.all([http.close(), grpc.stop(config.graceMs)]);
+    const doors = Promise.all([http.close(), grpc.stop(config.graceMs + LAST_WORDS_MS)]);
     const deadline = now() + config.graceMs;
     while (gate.count > 0 && now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     gate.expel();
-    // One turn for the last words of answers that were cut short.
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    const lastWords = now() + LAST_WORDS_MS;
+    while (gate.count > 0 && now() < lastWords) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
     http.cut();
     await doors;
     await fleet.stop();

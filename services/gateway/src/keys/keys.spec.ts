@@ -1,0 +1,140 @@
+import { Priority } from '@zen/contracts';
+import { digestOf, KeyFileError, MIN_KEY_LENGTH, newKey, parseKeys } from './key-entry';
+import { KeyRing } from './key-ring';
+import { Limiter } from './limiter';
+import { ANONYMOUS, allowedPriority } from './tenant';
+import { TokenBucket } from './token-bucket';
+
+const HASH = `sha256:${'ab'.repeat(32)}`;
+
+describe('key files', () => {
+  test('a line with everything, comments and blank lines', () => {
+    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch # ours\n`;
+    expect(parseKeys(text, 'keys')).toEqual([
+      {
+        digest: Buffer.from('ab'.repeat(32), 'hex'),
+        tenant: {
+          name: 'a-1',
+          keyId: 'ab'.repeat(32),
+          requestsPerMinute: 60,
+          tokensPerMinute: 1000,
+          streams: 4,
+          minStage: 2,
+          objective: { ttftMs: 500, tpotMs: 50 },
+          priority: Priority.PRIORITY_BATCH,
+        },
+      },
+    ]);
+  });
+
+  test.each([
+    ['a key in the clear', 'zen_secret tenant=a', 'sha256:'],
+    ['a short hash', 'sha256:abcd tenant=a', 'sha256:'],
+    ['no tenant', HASH, 'tenant'],
+    ['a bad tenant', `${HASH} tenant=a/b`, 'tenant'],
+    ['an unknown field', `${HASH} tenant=a color=red`, '"color"'],
+    ['a word', `${HASH} tenant=a fast`, '"fast"'],
+    ['a field twice', `${HASH} tenant=a rpm=1 rpm=2`, 'rpm'],
+    ['a negative limit', `${HASH} tenant=a rpm=-1`, 'rpm'],
+    ['a stage out of range', `${HASH} tenant=a min-stage=5`, 'min-stage'],
+    ['an unknown priority', `${HASH} tenant=a priority=top`, 'priority'],
+  ])('%s is refused, with the line', (_, line, what) => {
+    expect(() => parseKeys(`\n${line}`, 'keys')).toThrow(KeyFileError);
+    expect(() => parseKeys(`\n${line}`, 'keys')).toThrow(/^keys:2: /);
+    expect(() => parseKeys(line, 'keys')).toThrow(what);
+    expect(() => parseKeys(line, 'keys')).not.toThrow('zen_secret');
+  });
+
+  test('a new key is long enough and known by its hash alone', () => {
+    const key = newKey();
+    expect(key.length).toBeGreaterThan(MIN_KEY_LENGTH);
+    const ring = new KeyRing(parseKeys(`sha256:${digestOf(key).toString('hex')} tenant=a`, 'keys'), true);
+    expect(ring.authenticate(`Bearer ${key}`).name).toBe('a');
+    expect(ring.authenticate(`bearer ${key}`).name).toBe('a');
+    for (const wrong of [undefined, '', key, `Basic ${key}`, `Bearer ${key}x`, 'Bearer ']) {
+      expect(() => ring.authenticate(wrong)).toThrow(/API key|Bearer KEY/);
+    }
+  });
+});
+
+test('a priority is at most the key’s own', () => {
+  const batch = { ...ANONYMOUS, priority: Priority.PRIORITY_BATCH };
+  expect(allowedPriority(Priority.PRIORITY_INTERACTIVE, batch)).toBe(Priority.PRIORITY_BATCH);
+  expect(allowedPriority(Priority.PRIORITY_UNSPECIFIED, batch)).toBe(Priority.PRIORITY_BATCH);
+  expect(allowedPriority(Priority.PRIORITY_UNSPECIFIED, ANONYMOUS)).toBe(Priority.PRIORITY_NORMAL);
+  expect(allowedPriority(Priority.PRIORITY_INTERACTIVE, ANONYMOUS)).toBe(Priority.PRIORITY_INTERACTIVE);
+});
+
+describe('TokenBucket', () => {
+  test('refills evenly and never above a minute', () => {
+    const bucket = new TokenBucket(60, 0);
+    bucket.take(60, 0);
+    expect(bucket.waitMs(1, 0)).toBe(1000);
+    expect(bucket.remaining(30_000)).toBe(30);
+    expect(bucket.remaining(1e9)).toBe(60);
+  });
+
+  test('a debt is paid before the next', () => {
+    const bucket = new TokenBucket(60, 0);
+    bucket.take(90, 0);
+    expect(bucket.remaining(0)).toBe(0);
+    expect(bucket.waitMs(1, 0) / 1000).toBeCloseTo(31);
+    expect(bucket.resetMs(0) / 1000).toBeCloseTo(90);
+  });
+
+  test('more than a minute’s budget can still be had, with a full one', () => {
+    const bucket = new TokenBucket(60, 0);
+    expect(bucket.waitMs(500, 0)).toBe(0);
+    bucket.take(1, 0);
+    expect(bucket.waitMs(500, 0)).toBe(1000);
+  });
+});
+
+describe('Limiter', () => {
+  let nowMs = 0;
+  const limits = { ...ANONYMOUS, keyId: 'k', requestsPerMinute: 6, tokensPerMinute: 100, streams: 2 };
+  const caught = (run: () => unknown) => {
+    try {
+      run();
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+
+  test('counts what an answer really cost, once', () => {
+    const limiter = new Limiter(() => nowMs);
+    const first = limiter.admit(limits, 10);
+    expect(first.headers['x-ratelimit-remaining-tokens']).toBe('90');
+    first.end(80);
+    first.end(80);
+    expect(limiter.admit(limits, 10).headers['x-ratelimit-remaining-tokens']).toBe('10');
+    expect(caught(() => limiter.admit(limits, 20))).toMatchObject({
+      failure: 'rate_limit_exceeded',
+      // 10 tokens are missing of 100 a minute.
+      retryAfterS: 6,
+      message: expect.stringContaining('100 tokens'),
+    });
+  });
+
+  test('streams at once, given back at the end', () => {
+    const limiter = new Limiter(() => nowMs);
+    const first = limiter.admit(limits, 1);
+    limiter.admit(limits, 1);
+    expect(caught(() => limiter.admit(limits, 1))).toMatchObject({
+      message: expect.stringContaining('at once'),
+    });
+    first.end(1);
+    expect(caught(() => limiter.admit(limits, 1))).toBeUndefined();
+  });
+
+  test('requests a minute, until time has passed; others are not touched', () => {
+    nowMs = 0;
+    const limiter = new Limiter(() => nowMs);
+    for (let i = 0; i < 6; i++) limiter.admit(limits, 1).end(1);
+    expect(caught(() => limiter.admit(limits, 1))).toMatchObject({ retryAfterS: 10 });
+    expect(caught(() => limiter.admit({ ...limits, keyId: 'other' }, 1))).toBeUndefined();
+    nowMs = 10_000;
+    expect(caught(() => limiter.admit(limits, 1))).toBeUndefined();
+  });
+});

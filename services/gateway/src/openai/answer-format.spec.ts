@@ -1,0 +1,75 @@
+import { FinishReason } from '@zen/contracts';
+import type { AnswerEnd } from '../answer/answer';
+import { chatFormat, completionFormat } from './answer-format';
+import { chatLogprobs, completionLogprobs } from './logprobs';
+import { usageOf } from './usage';
+
+const head = { id: 'id-1', model: 'm', created: 7 };
+const end = (promptTokens: number, completionTokens: number): AnswerEnd => ({
+  kind: 'end',
+  reason: FinishReason.FINISH_REASON_STOP,
+  usage: { promptTokens, cachedPromptTokens: 1, completionTokens },
+  stop: '',
+});
+const token = (bytes: number[], logprob = -1) => ({
+  tokenId: 1,
+  token: Buffer.from(bytes),
+  logprob,
+  top: [],
+});
+
+describe('chunks', () => {
+  const text = 'a "quoted"\n\u2028 line';
+
+  test('of a chat are JSON of the right shape', () => {
+    const chunks = chatFormat.chunks(head, { logprobs: false, usage: false });
+    expect(JSON.parse(chunks.piece(2, text, [], 0))).toEqual({
+      id: 'id-1',
+      object: 'chat.completion.chunk',
+      created: 7,
+      model: 'm',
+      choices: [{ index: 2, delta: { content: text }, logprobs: null, finish_reason: null }],
+    });
+    expect(chunks.piece(0, text, [], 0)).not.toContain('\n');
+    expect(JSON.parse(chunks.opening(0) ?? '').choices[0].delta.role).toBe('assistant');
+    expect(JSON.parse(chunks.finish(1, end(1, 1))).choices[0]).toMatchObject({
+      index: 1,
+      finish_reason: 'stop',
+    });
+  });
+
+  test('of a completion are JSON of the right shape', () => {
+    const chunks = completionFormat.chunks(head, { logprobs: true, usage: true });
+    expect(chunks.opening(0)).toBeNull();
+    expect(JSON.parse(chunks.piece(0, text, [token([65])], 3))).toMatchObject({
+      object: 'text_completion',
+      usage: null,
+      choices: [{ text, logprobs: { tokens: ['A'], text_offset: [3] } }],
+    });
+    const usage = usageOf([end(3, 4)], 1);
+    expect(JSON.parse(chunks.usage(usage))).toMatchObject({ choices: [], usage: { total_tokens: 7 } });
+  });
+});
+
+test('a prompt that several choices share is counted once', () => {
+  const ends = [end(10, 1), end(10, 2), end(20, 3), end(20, 4)];
+  expect(usageOf(ends, 2)).toEqual({
+    prompt_tokens: 30,
+    completion_tokens: 10,
+    total_tokens: 40,
+    prompt_tokens_details: { cached_tokens: 2 },
+  });
+});
+
+test('a token that is half a character keeps its bytes; minus infinity becomes a number', () => {
+  const half = { ...token([0xe2, 0x82], Number.NEGATIVE_INFINITY), top: [token([0xe2, 0x82], -2)] };
+  expect(chatLogprobs([half]).content).toEqual([
+    {
+      token: '\ufffd',
+      bytes: [0xe2, 0x82],
+      logprob: -9999,
+      top_logprobs: [{ token: '\ufffd', bytes: [0xe2, 0x82], logprob: -2 }],
+    },
+  ]);
+  expect(completionLogprobs([half, token([66])], 5).text_offset).toEqual([5, 6]);
+});
