@@ -174,8 +174,19 @@ void ZEN_NAME(Attention)(const AttentionJob& job, void* scratch) {
 }
 
 void ZEN_NAME(KvStore)(KvType type, int headSize, const float* key, const float* value, int slot, uint8_t* head) {
-  if (type == KvType::Int8) return scalarKvStore(type, headSize, key, value, slot, head);
   const KvHead at(type, headSize, head);
+  if (type == KvType::Int8) {
+    const float keyInverse = actScale(key, headSize, kKvLimit, at.keyScales[slot]);
+    const float valueInverse = actScale(value, headSize, kKvLimit, at.valueScales[slot]);
+    for (int d = 0; d < headSize; d += 16) {
+      int16_t k[16], v[16];
+      storeRounded(k, key + d, keyInverse, kKvLimit);
+      storeRounded(v, value + d, valueInverse, kKvLimit);
+      for (int i = 0; i < 16; i++) at.keys[(d + i) * kKvBlockTokens + slot] = static_cast<uint8_t>(k[i]);
+      for (int i = 0; i < 16; i++) at.values[slot * headSize + d + i] = static_cast<uint8_t>(v[i]);
+    }
+    return;
+  }
   const V16 low = splat(-65504.0f), high = splat(65504.0f);
   for (int d = 0; d < headSize; d += 16) {
     uint8_t column[32];

@@ -30,6 +30,12 @@ ZEN_INLINE V16 exponential(V16 x) {
   return mul(p, power2(n));
 }
 
+// 16 numbers times `inverse` (0: all become 0) to integers within ±limit.
+ZEN_INLINE void storeRounded(int16_t* out, const float* x, float inverse, float limit) {
+  const V16 q = inverse == 0.0f ? splat(0.0f) : mul(load(x), splat(inverse));
+  storeInt16(out, smaller(larger(q, splat(-limit)), splat(limit)));
+}
+
 }  // namespace
 
 void ZEN_NAME(Quantize)(Acts& a, int begin, int end) {
@@ -38,18 +44,13 @@ void ZEN_NAME(Quantize)(Acts& a, int begin, int end) {
     for (int b = 0; b < a.blockCount(); b++) {
       const float* x = a.x + token * a.ldx + b * kBlockCols;
       ActBlock out;
-      const float inverse = actScale(x, limit, out.scale);
+      const float inverse = actScale(x, kBlockCols, limit, out.scale);
       int8_t* bytes = const_cast<int8_t*>(actBytes(a, token, b));
       int16_t* wide = const_cast<int16_t*>(actWide(a, token, b));
-      if (inverse == 0.0f) {
-        std::memset(wide, 0, 2 * kBlockCols);
-      } else {
-        for (int c = 0; c < kBlockCols; c += 16) {
-          const V16 q = mul(load(x + c), splat(inverse));
-          storeInt16(wide + c, smaller(larger(q, splat(-limit)), splat(limit)));
-        }
-      }
-      splitActs(wide, a.levels, bytes, out);
+      for (int c = 0; c < kBlockCols; c += 16) storeRounded(wide + c, x + c, inverse, limit);
+      splitActs(wide, a.levels, bytes);
+      for (int half = 0; half < 2; half++) out.sum[half] = sumInt16(wide + 16 * half);
+      out.scaledSum = out.scale * static_cast<float>(out.sum[0] + out.sum[1]);
       a.blocks[static_cast<size_t>(token) * a.blockCount() + b] = out;
     }
 }

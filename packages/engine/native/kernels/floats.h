@@ -27,11 +27,11 @@ static inline float rmsInverse(float squares, int n, float eps) {
   return 1.0f / std::sqrt(squares / static_cast<float>(n) + eps);
 }
 
-// Scale of 32 numbers to integers within ±limit; returns its reciprocal, or 0 where all become 0. The scale is 0 for
+// Scale of n numbers to integers within ±limit; returns its reciprocal, or 0 where all become 0. The scale is 0 for
 // a block that is (almost) zero and NaN for one with an infinity or NaN, which makes every result NaN.
-static inline float actScale(const float* x, float limit, float& scale) {
+static inline float actScale(const float* x, int n, float limit, float& scale) {
   uint32_t largest = 0;  // of the magnitudes' bits, so that NaN is the largest
-  for (int c = 0; c < kBlockCols; c++) {
+  for (int c = 0; c < n; c++) {
     uint32_t bits;
     std::memcpy(&bits, x + c, 4);
     bits &= 0x7fffffffu;
@@ -49,11 +49,8 @@ static inline float actScale(const float* x, float limit, float& scale) {
   return limit / most;
 }
 
-// Bytes and sums from the 32 integers of a block.
-static inline void splitActs(const int16_t* wide, int levels, int8_t* bytes, ActBlock& out) {
-  int sum[2] = {0, 0};
-  for (int half = 0; half < 2; half++)
-    for (int c = 0; c < 16; c++) sum[half] += wide[16 * half + c];
+// Bytes of the 32 integers of a block.
+static inline void splitActs(const int16_t* wide, int levels, int8_t* bytes) {
   if (levels == 2) {
     for (int c = 0; c < kBlockCols; c++) {
       const int low = static_cast<int8_t>(wide[c] & 255);
@@ -63,9 +60,6 @@ static inline void splitActs(const int16_t* wide, int levels, int8_t* bytes, Act
   } else {
     for (int c = 0; c < kBlockCols; c++) bytes[c] = static_cast<int8_t>(wide[c]);
   }
-  out.sum[0] = sum[0];
-  out.sum[1] = sum[1];
-  out.scaledSum = out.scale * static_cast<float>(sum[0] + sum[1]);
 }
 
 // Query rows of one KV head that share a pass over keys and values.
@@ -94,22 +88,10 @@ static inline KvHead kvHeadOf(const AttentionJob& job, int block) {
   return KvHead(job.type, job.headSize, const_cast<uint8_t*>(job.blocks[block]) + job.headOffset);
 }
 
+// Largest integer of an int8 key or value.
+constexpr float kKvLimit = 127.0f;
+
 // f16 has no room above 65504, and infinity times a weight of zero is NaN.
 static inline float kvClamp(float x) { return x > 65504.0f ? 65504.0f : x < -65504.0f ? -65504.0f : x; }
-
-static inline float kvInt8Scale(const float* x, int n, float* scale) {
-  float most = 0;
-  for (int i = 0; i < n; i++) most = std::fabs(x[i]) > most ? std::fabs(x[i]) : most;
-  if (!(most >= kActFloor && most < 1e30f)) {
-    *scale = most >= 1e30f ? std::numeric_limits<float>::quiet_NaN() : 0.0f;
-    return 0.0f;
-  }
-  *scale = most / 127.0f;
-  return 127.0f / most;
-}
-static inline uint8_t kvInt8(float x, float inverse) {
-  const float q = inverse == 0.0f ? 0.0f : std::nearbyint(x * inverse);
-  return static_cast<uint8_t>(static_cast<int8_t>(q > 127.0f ? 127.0f : q < -127.0f ? -127.0f : q == q ? q : 0.0f));
-}
 
 }  // namespace zen

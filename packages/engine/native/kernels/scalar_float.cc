@@ -21,6 +21,12 @@ float exponential(float x) {
   return p * power;
 }
 
+int16_t roundedWithin(float x, float inverse, float limit) {
+  float q = inverse == 0.0f ? 0.0f : x * inverse;  // 0 · NaN is not 0
+  q = q > limit ? limit : q < -limit ? -limit : q;
+  return static_cast<int16_t>(std::nearbyint(q));
+}
+
 }  // namespace
 
 void scalarQuantize(Acts& a, int begin, int end) {
@@ -28,15 +34,15 @@ void scalarQuantize(Acts& a, int begin, int end) {
   for (int token = begin; token < end; token++)
     for (int b = 0; b < a.blockCount(); b++) {
       const float* x = a.x + token * a.ldx + b * kBlockCols;
-      ActBlock out;
-      const float inverse = actScale(x, limit, out.scale);
+      ActBlock out = {};
+      const float inverse = actScale(x, kBlockCols, limit, out.scale);
       int16_t* wide = const_cast<int16_t*>(actWide(a, token, b));
       for (int c = 0; c < kBlockCols; c++) {
-        float q = inverse == 0.0f ? 0.0f : x[c] * inverse;
-        q = q > limit ? limit : q < -limit ? -limit : q;
-        wide[c] = static_cast<int16_t>(std::nearbyint(q));
+        wide[c] = roundedWithin(x[c], inverse, limit);
+        out.sum[c / 16] += wide[c];
       }
-      splitActs(wide, a.levels, const_cast<int8_t*>(actBytes(a, token, b)), out);
+      out.scaledSum = out.scale * static_cast<float>(out.sum[0] + out.sum[1]);
+      splitActs(wide, a.levels, const_cast<int8_t*>(actBytes(a, token, b)));
       a.blocks[static_cast<size_t>(token) * a.blockCount() + b] = out;
     }
 }
@@ -65,11 +71,11 @@ void scalarKvStore(KvType type, int headSize, const float* key, const float* val
     }
     return;
   }
-  const float keyInverse = kvInt8Scale(key, headSize, at.keyScales + slot);
-  const float valueInverse = kvInt8Scale(value, headSize, at.valueScales + slot);
+  const float keyInverse = actScale(key, headSize, kKvLimit, at.keyScales[slot]);
+  const float valueInverse = actScale(value, headSize, kKvLimit, at.valueScales[slot]);
   for (int d = 0; d < headSize; d++) {
-    at.keys[d * kKvBlockTokens + slot] = kvInt8(key[d], keyInverse);
-    at.values[slot * headSize + d] = kvInt8(value[d], valueInverse);
+    at.keys[d * kKvBlockTokens + slot] = static_cast<uint8_t>(roundedWithin(key[d], keyInverse, kKvLimit));
+    at.values[slot * headSize + d] = static_cast<uint8_t>(roundedWithin(value[d], valueInverse, kKvLimit));
   }
 }
 

@@ -84,6 +84,9 @@ ZEN_INLINE void storeInt16(int16_t* p, V16 v) {
   for (int i = 0; i < 4; i++) vst1_s16(p + 4 * i, vqmovn_s32(vcvtnq_s32_f32(v.q[i])));
 }
 
+// Sum of 16 numbers.
+ZEN_INLINE int sumInt16(const int16_t* p) { return vaddlvq_s16(vld1q_s16(p)) + vaddlvq_s16(vld1q_s16(p + 8)); }
+
 constexpr int kScoreRows = 4;  // × 16 keys: 16 of 32 registers
 constexpr int kValueRows = 2;  // × 32 dimensions
 constexpr int kRawTokens = 4;
