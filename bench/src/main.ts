@@ -1,5 +1,6 @@
 import { batch } from './batch';
 import { cold } from './cold';
+import { run as gateway } from './gateway';
 import { memory } from './memory';
 import { type BenchReport, loadAtStart, printTable } from './report';
 import { decode, prefill } from './speed';
@@ -10,6 +11,7 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   prefill: { about: 'a 512-token prompt per stage against llama.cpp', run: prefill },
   batch: { about: '8 and 32 streams against one', run: batch },
   memory: { about: 'resident bytes of the thinker', run: memory },
+  gateway: { about: 'time added by the gateway, streams held', run: gateway },
   cold: { about: 'process start to first token', run: cold },
 };
 

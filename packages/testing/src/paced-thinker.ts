@@ -1,6 +1,6 @@
-import { dirname, join } from 'node:path';
 import {
   DescribeResponse,
+  descriptorSetPath,
   FinishReason,
   type GenerateRequest,
   GenerateResponse,
@@ -86,7 +86,7 @@ export class PacedThinker {
       maxConcurrentStreams: 10_000,
       translate: () => undefined,
       onError: (error, method) => process.stderr.write(`paced thinker: ${method}: ${error}\n`),
-      descriptorSetPath: join(dirname(require.resolve('@zen/contracts/package.json')), 'descriptors.binpb'),
+      descriptorSetPath,
     });
     this.server.setServing(true);
     return this.server.address;
@@ -110,7 +110,7 @@ export class PacedThinker {
   async *generate(request: GenerateRequest, context: CallContext): AsyncGenerator<GenerateResponse> {
     this.requests.push(request);
     if (context.metadata.traceparent) this.traceparents.push(context.metadata.traceparent);
-    const stage = request.stage ?? this.options.attachedTo;
+    const stage = request.stage ?? this.highest();
     const promptTokens = wordsOf(request);
     this.prefillTokensWaiting += promptTokens;
     let computed = false;
@@ -196,6 +196,11 @@ export class PacedThinker {
         quality: { top1: 0.6 + stage / 10, klMean: 0.4 - stage / 10, perplexityRatio: 1.4 - stage / 10 },
       })),
     };
+  }
+
+  private highest(): number {
+    const { stages, attachedTo } = this.options;
+    return Math.max(...stages.map(({ stage }) => stage).filter((stage) => stage <= attachedTo));
   }
 
   private stepMs({ decodeBaseUs, decodePerSequenceUs }: PacedStage): number {

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { descriptorSetPath } from '@zen/contracts';
 import { DEFAULT_HYSTERESIS, StageController } from '@zen/quality';
 import { RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
@@ -78,7 +78,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     maxConcurrentStreams: MAX_STREAMS,
     translate: rpcError,
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
-    descriptorSetPath: join(dirname(require.resolve('@zen/contracts/package.json')), 'descriptors.binpb'),
+    descriptorSetPath,
   });
   grpc.setServing(true);
   const reloadKeys = async () => {

@@ -17,14 +17,48 @@ test.each([
 });
 
 test.each([
-  ['INVALID_ARGUMENT', 'sampling.temperature: 3 is above 2', 'invalid_request', 'temperature'],
-  ['INVALID_ARGUMENT', 'max_tokens: 9000, at most 8192', 'invalid_request', 'max_tokens'],
-  ['INVALID_ARGUMENT', 'Something else', 'invalid_request', null],
-  ['NOT_FOUND', 'model: no such', 'model_not_found', null],
-  ['RESOURCE_EXHAUSTED', 'the queue is full', 'overloaded', null],
-  ['DEADLINE_EXCEEDED', 'too late', 'timeout', null],
-] as const)('%s "%s" becomes %s', (code, message, failure, param) => {
-  expect(gatewayError(new RpcError(code, message), signal)).toMatchObject({ failure, message, param });
+  [
+    'INVALID_ARGUMENT',
+    'sampling.temperature: 3, limit 2',
+    'invalid_request',
+    'temperature',
+    'temperature: 3, limit 2',
+  ],
+  [
+    'INVALID_ARGUMENT',
+    'max_tokens: 9000, limit 8192',
+    'invalid_request',
+    'max_tokens',
+    'max_tokens: 9000, limit 8192',
+  ],
+  [
+    'INVALID_ARGUMENT',
+    'chat.messages[1].role: bad',
+    'invalid_request',
+    'messages[1].role',
+    'messages[1].role: bad',
+  ],
+  [
+    'INVALID_ARGUMENT',
+    'chat: 9 tokens, limit 8',
+    'context_length_exceeded',
+    'messages',
+    'messages: 9 tokens, limit 8',
+  ],
+  ['INVALID_ARGUMENT', 'tokens.token_ids: 9 is no id', 'invalid_request', 'prompt', 'prompt: 9 is no id'],
+  [
+    'INVALID_ARGUMENT',
+    'text: 9 bytes, limit 8',
+    'context_length_exceeded',
+    'prompt',
+    'prompt: 9 bytes, limit 8',
+  ],
+  ['INVALID_ARGUMENT', 'Something else', 'invalid_request', null, 'Something else'],
+  ['NOT_FOUND', 'model: no such', 'model_not_found', null, 'model: no such'],
+  ['RESOURCE_EXHAUSTED', 'the queue is full', 'overloaded', null, 'the queue is full'],
+  ['DEADLINE_EXCEEDED', 'too late', 'timeout', null, 'too late'],
+] as const)('%s "%s" becomes %s', (code, message, failure, param, shown) => {
+  expect(gatewayError(new RpcError(code, message), signal)).toMatchObject({ failure, message: shown, param });
 });
 
 test('how a thinker broke stays inside', () => {

@@ -48,11 +48,10 @@ export function gatewayError(error: RpcError, signal: AbortSignal): GatewayError
     case 'overloaded':
       return new GatewayError('overloaded', error.message, { retryAfterS: 1, cause: error });
     default: {
-      const param = fieldOf(error);
-      return new GatewayError(failure, error.message, {
-        cause: error,
-        ...(param === undefined ? {} : { param }),
-      });
+      const { param, message } = callersWords(error);
+      const tooLong = PROMPT_FIELDS.has(param ?? '') && /\blimit\b/.test(message);
+      const known = failure === 'invalid_request' && tooLong ? 'context_length_exceeded' : failure;
+      return new GatewayError(known, message, { cause: error, ...(param === undefined ? {} : { param }) });
     }
   }
 }
@@ -61,8 +60,21 @@ function unavailable(cause: RpcError): GatewayError {
   return new GatewayError('unavailable', 'the model server failed; try again', { retryAfterS: 1, cause });
 }
 
+const PROMPT_FIELDS = new Set(['messages', 'prompt']);
+
+/** What a thinker calls a field, and what the caller calls it. */
+const FIELDS: [thinker: RegExp, caller: string][] = [
+  [/^sampling\./, ''],
+  [/^chat\.messages/, 'messages'],
+  [/^chat\b/, 'messages'],
+  [/^(text|tokens)(\.token_ids)?\b/, 'prompt'],
+];
+
 /** A thinker's refusal starts with the field: `sampling.temperature: 3 is above 2`. */
-function fieldOf({ code, message }: RpcError): string | undefined {
-  if (code !== 'INVALID_ARGUMENT' && code !== 'OUT_OF_RANGE') return undefined;
-  return /^(?:sampling\.)?([a-z][a-z0-9_.[\]]{0,63}):? /.exec(message)?.[1];
+function callersWords({ code, message }: RpcError): { param?: string; message: string } {
+  const field = /^[a-z][a-z0-9_.[\]]{0,63}(?=: )/.exec(message)?.[0];
+  if (!field || (code !== 'INVALID_ARGUMENT' && code !== 'OUT_OF_RANGE')) return { message };
+  const rename = FIELDS.find(([thinker]) => thinker.test(field));
+  const param = rename ? field.replace(rename[0], rename[1]) : field;
+  return { param, message: param + message.slice(field.length) };
 }
