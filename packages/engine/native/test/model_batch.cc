@@ -168,6 +168,19 @@ void preempted(const TinyLadder& ladder, const TinyFiles& files) {
   CHECK(run(6, 16) == plain);  // at its border
 }
 
+// Writing over a shared block's tokens leaves the cached block as it was.
+void copyOnWrite(const TinyLadder& ladder, const TinyFiles& files) {
+  Bench bench(ladder, files, KvType::F16, 2);
+  const Case c{Tokens(40, 5), 4, 3};
+  const Trace plain = bench.together({c}, 1000, 5)[0];
+  const int handle = bench.engine.createSequence(sampling(0));
+  CHECK(bench.engine.matchPrefix(handle, c.stage, c.prompt) == 32);
+  bench.engine.truncate(handle, 7);
+  bench.engine.step({{handle, Tokens(20, 6), {}, c.stage, true}});
+  CHECK(bench.together({c}, 1000, 5, true)[0] == plain);
+  CHECK(bench.matched == 32);
+}
+
 // The budget holds: the sequence that does not fit says so and can go on when another one is gone.
 void outOfKv(const TinyLadder& ladder, const TinyFiles& files) {
   const size_t block = Graph::kvBlockBytes(LadderConfig::parse(ladder.config()).model, KvType::F16);
@@ -253,6 +266,7 @@ int main() {
   const TinyFiles files(ladder.blobs);
   longBatch(ladder, files);
   preempted(ladder, files);
+  copyOnWrite(ladder, files);
   outOfKv(ladder, files);
   embeddings(ladder, files);
   refusals(ladder, files);
