@@ -1,6 +1,7 @@
 interface Block {
-  /** Leading tokens up to this block's end, and the stage; null while the block is not full. */
+  /** Leading tokens up to this block's end, and the stage; null while it is not full or if another has it cached. */
   key: string | null;
+  full: boolean;
   users: number;
 }
 
@@ -38,11 +39,12 @@ export class SimulatedKv {
     for (let i = 0; i < need; i++) {
       this.evict();
       this.used++;
-      blocks.push({ key: null, users: 1 });
+      blocks.push({ key: null, full: false, users: 1 });
     }
     blocks.forEach((block, i) => {
       const end = (i + 1) * this.blockTokens;
-      if (block.key !== null || end > history.length) return;
+      if (block.full || end > history.length) return;
+      block.full = true;
       const key = prefixKey(history, end, stage);
       if (this.cached.has(key)) return;
       block.key = key;

@@ -28,8 +28,8 @@ export interface Thinker {
 
 /** Streams on one connection. */
 const MAX_STREAMS = 10_000;
-/** Room for what a message holds beside the prompt. */
-const MESSAGE_SLACK_BYTES = 2 ** 20;
+/** Room for what a message holds beside the prompt, and for prompts that are too long to be refused by name. */
+const MESSAGE_SLACK_BYTES = 16 * 2 ** 20;
 
 /** Serves a model: answers from its first servable stage on, and climbs while it answers. */
 export async function startThinker(
@@ -52,7 +52,6 @@ export async function startThinker(
       logger.info({ stage, elapsedMs: Math.round(elapsedMs) }, 'stage attached');
       loop.scheduler.setTopStage(stage);
       if (climb.ready) server.setServing(true);
-      loop.whenIdle(measureStage(stage, model.vocabSize, backend, loop.scheduler));
     },
     failed: (stage, err) => logger.error({ stage, err }, 'stage not attached'),
   });
@@ -88,6 +87,10 @@ export async function startThinker(
         });
   loop.start();
   const climbed = climb.run(stopping.signal).then(() => {
+    // Not before: attaching takes the cores, and the measures would show it.
+    for (let stage = climb.top; stage >= 0; stage--) {
+      loop.whenIdle(measureStage(stage, model.vocabSize, backend, loop.scheduler));
+    }
     if (!climb.ready && !stopping.signal.aborted) {
       throw new Error(
         `no servable stage: ${climb.top + 1} of at least ${model.minServable + 1} stages attached`,

@@ -24,8 +24,8 @@ export interface Observers {
   logger: Logger;
 }
 
-/** An answer ends this long before its deadline, so that its last message still arrives. */
-const DEADLINE_MARGIN_US = 10_000;
+/** An answer ends before its deadline, so that its last message still arrives: by a tenth, at most this long. */
+const DEADLINE_MARGIN_US = 100_000;
 
 const OUTCOMES: Partial<Record<FinishReason, Outcome>> = {
   [FinishReason.FINISH_REASON_STOP]: 'stop',
@@ -57,9 +57,10 @@ export class Answerer {
 
   private read(request: GenerateRequest, { deadline }: CallContext): BatchRequest {
     const { model, climb, limits } = this.serving;
-    const leftUs = (deadline - Date.now()) * 1000;
+    const untilUs = (deadline - Date.now()) * 1000;
+    const leftUs = untilUs - Math.min(DEADLINE_MARGIN_US, Math.max(0, untilUs) / 10);
     try {
-      return readGenerate(request, model, limits, climb, nowUs() + leftUs - DEADLINE_MARGIN_US);
+      return readGenerate(request, model, limits, climb, nowUs() + leftUs);
     } catch (error) {
       this.observers.metrics.ended('refused');
       throw error;

@@ -76,8 +76,8 @@ function readEmbeddings(rows: Uint8Array, limits: PromptLimits): Prompt {
     );
   }
   checkCount('embeddings', rows.byteLength / (4 * width), limits);
-  // A copy is aligned to 4 bytes; the message's own memory need not be.
-  const values = new Float32Array(rows.slice().buffer);
+  // A copy, because the message's own memory need not be aligned to 4 bytes.
+  const values = new Float32Array(new Uint8Array(rows).buffer);
   if (!values.every(Number.isFinite)) throw invalid('embeddings.rows', 'a value is not finite');
   return { kind: 'embeddings', rows: values, width };
 }

@@ -57,9 +57,11 @@ export class StepLoop {
       this.work = false;
       const plan = this.scheduler.plan(nowUs());
       if (plan) await this.step(plan);
-      else if (this.stopped) return;
+      else if (this.stopped) break;
       else if (!(await this.idleStep())) await this.sleep();
     }
+    // Lets unfinished work give back what it holds.
+    for (const work of this.idleWork.splice(0)) await work.return?.();
   }
 
   private async step(plan: StepPlan): Promise<void> {
