@@ -1,4 +1,4 @@
-import type { ModelConfig } from '@zen/ladder';
+import { type ModelConfig, modelTensors } from '@zen/ladder';
 import { SourceError } from './source-error';
 
 type Counts = Exclude<
@@ -37,50 +37,15 @@ export function checkModelConfig(config: ModelConfig, path: string): ModelConfig
   return config;
 }
 
-/** Shape of every tensor that the graph of a model needs, [rows, cols], under GGUF names. */
-export function requiredTensors(config: ModelConfig): Map<string, [number, number]> {
-  const { hiddenSize, ffnSize, headSize, vocabSize } = config;
-  const queries = config.heads * headSize;
-  const keys = config.kvHeads * headSize;
-  const shapes = new Map<string, [number, number]>([
-    ['token_embd.weight', [vocabSize, hiddenSize]],
-    ['output_norm.weight', [1, hiddenSize]],
-  ]);
-  if (!config.tiedEmbeddings) shapes.set('output.weight', [vocabSize, hiddenSize]);
-  for (let layer = 0; layer < config.layers; layer++) {
-    const set = (name: string, rows: number, cols: number) =>
-      shapes.set(`blk.${layer}.${name}`, [rows, cols]);
-    set('attn_norm.weight', 1, hiddenSize);
-    set('attn_q.weight', queries, hiddenSize);
-    set('attn_k.weight', keys, hiddenSize);
-    set('attn_v.weight', keys, hiddenSize);
-    set('attn_output.weight', hiddenSize, queries);
-    set('ffn_norm.weight', 1, hiddenSize);
-    set('ffn_gate.weight', ffnSize, hiddenSize);
-    set('ffn_up.weight', ffnSize, hiddenSize);
-    set('ffn_down.weight', hiddenSize, ffnSize);
-    if (config.architecture === 'qwen2') {
-      set('attn_q.bias', 1, queries);
-      set('attn_k.bias', 1, keys);
-      set('attn_v.bias', 1, keys);
-    }
-    if (config.architecture === 'qwen3') {
-      set('attn_q_norm.weight', 1, headSize);
-      set('attn_k_norm.weight', 1, headSize);
-    }
-  }
-  return shapes;
-}
-
 /** Checks that the tensors are exactly those the graph needs, each in its shape. */
 export function checkTensors(
   config: ModelConfig,
   tensors: readonly { name: string; shape: [number, number] }[],
   path: string,
 ): void {
-  const required = requiredTensors(config);
+  const places = modelTensors(config);
   for (const { name, shape } of tensors) {
-    const [rows, cols] = required.get(name) ?? [0, 0];
+    const [rows, cols] = places.get(name)?.shape ?? [0, 0];
     if (rows === 0) {
       throw new SourceError(
         'unsupported',
@@ -93,8 +58,8 @@ export function checkTensors(
         `${path}: tensor ${name} is ${shape.join(' × ')}, must be ${rows} × ${cols}`,
       );
     }
-    required.delete(name);
+    places.delete(name);
   }
-  const [missing] = required.keys();
+  const missing = [...places].find(([, { needed }]) => needed)?.[0];
   if (missing) throw new SourceError('bad-format', `${path}: tensor ${missing} is missing`);
 }

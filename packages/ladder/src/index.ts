@@ -4,6 +4,7 @@ export { LadderReader } from './decode-tensor';
 export { denseSource, hashTensors, sourceTensors } from './dense-source';
 export * from './ladder-config';
 export { LADDER_FAILURES, LadderError, type LadderFailure } from './ladder-error';
+export { modelTensors } from './model-tensors';
 export { ladderPath, type OpenLadder, openLadder, type PlanName } from './open-ladder';
 export { DEFAULT_FLOORS, type PackOptions, type PackProgress, packLadder } from './pack';
 export { makePlan, type PlanOptions, type TensorPlan } from './plan';

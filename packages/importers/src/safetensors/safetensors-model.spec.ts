@@ -2,12 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelConfig } from '@zen/ladder';
-import { requiredTensors } from '../model-config';
 import { openSource } from '../open-source';
 import { SourceError } from '../source-error';
 import { buildSafetensors } from '../testing/build-safetensors';
 import { hfConfigJson, hfTensors, tinyFolder } from '../testing/tiny-folder';
-import { smallTokenizer, tinyConfig } from '../testing/tiny-model';
+import { neededTensors, smallTokenizer, tinyConfig } from '../testing/tiny-model';
 import { openSafetensors } from './safetensors-model';
 
 const root = mkdtempSync(join(tmpdir(), 'zen-safetensors-'));
@@ -39,9 +38,9 @@ describe('openSafetensors', () => {
       const model = await openSource(folder, { home: root });
       expect(model.config).toEqual(config);
       expect(model.tensors.map((tensor) => tensor.name).sort()).toEqual(
-        [...requiredTensors(config).keys()].sort(),
+        [...neededTensors(config).keys()].sort(),
       );
-      const index = [...requiredTensors(config).keys()].indexOf('blk.1.ffn_up.weight');
+      const index = [...neededTensors(config).keys()].indexOf('blk.1.ffn_up.weight');
       const up = model.tensors.find((tensor) => tensor.name === 'blk.1.ffn_up.weight')!;
       expect(up).toMatchObject({ shape: [64, 32], type: 'BF16' });
       expect(Buffer.from(await up.bytes())).toEqual(Buffer.alloc(64 * 32 * 2, index + 1));

@@ -1,7 +1,6 @@
 import type { ModelConfig } from '@zen/ladder';
-import { requiredTensors } from '../model-config';
 import { buildSafetensors } from './build-safetensors';
-import { smallTokenizer, tinyConfig } from './tiny-model';
+import { neededTensors, smallTokenizer, tinyConfig } from './tiny-model';
 
 const PARTS: readonly [RegExp, string][] = [
   [/^token_embd/, 'model.embed_tokens'],
@@ -21,7 +20,7 @@ export type TinyTensors = Record<string, { dtype: string; shape: number[]; data:
 /** Tensors of a configuration under Hugging Face names; each is filled with its number. */
 export function hfTensors(config: ModelConfig): TinyTensors {
   return Object.fromEntries(
-    [...requiredTensors(config)].map(([name, [rows, cols]], index) => [
+    [...neededTensors(config)].map(([name, [rows, cols]], index) => [
       PARTS.reduce((text, [from, to]) => text.replace(from, to), name),
       {
         dtype: 'BF16',

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelConfig } from '@zen/ladder';
-import { requiredTensors } from '../model-config';
+import { type ModelConfig, modelTensors } from '@zen/ladder';
 import { buildGguf, type GgufTensorSpec, type GgufValue } from './build-gguf';
 
 /** The smallest model of an architecture that passes all checks. */
@@ -62,8 +61,14 @@ export function tinyMetadata(config: ModelConfig): Record<string, GgufValue> {
   };
 }
 
+/** Shapes of the tensors that a model cannot do without, by GGUF name. */
+export function neededTensors(config: ModelConfig): Map<string, [number, number]> {
+  const needed = [...modelTensors(config)].filter(([, tensor]) => tensor.needed);
+  return new Map(needed.map(([name, { shape }]) => [name, shape]));
+}
+
 export function tinyTensors(config: ModelConfig): GgufTensorSpec[] {
-  return [...requiredTensors(config)].map(([name, [rows, cols]], index) => ({
+  return [...neededTensors(config)].map(([name, [rows, cols]], index) => ({
     name,
     shape: rows === 1 ? [cols] : [rows, cols],
     type: rows === 1 ? 'F32' : 'Q8_0',
