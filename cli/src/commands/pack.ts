@@ -43,8 +43,13 @@ export function packCommand(program: Command): void {
         const config = await packLadder(source, {
           quant,
           folder,
-          plan: { bits: 3, group: 64, order: null },
-          coding: { ...CODING_DEFAULTS, calibration: thin(texts, CALIBRATION[options.plan]) },
+          plan: { bits: 3, group: 64, embeddingBits: 5, order: null },
+          sensitivity: options.plan === 'full' ? sensitivityTexts(texts) : null,
+          coding: {
+            ...CODING_DEFAULTS,
+            ...(options.plan === 'quick' ? { rounds: 1 } : {}),
+            calibration: thin(texts, CALIBRATION[options.plan]),
+          },
           refine: options.tune ? await refiner(context, options.tuneMinutes, texts) : null,
           signal: context.signal,
           progress: ({ phase, done, total }) => context.output.progress(phase, done, total),
@@ -78,4 +83,10 @@ async function refiner(context: Context, minutes: number, texts: CorpusSequence[
       progress: (done, total) => output.progress('tuning', done, total),
       signal,
     });
+}
+
+/** Short pieces of different kinds: enough to rank layers, few enough to run the model for each. */
+function sensitivityTexts(texts: CorpusSequence[]): Int32Array[] {
+  const step = Math.max(1, Math.floor(texts.length / 6));
+  return texts.filter((_, index) => index % step === 0).map(({ tokens }) => tokens.slice(0, 32));
 }

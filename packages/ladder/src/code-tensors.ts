@@ -21,7 +21,7 @@ export interface CodingOptions {
 export const CODING_DEFAULTS: Omit<CodingOptions, 'calibration'> = {
   actOrder: true,
   damping: 0.01,
-  rounds: 2,
+  rounds: 3,
 };
 
 /**

@@ -14,12 +14,13 @@ import { LayoutWriter } from './layout-writer';
 import { makePlan, type PlanOptions, type TensorPlan } from './plan';
 import { ReferenceModel } from './reference-model';
 import { applyScales, type Refiner } from './refine';
+import { measureSensitivity } from './sensitivity';
 import type { SourceModel, SourceTensor } from './source-model';
 import { writeTensor } from './write-tensor';
 
 /** What the pack tool is doing; `total` in the phase's own units. */
 export interface PackProgress {
-  phase: 'hashing' | 'coding' | 'measuring' | 'writing';
+  phase: 'hashing' | 'coding' | 'allocating' | 'writing';
   done: number;
   total: number;
 }
@@ -30,6 +31,8 @@ export interface PackOptions {
   folder: string;
   plan: PlanOptions;
   coding: CodingOptions;
+  /** Sequences on which each linear layer's share of the damage is measured; null: the prior order. */
+  sensitivity: Int32Array[] | null;
   /** Trains the scales after coding, null for none. */
   refine: Refiner | null;
   progress: (progress: PackProgress) => void;
@@ -57,7 +60,7 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
     async (name) => (await read(name))!,
     report('hashing'),
   );
-  const plan = makePlan(source, options.plan);
+  let plan = makePlan(source, options.plan);
   const reference = new ReferenceModel(quant, source.config, read);
   const coded = await codeTensors(
     quant,
@@ -69,6 +72,24 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
     options.coding,
     report('coding'),
   );
+  if (options.sensitivity !== null) {
+    const measured = await measureSensitivity(
+      quant,
+      reference,
+      tensors,
+      plan,
+      coded,
+      read,
+      options.sensitivity,
+      report('allocating'),
+    );
+    const perWeight = (name: string) => {
+      const [rows, cols] = tensors.get(name)!.shape;
+      return measured.get(name)! / (rows * cols);
+    };
+    const order = [...measured.keys()].sort((a, b) => perWeight(b) - perWeight(a));
+    plan = makePlan(source, { ...options.plan, order });
+  }
   if (options.refine !== null) {
     const job = { source, tensors, plan, coded, read };
     await applyScales(quant, job, await options.refine(job));

@@ -29,6 +29,8 @@ export interface PlanOptions {
   /** Width and group of the first codes. */
   bits: number;
   group: number;
+  /** Width of the embedding's (and head's) first slice. */
+  embeddingBits: number;
   /** Order in which linear layers become exact; null: the prior. */
   order: string[] | null;
 }
@@ -65,7 +67,7 @@ function firstPlan(tensor: SourceTensor, options: PlanOptions): TensorPlan {
   if (bits === 0) return { kind: 'raw' };
   if (!isLinear(tensor.name) || bits >= 6) {
     if (bits < 6) return { kind: 'exact' };
-    return { kind: 'slice', bits: 4, group: 32, exactStage: STAGES - 1 };
+    return { kind: 'slice', bits: options.embeddingBits, group: 32, exactStage: STAGES - 1 };
   }
   return {
     kind: 'residual',

@@ -1,0 +1,59 @@
+import { modelTensors } from './model-tensors';
+import { makePlan } from './plan';
+import type { SourceModel, SourceType } from './source-model';
+import { SAMPLE_MODEL } from './testing/sample-config';
+
+function source(type: SourceType, layers = 8): SourceModel {
+  const config = { ...SAMPLE_MODEL, layers };
+  return {
+    name: 'sample',
+    uri: 'file:///sample',
+    path: '/sample',
+    sha256: '0'.repeat(64),
+    bytes: 1,
+    config,
+    tokenizer: {},
+    tensors: [...modelTensors(config)]
+      .filter(([, { needed }]) => needed)
+      .map(([name, { shape }]) => ({
+        name,
+        shape,
+        type: shape[0] === 1 ? 'F32' : name === 'token_embd.weight' ? 'Q8_0' : type,
+        bytes: async () => new Uint8Array(),
+      })),
+    close: async () => {},
+  };
+}
+
+describe('makePlan', () => {
+  const plan = makePlan(source('Q4_1'), { bits: 3, group: 64, embeddingBits: 5, order: null });
+
+  it('keeps vectors as they are and grows the embedding from a slice', () => {
+    expect(plan.get('output_norm.weight')).toEqual({ kind: 'raw' });
+    expect(plan.get('token_embd.weight')).toMatchObject({ kind: 'slice', exactStage: 4 });
+  });
+
+  it('protects attn_v first, then the edges, within the budget of each stage', () => {
+    const stageOf = (name: string) => (plan.get(name) as { exactStage: number }).exactStage;
+    const stages = [...plan.keys()].filter((name) => name.endsWith('ffn_gate.weight')).map(stageOf);
+    expect(stageOf('blk.3.attn_v.weight')).toBeLessThan(stageOf('blk.3.ffn_gate.weight'));
+    expect(stageOf('blk.0.ffn_down.weight')).toBeLessThan(stageOf('blk.3.ffn_down.weight'));
+    expect(Math.max(...stages)).toBe(4);
+    expect(Math.min(...stages)).toBeGreaterThan(1);
+  });
+
+  it('follows a measured order where there is one', () => {
+    const order = ['blk.5.ffn_gate.weight', ...[...plan.keys()].filter((name) => name.startsWith('blk.'))];
+    const measured = makePlan(source('Q4_1'), { bits: 3, group: 64, embeddingBits: 5, order });
+    expect(measured.get('blk.5.ffn_gate.weight')).toMatchObject({ exactStage: 1 });
+  });
+
+  it.each([
+    ['Q4_K', 3],
+    ['Q5_0', 4],
+    ['Q5_K', 4],
+  ] as const)('lays the residual of %s in %d bits', (type, residualBits) => {
+    const made = makePlan(source(type), { bits: 3, group: 64, embeddingBits: 5, order: null });
+    expect(made.get('blk.1.ffn_up.weight')).toMatchObject({ kind: 'residual', residualBits });
+  });
+});

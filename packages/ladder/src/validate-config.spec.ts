@@ -1,0 +1,107 @@
+import type { CodedRung, ExactRung, LadderConfig, RawRung } from './ladder-config';
+import { LadderError } from './ladder-error';
+import { sampleConfig } from './testing/sample-config';
+import { parseConfig } from './validate-config';
+
+const named = (config: LadderConfig, name: string) => config.tensors.find((tensor) => tensor.name === name)!;
+const query = (config: LadderConfig) => named(config, 'blk.0.attn_q.weight');
+const coded = (config: LadderConfig) => query(config).rungs[0] as CodedRung;
+const exact = (config: LadderConfig) => query(config).rungs[1] as ExactRung;
+const norm = (config: LadderConfig) => named(config, 'output_norm.weight').rungs[0] as RawRung;
+const set = (object: object, name: string, value: unknown) => Object.assign(object, { [name]: value });
+
+describe('parseConfig', () => {
+  it('accepts a config whose sections follow from shapes', () => {
+    expect(parseConfig(JSON.stringify(sampleConfig())).tensors.length).toBe(20);
+  });
+
+  const refusals: [string, (config: LadderConfig) => void, RegExp][] = [
+    ['another format', (c) => set(c, 'format', 'zen.ladder/9'), /format must be one of zen.ladder\/1/],
+    ['no layers', (c) => set(c.model, 'layers', 0), /model.layers must be a whole number from 1 to 1024/],
+    ['too many layers', (c) => set(c.model, 'layers', 1e9), /model.layers/],
+    ['heads that share nothing', (c) => set(c.model, 'heads', 3), /tensor|heads/],
+    ['an infinite theta', (c) => set(c.model, 'ropeTheta', 'Infinity'), /model.ropeTheta/],
+    ['a short hash', (c) => set(c.source, 'sha256', 'ab'), /source.sha256 must be 64/],
+    ['four stages', (c) => c.stages.pop(), /stages must be a list of 5 to 5/],
+    ['stages out of order', (c) => c.stages.reverse(), /stages\[0\].stage/],
+    ['a negative blob', (c) => set(c.stages[1]!, 'bytes', -1), /stages\[1\].bytes/],
+    ['quality out of range', (c) => set(c.stages[0]!, 'quality', { top1: 2 }), /stages\[0\].quality.top1/],
+    ['a stage that cannot serve', (c) => set(c, 'minServable', 5), /minServable/],
+    [
+      'an unknown tensor',
+      (c) => set(query(c), 'name', 'blk.9.attn_q.weight'),
+      /blk.9.attn_q.weight does not belong/,
+    ],
+    ['a missing tensor', (c) => c.tensors.splice(3, 1), /is missing/],
+    ['a tensor twice', (c) => c.tensors.push(query(c)), /must be listed once/],
+    [
+      'a wrong shape',
+      (c) => set(query(c), 'shape', [64, 96]),
+      /blk.0.attn_q.weight.shape must be \[64, 64\]/,
+    ],
+    ['an unknown type', (c) => set(query(c), 'sourceType', 'Q3_K'), /sourceType must be one of/],
+    ['no rungs', (c) => set(query(c), 'rungs', []), /rungs must be a list of 1 to 5/],
+    ['a first rung above 0', (c) => set(coded(c), 'stage', 1), /rungs\[0\].stage/],
+    ['rungs out of order', (c) => set(exact(c), 'stage', 0), /rungs\[1\].stage/],
+    [
+      'a stage above 4',
+      (c) => set(exact(c), 'stage', 5),
+      /rungs\[1\].stage must be a whole number from 1 to 4/,
+    ],
+    ['an unknown kind', (c) => set(coded(c), 'kind', 'magic'), /kind must be one of/],
+    ['an odd group', (c) => set(coded(c), 'group', 48), /group must be 32, 64 or 128/],
+    ['planes of other width', (c) => set(coded(c), 'bits', 4), /planes must have 4 bits together, not 3/],
+    ['a plane of 3 bits', (c) => set(coded(c).planes[0]!, 'width', 3), /width must be 1, 2, 4 or 8/],
+    [
+      'a plane of wrong size',
+      (c) => set(coded(c).planes[0]!, 'bytes', 64),
+      /bytes must be a whole number from 1024/,
+    ],
+    ['a section past its blob', (c) => set(coded(c).rowScale, 'offset', 2 ** 40), /rowScale.offset/],
+    ['a crooked offset', (c) => set(norm(c).data, 'offset', 4), /offset must be a multiple of 64/],
+    ['a section of a later stage', (c) => set(coded(c).groups, 'stage', 2), /groups.stage/],
+    ['overlapping sections', (c) => set(norm(c).data, 'offset', 64), /overlaps .* in the blob of stage 0/],
+    [
+      'a residual over nothing',
+      (c) => query(c).rungs.shift() && set(exact(c) ?? query(c).rungs[0]!, 'stage', 0),
+      /residual needs a coded rung/,
+    ],
+    [
+      'planes and residual',
+      (c) => set(exact(c), 'planes', coded(c).planes),
+      /planes must be a list of 0 to 0/,
+    ],
+    ['supers for Q4_1', (c) => set(exact(c), 'supers', exact(c).params), /supers must be null for Q4_1/],
+    ['a raw type', (c) => set(norm(c), 'dtype', 'F64'), /dtype must be one of/],
+  ];
+  it.each(refusals)('refuses %s', (_name, change, message) => {
+    const config = sampleConfig();
+    change(config);
+    expect(() => parseConfig(JSON.stringify(config))).toThrow(message);
+    expect(() => parseConfig(JSON.stringify(config))).toThrow(LadderError);
+  });
+
+  it('refuses what is no JSON object', () => {
+    for (const text of ['', '[]', 'null', '1', '{"format":', '"x"']) {
+      expect(() => parseConfig(text)).toThrow(LadderError);
+    }
+  });
+
+  it('survives random damage with a named refusal or a valid reading', () => {
+    const text = JSON.stringify(sampleConfig());
+    let seed = 1;
+    const next = (below: number) => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    for (let round = 0; round < 500; round++) {
+      const at = next(text.length);
+      const damaged = text.slice(0, at) + String.fromCharCode(32 + next(95)) + text.slice(at + 1);
+      try {
+        parseConfig(damaged);
+      } catch (error) {
+        expect(error).toBeInstanceOf(LadderError);
+      }
+    }
+  });
+});
