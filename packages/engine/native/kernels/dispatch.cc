@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstring>
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
@@ -25,7 +27,9 @@ bool hasAvx512() {
 }
 const Kernels kAvx2 = ZEN_TABLE(avx2, "avx2");
 bool hasAvx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  unsigned a, b, c = 0, d;
+  const bool halves = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);  // not every compiler knows the name
+  return halves && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 #elif defined(__aarch64__)
 const Kernels kNeon = ZEN_TABLE(neon, "neon");
