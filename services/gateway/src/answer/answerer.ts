@@ -169,14 +169,19 @@ export class Answerer {
     link: ReplicaLink,
     signal: AbortSignal,
   ): AsyncGenerator<AnswerPiece | AnswerEnd> {
+    let ended = false;
     try {
       let event: AnswerPiece | AnswerEnd | undefined = first;
       for (;;) {
-        if (event) yield event;
         if (event?.kind === 'end') {
+          ended = true;
           group.traffic.answered(event.usage.completionTokens);
+          // Reads the status that follows, so that the call ends by itself; the answer is whole whatever it says.
+          events.next().catch(() => undefined);
+          yield event;
           return;
         }
+        if (event) yield event;
         const { done, value } = await events.next();
         if (done) throw new RpcError('UNAVAILABLE', 'the thinker ended an answer without a finish');
         event = eventOf(value);
@@ -187,7 +192,7 @@ export class Answerer {
       throw gatewayError(known, signal);
     } finally {
       lease.end();
-      await events.return?.();
+      if (!ended) await events.return?.();
     }
   }
 

@@ -17,6 +17,9 @@ export interface VisitServices {
   now: () => number;
 }
 
+/** Made once: an abort without a reason makes an error with a stack trace for every request. */
+const OVER = new Error('the request is over');
+
 export type Headers = Readonly<Record<string, string | undefined>>;
 
 /** What an answer needs beyond what the visit knows. */
@@ -78,7 +81,7 @@ export class Visit {
     try {
       return await Promise.all(specs.map((spec) => this.start({ ...spec, ...about })));
     } catch (error) {
-      this.abort.abort();
+      this.abort.abort(OVER);
       throw this.interruption() ?? error;
     }
   }
@@ -93,14 +96,15 @@ export class Visit {
   /** The server ends it: an answer that is under way fails as unavailable, not as left by its caller. */
   interrupt(): void {
     this.interrupted = true;
-    this.abort.abort();
+    this.abort.abort(OVER);
   }
 
   /** The connection is through with the request; `complete` is false when the caller went away before its end. */
   leave(status: number, complete: boolean): void {
     if (this.left) return;
     this.left = true;
-    this.abort.abort();
+    // An answer that has ended closes by itself; cancelling it now would only be told to its thinker as a failure.
+    if (!complete || this.progress.some(({ end }) => !end)) this.abort.abort(OVER);
     const usage = this.progress.map(({ end }) => end?.usage);
     const promptTokens = usage[0]?.promptTokens ?? 0;
     const completionTokens = usage.reduce((sum, one) => sum + (one?.completionTokens ?? 0), 0);
