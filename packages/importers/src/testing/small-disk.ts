@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** A disk of a few megabytes, for tests of what happens when it is full. */
 export interface SmallDisk {
@@ -8,15 +10,24 @@ export interface SmallDisk {
   unmount(): void;
 }
 
-/** Mounts a small disk on `folder`, or says why that cannot be done here. */
-export function mountSmallDisk(folder: string, megabytes: number): SmallDisk | { reason: string } {
-  mkdirSync(folder, { recursive: true });
+/** Why no small disk can be mounted here, or null. */
+export function smallDiskMissing(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'zen-disk-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'pipe' });
+    mountSmallDisk(folder, 1).unmount();
+    return null;
   } catch (error) {
     const detail = (error as { stderr?: Buffer }).stderr ?? error;
-    return { reason: `no small disk can be mounted here: ${String(detail).trim()}` };
+    return `no small disk can be mounted here: ${String(detail).trim()}`;
+  } finally {
+    rmdirSync(folder);
   }
+}
+
+/** Mounts a small disk on `folder`; needs root on Linux. */
+export function mountSmallDisk(folder: string, megabytes: number): SmallDisk {
+  mkdirSync(folder, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], { stdio: 'pipe' });
   return {
     folder,
     grow: (size) => void execFileSync('mount', ['-o', `remount,size=${size}m`, folder]),
