@@ -137,25 +137,37 @@ void attentionSpeed(const Kernels& k, ThreadPool& pool, KvType type, int tokens,
   std::vector<float> q(tokens * row, 0.1f), out(tokens * row);
   std::vector<float> one(size, 0.5f);
   for (int t = 0; t < all; t++)
-    for (int h = 0; h < kvHeads; h++) k.kvStore(type, size, one.data(), one.data(), t % 16, kv + t / 16 * block + h * head);
+    for (int h = 0; h < kvHeads; h++)
+      k.kvStore(type, size, one.data(), one.data(), t % 16, kv + t / 16 * block + h * head);
   std::vector<void*> scratch;
-  for (int t = 0; t < pool.size(); t++) scratch.push_back(std::aligned_alloc(64, (attentionScratchBytes(all, size) + 63) / 64 * 64));
+  for (int t = 0; t < pool.size(); t++)
+    scratch.push_back(std::aligned_alloc(64, (attentionScratchBytes(all, size) + 63) / 64 * 64));
   const int chunk = 16, chunks = (tokens + chunk - 1) / chunk;
   const double seconds = best([&] {
     pool.run([&](Team& team) {
       team.parallelFor(kvHeads * chunks, 1, [&](int i, int) {
         const int h = i % kvHeads, t = (chunks - 1 - i / kvHeads) * chunk;
-        AttentionJob job = {type, size, heads, std::min(chunk, tokens - t), position + t, 0.125f,
-                            q.data() + t * row + h * heads * size, row, out.data() + t * row + h * heads * size, row,
-                            blocks.data(), h * head};
+        AttentionJob job = {type,
+                            size,
+                            heads,
+                            std::min(chunk, tokens - t),
+                            position + t,
+                            0.125f,
+                            q.data() + t * row + h * heads * size,
+                            row,
+                            out.data() + t * row + h * heads * size,
+                            row,
+                            blocks.data(),
+                            h * head};
         k.attention(job, scratch[team.index()]);
       });
     });
   });
   double macs = 0;
   for (int t = 0; t < tokens; t++) macs += 2.0 * size * heads * kvHeads * (position + t + 1);
-  std::printf("attention %s %4d tokens at %4d: %8.1f us, %5.1f GMAC/s, %5.1f GB/s\n", type == KvType::F16 ? "f16 " : "int8",
-              tokens, position, seconds * 1e6, macs / seconds / 1e9, double(block) * blockCount / seconds / 1e9);
+  std::printf("attention %s %4d tokens at %4d: %8.1f us, %5.1f GMAC/s, %5.1f GB/s\n",
+              type == KvType::F16 ? "f16 " : "int8", tokens, position, seconds * 1e6, macs / seconds / 1e9,
+              double(block) * blockCount / seconds / 1e9);
   for (void* s : scratch) std::free(s);
   std::free(kv);
 }
@@ -174,11 +186,11 @@ int main(int argc, char** argv) {
   std::printf("%s, %d threads\n", k->name, threads);
   dispatchCost(pool);
   const std::vector<Format> formats = {
-      {"coded 1", ScaleKind::Row8, {1}, 0},        {"coded 2", ScaleKind::Row8, {2}, 0},
-      {"coded 2+1", ScaleKind::Row8, {2, 1}, 0},   {"coded 4", ScaleKind::Row8, {4}, 0},
-      {"Q4_1", ScaleKind::F16Pair, {4}, 0},        {"Q4_1 2+1+1", ScaleKind::F16Pair, {2, 1, 1}, 0},
-      {"Q4_K", ScaleKind::K4, {4}, 0},             {"Q5_K 4+1", ScaleKind::K4, {4, 1}, 0},
-      {"Q6_K 4+2", ScaleKind::K6, {4, 2}, 32},     {"Q8_0 4+4", ScaleKind::F16Sym, {4, 4}, 128},
+      {"coded 1", ScaleKind::Row8, {1}, 0},      {"coded 2", ScaleKind::Row8, {2}, 0},
+      {"coded 2+1", ScaleKind::Row8, {2, 1}, 0}, {"coded 4", ScaleKind::Row8, {4}, 0},
+      {"Q4_1", ScaleKind::F16Pair, {4}, 0},      {"Q4_1 2+1+1", ScaleKind::F16Pair, {2, 1, 1}, 0},
+      {"Q4_K", ScaleKind::K4, {4}, 0},           {"Q5_K 4+1", ScaleKind::K4, {4, 1}, 0},
+      {"Q6_K 4+2", ScaleKind::K6, {4, 2}, 32},   {"Q8_0 4+4", ScaleKind::F16Sym, {4, 4}, 128},
       {"Q8_0 8", ScaleKind::F16Sym, {8}, 128},
   };
   for (const Format& f : formats) {

@@ -48,10 +48,10 @@ void buildTables(const int16_t* q, int width, uint8_t* out) {
           }
 }
 
-// Adds a vector's sums to 16-bit sums: rows 0–3, 8–11 in `low` and 4–7, 12–15 in `high`, one lane a column of the pair.
+// Adds a vector's sums to 16-bit sums: rows 0–3, 8–11 in `low`, 4–7, 12–15 in `high`; one lane a column of the pair.
 ZEN_INLINE void lookup(const uint8_t* vector, const uint8_t* tables, __m256i& low, __m256i& high) {
-  const __m256i byColumn = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9, 13, 2,
-                                            6, 10, 14, 3, 7, 11, 15);
+  const __m256i byColumn = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1, 5, 9,
+                                            13, 2, 6, 10, 14, 3, 7, 11, 15);
   const __m256i lanes = _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7), mask = _mm256_set1_epi8(15);
   const __m256i* in = reinterpret_cast<const __m256i*>(vector);
   const __m256i a = _mm256_shuffle_epi8(_mm256_loadu_si256(in), byColumn);
@@ -82,21 +82,24 @@ void lookupGemv(const Matrix& m, const Acts& a, const uint8_t* tables1, const ui
       __m256i low = _mm256_setzero_si256(), high = low;
       const uint8_t* plane = planeBlock(m, 0, tile, b);
       for (int v = 0; v < First; v++)
-        lookup(plane + 64 * v, (First == 1 ? tables1 + b * kTableBytes : tables2 + b * 2 * kTableBytes) + v * kTableBytes, low, high);
+        lookup(plane + 64 * v,
+               (First == 1 ? tables1 + b * kTableBytes : tables2 + b * 2 * kTableBytes) + v * kTableBytes, low, high);
       if constexpr (Second == 1) {  // code = 2·first + second
         low = _mm256_slli_epi16(low, 1);
         high = _mm256_slli_epi16(high, 1);
         lookup(planeBlock(m, 1, tile, b), tables1 + b * kTableBytes, low, high);
       }
       const __m256i dotLow = rows(low), dotHigh = rows(high);  // rows 0–3, 8–11 and 4–7, 12–15: in order below
-      const __m256i dots[2] = {_mm256_permute2x128_si256(dotLow, dotHigh, 0x20), _mm256_permute2x128_si256(dotLow, dotHigh, 0x31)};
+      const __m256i dots[2] = {_mm256_permute2x128_si256(dotLow, dotHigh, 0x20),
+                               _mm256_permute2x128_si256(dotLow, dotHigh, 0x31)};
       const ActBlock& act = actBlock(a, 0, b);
       const uint8_t* at = scaleBlock(m, tile, b);
       for (int h = 0; h < 2; h++) {
         const auto bytes = [&](const uint8_t* p) ZEN_LAMBDA {
           return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
         };
-        const __m256 row = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rowScales(m, tile) + 16 * h)));
+        const __m256 row =
+            _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rowScales(m, tile) + 16 * h)));
         const __m256 s = _mm256_mul_ps(row, bytes(at + 8 * h));
         const __m256 zero = _mm256_mul_ps(s, _mm256_mul_ps(bytes(at + 16 + 8 * h), _mm256_set1_ps(zeroUnit(m))));
         acc[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[h]), _mm256_mul_ps(s, _mm256_set1_ps(act.scale)), acc[h]);
@@ -150,7 +153,8 @@ void compare(const Kernels& kernels, const char* name) {
     buildTables(actWide(a, 0, b), 2, &tables2[b * 2 * kTableBytes]);
   }
   const double byMerge = seconds([&] { kernels.matmul(m, a, 0, 1, merged.data(), m.rows, 0, m.tiles(), nullptr); });
-  const double byLookup = seconds([&] { lookupGemv<First, Second>(m, a, tables1.data(), tables2.data(), looked.data()); });
+  const double byLookup =
+      seconds([&] { lookupGemv<First, Second>(m, a, tables1.data(), tables2.data(), looked.data()); });
   std::printf("%-8s merged fields %5.1f Gw/s, lookup without building its tables %5.1f Gw/s, ratio %.2f, %s\n", name,
               double(weights) / byMerge / 1e9, double(weights) / byLookup / 1e9, byMerge / byLookup,
               merged == looked ? "equal" : "DIFFERENT");

@@ -92,7 +92,8 @@ ZEN_INLINE float softmaxRow(float* weights, int keys) {
 
 // `weights` of a row in this block, times the values' scales for int8.
 template <int N, int W>
-ZEN_INLINE void valueRows(const Rows& rows, int first, const float (*weights)[16], const float* values, int d, int keys) {
+ZEN_INLINE void valueRows(const Rows& rows, int first, const float (*weights)[16], const float* values, int d,
+                          int keys) {
   V16 acc[N][W];
   for (int i = 0; i < N; i++)
     for (int w = 0; w < W; w++) acc[i][w] = load(rows.out + (first + i) * rows.job.headSize + d + 16 * w);
@@ -140,7 +141,8 @@ ZEN_INLINE void attendRows(const Rows& rows, float* floats) {
         scoreBlock(rows, b, HalfKeys{head.keys}, scales);
       continue;
     }
-    for (int d = 0; d < size; d++) store(floats + 16 * d, int8 ? loadInt8(head.keys + 16 * d) : loadHalves(head.keys + 32 * d));
+    for (int d = 0; d < size; d++)
+      store(floats + 16 * d, int8 ? loadInt8(head.keys + 16 * d) : loadHalves(head.keys + 32 * d));
     scoreBlock(rows, b, FloatKeys{floats}, scales);
   }
   float inverse[kAttentionRows];

@@ -86,7 +86,9 @@ static inline const uint8_t* superBlock(const Matrix& m, int tile, int block) {
   const size_t bytes = m.scaleKind == ScaleKind::K4 ? 64 : 32;
   return m.supers + (static_cast<size_t>(tile) * m.supersPerTile() + block / 8) * bytes;
 }
-static inline const uint8_t* rowScales(const Matrix& m, int tile) { return m.rowScale + static_cast<size_t>(tile) * 32; }
+static inline const uint8_t* rowScales(const Matrix& m, int tile) {
+  return m.rowScale + static_cast<size_t>(tile) * 32;
+}
 
 // Code of tile row r and column c of the block.
 static inline int codeAt(const Matrix& m, int tile, int block, int r, int c) {

@@ -65,9 +65,8 @@ void unpackKnown(const Matrix& m, int tile, uint8_t* out) {
   const uint8_t* planes[C::planes];
   for (int b = 0; b < m.blocks(); b++, out += 512) {
     for (int p = 0; p < C::planes; p++) planes[p] = planeBlock(m, p, tile, b);
-    unrolled<8>([&](auto step) ZEN_LAMBDA {
-      storeBytes(out + 64 * step, multipliable<C::bits>(C::template at<step>(planes)));
-    });
+    unrolled<8>([&](auto step)
+                    ZEN_LAMBDA { storeBytes(out + 64 * step, multipliable<C::bits>(C::template at<step>(planes))); });
   }
 }
 

@@ -35,8 +35,8 @@ void dequantizeBlock(const Matrix& m, int tile, int block, int r, const int* cod
     case ScaleKind::K6: {
       const float d = loadHalf(superBlock(m, tile, block) + 2 * r);
       for (int c = 0; c < kBlockCols; c++)
-        out[c] = (d * static_cast<float>(static_cast<int8_t>(at[c / 16 * 16 + r]))) *
-                 static_cast<float>(code[c] - m.center);
+        out[c] =
+            (d * static_cast<float>(static_cast<int8_t>(at[c / 16 * 16 + r]))) * static_cast<float>(code[c] - m.center);
       return;
     }
   }

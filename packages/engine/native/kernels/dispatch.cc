@@ -22,8 +22,9 @@ const Kernels kScalar = ZEN_TABLE(scalar, "scalar");
 #if defined(__x86_64__)
 const Kernels kAvx512 = ZEN_TABLE(avx512, "avx512");
 bool hasAvx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 const Kernels kAvx2 = ZEN_TABLE(avx2, "avx2");
 bool hasAvx2() {

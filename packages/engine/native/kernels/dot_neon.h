@@ -80,8 +80,7 @@ struct Dot {
   template <int Step>
   ZEN_INLINE void step(Bytes codes, Four four) {
     for (int l = 0; l < Levels; l++)
-      for (int i = 0; i < 4; i++)
-        part[l][i] = vdotq_s32(part[l][i], vreinterpretq_s8_u8(codes.q[i]), four.level[l]);
+      for (int i = 0; i < 4; i++) part[l][i] = vdotq_s32(part[l][i], vreinterpretq_s8_u8(codes.q[i]), four.level[l]);
   }
   template <int Steps>
   ZEN_INLINE I16 total() {

@@ -12,8 +12,14 @@ namespace zen {
 constexpr float kExpLow = -87.0f, kExpHigh = 88.0f, kLog2E = 1.44269504f;
 constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 constexpr int kExpTermCount = 8;
-constexpr float kExpTerms[kExpTermCount] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
-                                            1.6666665459e-1f, 5.0000001201e-1f, 1.0f,            1.0f};
+constexpr float kExpTerms[kExpTermCount] = {1.9875691500e-4f,
+                                            1.3981999507e-3f,
+                                            8.3334519073e-3f,
+                                            4.1665795894e-2f,
+                                            1.6666665459e-1f,
+                                            5.0000001201e-1f,
+                                            1.0f,
+                                            1.0f};
 
 // Sum of 16 lanes: lane l with l+8, then l with l+4, then 0 with 2 and 1 with 3, then the two.
 static inline float laneTree(const float* lane) {

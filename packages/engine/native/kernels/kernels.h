@@ -23,9 +23,9 @@ struct ActBlock {
 struct Acts {
   int tokens = 0;
   int cols = 0;
-  int levels = 1;           // 1: q in [−127, 127]; 2: q = 256·high + low in [−32639, 32639], both bytes signed
-  int8_t* bytes = nullptr;  // [token][block][level][32]; level 0 is the high byte where there are two
-  int16_t* wide = nullptr;  // [token][cols]: q itself
+  int levels = 1;              // 1: q in [−127, 127]; 2: q = 256·high + low in [−32639, 32639], both bytes signed
+  int8_t* bytes = nullptr;     // [token][block][level][32]; level 0 is the high byte where there are two
+  int16_t* wide = nullptr;     // [token][cols]: q itself
   ActBlock* blocks = nullptr;  // [token][block]
   const float* x = nullptr;    // the input itself, for raw matrices; row m starts at x + m·ldx
   size_t ldx = 0;
@@ -53,8 +53,8 @@ struct AttentionJob {
   int headSize;
   int queryHeads;  // that share this KV head
   int tokens;
-  int position;  // of the first query token
-  float scale;   // 1 / sqrt(headSize)
+  int position;    // of the first query token
+  float scale;     // 1 / sqrt(headSize)
   const float* q;  // head h of token t: q + t·ldq + h·headSize
   size_t ldq;
   float* out;  // like q

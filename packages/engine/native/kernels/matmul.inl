@@ -26,7 +26,8 @@ ZEN_INLINE I16 dotSteps(const uint8_t* const* planes, const int8_t* bytes, const
   D dot;
   unrolled<Count>([&](auto i) ZEN_LAMBDA {
     constexpr int step = First + i;
-    dot.template step<i>(multipliable<C::bits>(C::template at<step>(planes)), D::template activations<step>(bytes, wide));
+    dot.template step<i>(multipliable<C::bits>(C::template at<step>(planes)),
+                         D::template activations<step>(bytes, wide));
   });
   return dot.template total<Count>();
 }
@@ -105,7 +106,8 @@ void gemm(const Matrix& m, const Acts& a, int token, const uint8_t* codes, const
   const int8_t* bytes = actBytes(a, token, 0);
   const int16_t* wide = actWide(a, token, 0);
   const ActBlock* act = &actBlock(a, token, 0);
-  for (int b = 0; b < blocks; b++, codes += 512, scales += 32, bytes += Levels * kBlockCols, wide += kBlockCols, act++) {
+  for (int b = 0; b < blocks;
+       b++, codes += 512, scales += 32, bytes += Levels * kBlockCols, wide += kBlockCols, act++) {
     I16 sums[Tokens];
     dotTokens<D, Tokens, Sub16 ? 4 : 8>(codes, bytes, byteStride, wide, wideStride, sums);
     for (int t = 0; t < Tokens; t++) {
@@ -163,9 +165,11 @@ void ZEN_NAME(Matmul)(const Matrix& m, const Acts& a, int tokenBegin, int tokenE
     const int rowEnd = tileEnd * kTileRows < m.rows ? tileEnd * kTileRows : m.rows;
     return ZEN_NAME(RawMatmul)(m, a, tokenBegin, tokenEnd, y, ldy, tileBegin * kTileRows, rowEnd);
   }
-  const Known way = known<Codes<4>, Codes<2, 1>, Codes<4, 4>, Codes<8>, Codes<4, 2>, Codes<4, 1>, Codes<2>, Codes<2, 1, 1>,
-                          Codes<1>>(m, a.levels);
-  if (tokenEnd - tokenBegin == 1 && way.gemv) return way.gemv(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd);
+  const Known way =
+      known<Codes<4>, Codes<2, 1>, Codes<4, 4>, Codes<8>, Codes<4, 2>, Codes<4, 1>, Codes<2>, Codes<2, 1, 1>, Codes<1>>(
+          m, a.levels);
+  if (tokenEnd - tokenBegin == 1 && way.gemv)
+    return way.gemv(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd);
   const GemmSet set = gemms(m, a.levels);
   uint8_t* codes = scratchCodes(scratch);
   float* scaleRows = scratchScales(scratch, m.cols);

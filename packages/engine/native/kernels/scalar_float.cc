@@ -111,7 +111,8 @@ void scalarAttention(const AttentionJob& job, void* scratch) {
         for (int k = 0; k < keys; k++) {
           const KvHead at = kvHeadOf(job, k / kKvBlockTokens);
           const int slot = k % kKvBlockTokens, i = slot * job.headSize + d;
-          const float value = int8 ? static_cast<float>(static_cast<int8_t>(at.values[i])) : loadHalf(at.values + 2 * i);
+          const float value =
+              int8 ? static_cast<float>(static_cast<int8_t>(at.values[i])) : loadHalf(at.values + 2 * i);
           sum = std::fmaf(int8 ? weights[k] * at.valueScales[slot] : weights[k], value, sum);
         }
         job.out[t * job.ldout + h * job.headSize + d] = sum * inverse;

@@ -34,8 +34,9 @@ RowScale rowScaleOf(const Matrix& m, int tile, int block, int r) {
     }
     case ScaleKind::K6: {
       const float d = loadHalf(superBlock(m, tile, block) + 2 * r);
-      return {{d * static_cast<float>(static_cast<int8_t>(at[r])), d * static_cast<float>(static_cast<int8_t>(at[16 + r]))},
-              0.0f};
+      return {
+          {d * static_cast<float>(static_cast<int8_t>(at[r])), d * static_cast<float>(static_cast<int8_t>(at[16 + r]))},
+          0.0f};
     }
   }
   return {{0, 0}, 0};

@@ -38,9 +38,9 @@ struct Case {
   int center;
 };
 constexpr Case kCases[] = {
-    {ScaleKind::Row8, {2, 1, 0}, 0},    {ScaleKind::Row8, {2, 0, 0}, 0},   {ScaleKind::Row8, {4, 2, 1}, 0},
-    {ScaleKind::F16Pair, {4, 0, 0}, 0}, {ScaleKind::F16Pair, {4, 1, 0}, 0}, {ScaleKind::F16Sym, {8, 0, 0}, 128},
-    {ScaleKind::F16Sym, {4, 4, 0}, 128}, {ScaleKind::K4, {4, 0, 0}, 0},     {ScaleKind::K6, {4, 2, 0}, 32},
+    {ScaleKind::Row8, {2, 1, 0}, 0},     {ScaleKind::Row8, {2, 0, 0}, 0},    {ScaleKind::Row8, {4, 2, 1}, 0},
+    {ScaleKind::F16Pair, {4, 0, 0}, 0},  {ScaleKind::F16Pair, {4, 1, 0}, 0}, {ScaleKind::F16Sym, {8, 0, 0}, 128},
+    {ScaleKind::F16Sym, {4, 4, 0}, 128}, {ScaleKind::K4, {4, 0, 0}, 0},      {ScaleKind::K6, {4, 2, 0}, 32},
 };
 
 // f16 numbers of moderate size where floats are expected, any byte elsewhere.

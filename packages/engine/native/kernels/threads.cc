@@ -34,7 +34,9 @@ bool spin(const Done& done) {
 int Team::size() const { return pool_.size(); }
 void Team::barrier() { pool_.barrier(); }
 
-int Team::claim(int round, int grain) { return pool_.counters_[round % 2].next.fetch_add(grain, std::memory_order_relaxed); }
+int Team::claim(int round, int grain) {
+  return pool_.counters_[round % 2].next.fetch_add(grain, std::memory_order_relaxed);
+}
 
 void Team::finish(int round) {
   // The other counter is free since the barrier before this round, and not used until the one below.

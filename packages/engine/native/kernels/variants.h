@@ -4,16 +4,16 @@
 
 namespace zen {
 
-#define ZEN_KERNELS(isa)                                                                                         \
-  void isa##Quantize(Acts& acts, int begin, int end);                                                            \
-  void isa##Matmul(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy,   \
-                   int tileBegin, int tileEnd, void* scratch);                                                   \
+#define ZEN_KERNELS(isa)                                                                                          \
+  void isa##Quantize(Acts& acts, int begin, int end);                                                             \
+  void isa##Matmul(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy,    \
+                   int tileBegin, int tileEnd, void* scratch);                                                    \
   void isa##RawMatmul(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy, \
-                      int rowBegin, int rowEnd);                                                                 \
-  void isa##Rmsnorm(const float* x, const float* weight, float eps, int n, float* y);                            \
-  void isa##SiluMul(const float* gate, const float* up, int n, float* y);                                        \
-  void isa##Add(const float* x, int n, float* y);                                                                \
-  void isa##KvStore(KvType type, int headSize, const float* key, const float* value, int slot, uint8_t* head);   \
+                      int rowBegin, int rowEnd);                                                                  \
+  void isa##Rmsnorm(const float* x, const float* weight, float eps, int n, float* y);                             \
+  void isa##SiluMul(const float* gate, const float* up, int n, float* y);                                         \
+  void isa##Add(const float* x, int n, float* y);                                                                 \
+  void isa##KvStore(KvType type, int headSize, const float* key, const float* value, int slot, uint8_t* head);    \
   void isa##Attention(const AttentionJob& job, void* scratch);
 ZEN_KERNELS(scalar)
 ZEN_KERNELS(avx2)

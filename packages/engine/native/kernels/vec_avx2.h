@@ -60,14 +60,15 @@ ZEN_INLINE void storeInt16(int16_t* p, V16 v) {
 
 // Sum of 16 numbers.
 ZEN_INLINE int sumInt16(const int16_t* p) {
-  const __m256i pairs = _mm256_madd_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_set1_epi16(1));
+  const __m256i pairs =
+      _mm256_madd_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_set1_epi16(1));
   __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
   return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 }
 
-constexpr int kScoreRows = 6;   // × 16 keys: 12 of 16 registers
-constexpr int kValueRows = 3;   // × 32 dimensions
+constexpr int kScoreRows = 6;  // × 16 keys: 12 of 16 registers
+constexpr int kValueRows = 3;  // × 32 dimensions
 constexpr int kRawTokens = 4;
 
 }  // namespace

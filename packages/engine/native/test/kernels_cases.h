@@ -16,7 +16,9 @@
 namespace zen::test {
 
 using Random = std::mt19937;
-inline float real(Random& random, float size = 1.0f) { return std::uniform_real_distribution<float>(-size, size)(random); }
+inline float real(Random& random, float size = 1.0f) {
+  return std::uniform_real_distribution<float>(-size, size)(random);
+}
 inline int below(Random& random, int n) { return std::uniform_int_distribution<int>(0, n - 1)(random); }
 
 struct Free {
@@ -40,9 +42,23 @@ struct Format {
 inline std::vector<Format> formats() {
   std::vector<Format> all;
   for (int group : {32, 64, 128})
-    for (std::vector<int> widths : std::vector<std::vector<int>>{
-             {1}, {2}, {1, 1}, {2, 1}, {1, 2}, {4}, {2, 2}, {2, 1, 1}, {4, 1}, {2, 1, 2}, {4, 2}, {2, 4}, {4, 2, 1},
-             {8}, {4, 4}, {2, 1, 4, 1}, {1, 1, 1, 1, 1, 1, 1, 1}})
+    for (std::vector<int> widths : std::vector<std::vector<int>>{{1},
+                                                                 {2},
+                                                                 {1, 1},
+                                                                 {2, 1},
+                                                                 {1, 2},
+                                                                 {4},
+                                                                 {2, 2},
+                                                                 {2, 1, 1},
+                                                                 {4, 1},
+                                                                 {2, 1, 2},
+                                                                 {4, 2},
+                                                                 {2, 4},
+                                                                 {4, 2, 1},
+                                                                 {8},
+                                                                 {4, 4},
+                                                                 {2, 1, 4, 1},
+                                                                 {1, 1, 1, 1, 1, 1, 1, 1}})
       all.push_back({"coded", ScaleKind::Row8, widths, 0, group});
   for (std::vector<int> widths : std::vector<std::vector<int>>{{4}, {2, 1, 1}, {4, 1}, {2, 1, 2}})
     all.push_back({"pair", ScaleKind::F16Pair, widths, 0, 32});
@@ -75,7 +91,9 @@ struct CodedMatrix {
     for (int w : format.widths) m.bits += w;
     const int largest = (1 << m.bits) - 1;
     for (uint8_t& c : codes)
-      c = static_cast<uint8_t>(which == Codes::Zero ? 0 : which == Codes::Largest ? largest : below(random, largest + 1));
+      c = static_cast<uint8_t>(which == Codes::Zero      ? 0
+                               : which == Codes::Largest ? largest
+                                                         : below(random, largest + 1));
     int low = m.bits;
     for (int width : format.widths) {
       low -= width;
@@ -184,7 +202,8 @@ struct QuantizedActs {
   Memory held;
   Acts acts;
   QuantizedActs(const Kernels& kernels, const std::vector<float>& x, int tokens, int cols, int levels)
-      : held(memory(actsBytes(tokens, cols, levels))), acts(bindActs(held.get(), x.data(), cols, tokens, cols, levels)) {
+      : held(memory(actsBytes(tokens, cols, levels))),
+        acts(bindActs(held.get(), x.data(), cols, tokens, cols, levels)) {
     kernels.quantize(acts, 0, tokens);
   }
 };

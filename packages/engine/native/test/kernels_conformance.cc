@@ -19,10 +19,10 @@ std::vector<float> inputs(int tokens, int cols, Random& random) {
   for (int t = 0; t < tokens; t++)
     for (int c = 0; c < cols; c++) {
       float v = real(random, 3.0f);
-      if (t % 8 == 1) v = 1.0f;                                     // all at the positive limit
-      if (t % 8 == 2) v = -1.0f;                                    // and the negative one
+      if (t % 8 == 1) v = 1.0f;   // all at the positive limit
+      if (t % 8 == 2) v = -1.0f;  // and the negative one
       if (t % 8 == 3) v = c % 2 ? 1.0f : -1.0f;
-      if (t % 8 == 4) v = c % 32 == 0 ? 32639.0f : 128.0f;          // low bytes of −128
+      if (t % 8 == 4) v = c % 32 == 0 ? 32639.0f : 128.0f;            // low bytes of −128
       if (t % 8 == 5) v = c % 64 < 32 ? 0.0f : real(random, 1e-20f);  // whole blocks of zero
       x[size_t(t) * cols + c] = v;
     }
@@ -182,7 +182,8 @@ void attentionSame(const Kernels& variant, KvType type, int size, int heads, int
   const size_t row = size_t(heads) * size + 5;
   std::vector<float> q(tokens * row), expected(tokens * row), got(tokens * row);
   for (float& v : q) v = real(random, 2.0f);
-  AttentionJob job = {type, size, heads, tokens, position, 0.125f, q.data(), row, expected.data(), row, blocks.data(), head};
+  AttentionJob job = {type,     size, heads,           tokens, position,      0.125f,
+                      q.data(), row,  expected.data(), row,    blocks.data(), head};
   scalarKernels().attention(job, scratch.get());
   job.out = got.data();
   variant.attention(job, scratch.get());

@@ -27,7 +27,8 @@ void halves() {
   CHECK(wrong == 0);
   // Halfway cases go to the even neighbour; just above and below do not.
   CHECK(floatToHalf(1.0f + 0x1p-11f) == 0x3c00 && floatToHalf(1.0f + 3 * 0x1p-11f) == 0x3c02);
-  CHECK(floatToHalf(1.0f + 0x1.002p-11f) == 0x3c01 && floatToHalf(65519.9f) == 0x7bff && floatToHalf(65520.0f) == 0x7c00);
+  CHECK(floatToHalf(1.0f + 0x1.002p-11f) == 0x3c01 && floatToHalf(65519.9f) == 0x7bff &&
+        floatToHalf(65520.0f) == 0x7c00);
   CHECK(floatToHalf(0x1p-25f) == 0 && floatToHalf(0x1.01p-25f) == 1 && floatToHalf(-0x1p-24f) == 0x8001);
   CHECK(bfloatToFloat(0x3f80) == 1.0f && bfloatToFloat(0xc040) == -3.0f);
 }
@@ -66,7 +67,8 @@ void quantization(Random& random) {
           split &= q[c] == (levels == 2 ? 256 * bytes[c] + bytes[32 + c] : bytes[c]);
           sum[c / 16] += q[c];
         }
-        sums &= sum[0] == block.sum[0] && sum[1] == block.sum[1] && block.scaledSum == block.scale * float(sum[0] + sum[1]);
+        sums &=
+            sum[0] == block.sum[0] && sum[1] == block.sum[1] && block.scaledSum == block.scale * float(sum[0] + sum[1]);
       }
     CHECK(near);
     CHECK(split);
@@ -154,7 +156,8 @@ void rotation(Random& random) {
     double worst = 0;
     for (int h = 0; h < heads; h++)
       for (int i = 0; i < size / 2; i++) {
-        const int first = h * size + (style == RopeStyle::Half ? i : 2 * i), second = first + (style == RopeStyle::Half ? size / 2 : 1);
+        const int first = h * size + (style == RopeStyle::Half ? i : 2 * i),
+                  second = first + (style == RopeStyle::Half ? size / 2 : 1);
         const double angle = position * std::pow(100000.0, -2.0 * i / size), a = before[first], b = before[second];
         worst = std::max(worst, std::fabs(x[first] - (a * std::cos(angle) - b * std::sin(angle))));
         worst = std::max(worst, std::fabs(x[second] - (a * std::sin(angle) + b * std::cos(angle))));
