@@ -43,8 +43,9 @@ describe('makePlan', () => {
   });
 
   it('follows a measured order where there is one', () => {
+    // Enough layers that one of them fits into what stage 1 may add.
     const order = ['blk.5.ffn_gate.weight', ...[...plan.keys()].filter((name) => name.startsWith('blk.'))];
-    const measured = makePlan(source('Q4_1'), { bits: 3, group: 64, embeddingBits: 5, order });
+    const measured = makePlan(source('Q4_1', 24), { bits: 3, group: 64, embeddingBits: 5, order });
     expect(measured.get('blk.5.ffn_gate.weight')).toMatchObject({ exactStage: 1 });
   });
 

@@ -49,7 +49,7 @@ export function makePlan(source: SourceModel, options: PlanOptions): Map<string,
     .filter((t) => isLinear(t.name))
     .reduce((sum, t) => sum + firstBits(t, plan.get(t.name)!), 0);
   let stage = 1;
-  for (const name of order) {
+  for (const name of new Set(order)) {
     const tensor = byName.get(name);
     const now = plan.get(name);
     if (tensor === undefined || now?.kind !== 'residual') continue;

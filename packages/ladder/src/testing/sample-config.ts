@@ -64,7 +64,7 @@ export function sampleConfig(model = SAMPLE_MODEL): LadderConfig {
   return {
     format: 'zen.ladder/1',
     name: 'sample',
-    model,
+    model: { ...model },
     tokenizer: {},
     source: { uri: 'file:///sample', sha256: '0'.repeat(64), bytes: 1, tensorsSha256: '1'.repeat(64) },
     stages: used.map((bytes, stage) => ({ stage, bytes, bitsPerLinearWeight: 3, quality: null })),
