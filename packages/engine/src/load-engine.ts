@@ -1,94 +1,21 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkItems, checkOptions, checkSampling, handle, stageNumber, tokenArray, whole } from './checks';
+import { checkedEngine } from './checked-engine';
 import { EngineError } from './engine-error';
-import type {
-  EngineStats,
-  NativeEngine,
-  NativeModel,
-  NativeSampling,
-  OpenOptions,
-  StepItem,
-  StepOutput,
-} from './native';
+import type { NativeEngine } from './native';
 
 const ADDON = join(__dirname, '../native/build/zen_engine.node');
 
-/** Loads the native engine. Throws an EngineError (`missing`) where it has not been built. */
+/** Loads the native engine. Throws an EngineError (`missing`) where it has not been built for this machine. */
 export function loadEngine(path = ADDON): NativeEngine {
-  if (!existsSync(path)) {
-    throw new EngineError({ kind: 'missing', name: path, limit: 'must be built first: npm run build' });
-  }
-  const native = guard(() => require(path) as NativeEngine);
-  return {
-    kernels: () => native.kernels(),
-    open(configJson: string, options: OpenOptions): NativeModel {
-      checkOptions(options);
-      return new CheckedModel(guard(() => native.open(configJson, options)));
-    },
-  };
-}
-
-function guard<T>(call: () => T): T {
+  const missing = (limit: string, cause?: unknown) =>
+    new EngineError({ kind: 'missing', name: path, limit }, { cause });
+  if (!existsSync(path)) throw missing('must be built first: npm run build');
+  let native: NativeEngine;
   try {
-    return call();
+    native = require(path) as NativeEngine;
   } catch (error) {
-    throw EngineError.from(error);
+    throw missing(`must be built for this machine (npm run build): ${(error as Error).message}`, error);
   }
-}
-
-async function guardAsync<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw EngineError.from(error);
-  }
-}
-
-/** The native model with every argument checked and every error an EngineError. */
-class CheckedModel implements NativeModel {
-  constructor(private readonly native: NativeModel) {}
-
-  async attachStage(stage: number, blobPath: string): Promise<void> {
-    stageNumber(stage);
-    await guardAsync(() => this.native.attachStage(stage, blobPath));
-  }
-  detachStage(stage: number): void {
-    stageNumber(stage);
-    guard(() => this.native.detachStage(stage));
-  }
-  stats(): EngineStats {
-    return guard(() => this.native.stats());
-  }
-  createSequence(sampling: NativeSampling): number {
-    checkSampling(sampling);
-    return guard(() => this.native.createSequence(sampling));
-  }
-  freeSequence(sequence: number): void {
-    handle(sequence);
-    guard(() => this.native.freeSequence(sequence));
-  }
-  matchPrefix(sequence: number, stage: number, tokens: Int32Array): number {
-    handle(sequence);
-    stageNumber(stage);
-    tokenArray('tokens', tokens, 0);
-    return guard(() => this.native.matchPrefix(sequence, stage, tokens));
-  }
-  truncate(sequence: number, length: number): void {
-    handle(sequence);
-    whole('length', length, 0, 2 ** 31 - 1);
-    guard(() => this.native.truncate(sequence, length));
-  }
-  async step(items: StepItem[]): Promise<StepOutput[]> {
-    checkItems(items);
-    return guardAsync(() => this.native.step(items));
-  }
-  async logits(stage: number, tokens: Int32Array): Promise<Float32Array> {
-    stageNumber(stage);
-    tokenArray('tokens', tokens, 1);
-    return guardAsync(() => this.native.logits(stage, tokens));
-  }
-  close(): void {
-    guard(() => this.native.close());
-  }
+  return checkedEngine(native);
 }

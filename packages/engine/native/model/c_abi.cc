@@ -92,7 +92,7 @@ int zen_open(const char* config, size_t bytes, const zen_open_options* o, zen_mo
     if (o->kv_type != ZEN_KV_F16 && o->kv_type != ZEN_KV_INT8) throw zen::Failure("kvType", "must be f16 or int8");
     options.kvType = o->kv_type == ZEN_KV_F16 ? zen::KvType::F16 : zen::KvType::Int8;
     options.contextTokens = o->context_tokens;
-    options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
+    if (o->token_bytes_count > 0) options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
     options.tokenOffsets = zen::copied(o->token_offsets, o->token_offsets_count);
     *model = new zen_model{{zen::LadderConfig::parse({config, bytes}), std::move(options)}};
   });

@@ -243,7 +243,7 @@ class TinyFiles {
   std::string path(int stage) const { return folder_ + "/" + std::to_string(stage); }
   void write(int stage, const std::vector<uint8_t>& bytes) const {
     std::FILE* file = std::fopen(path(stage).c_str(), "wb");
-    if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size()) std::abort();
+    if (!file || (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size())) std::abort();
     std::fclose(file);
   }
 

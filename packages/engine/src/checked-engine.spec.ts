@@ -1,0 +1,153 @@
+import { checkedEngine } from './checked-engine';
+import { EngineError } from './engine-error';
+import { loadEngine } from './load-engine';
+import type { NativeEngine, NativeModel, NativeSampling, OpenOptions, StepItem } from './native';
+
+const GREEDY: NativeSampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBiasTokens: new Int32Array(0),
+  logitBiasValues: new Float32Array(0),
+  seed: 0n,
+  stop: [],
+  stopTokens: new Int32Array(0),
+  logprobs: -1,
+};
+const OPTIONS: OpenOptions = {
+  threads: 1,
+  kvBytes: 1024,
+  kvType: 'f16',
+  contextTokens: 16,
+  tokenBytes: new Uint8Array(0),
+  tokenOffsets: new Uint32Array(3),
+};
+
+/** Records what crosses; `failure` is thrown by every call. */
+function fake(failure: unknown = null): { engine: NativeEngine; calls: string[] } {
+  const calls: string[] = [];
+  const model = new Proxy({} as NativeModel, {
+    get: (_, name) => () => {
+      calls.push(String(name));
+      if (failure !== null) throw failure;
+      return 1;
+    },
+  });
+  const open = () => {
+    calls.push('open');
+    return model;
+  };
+  return { engine: checkedEngine({ kernels: () => 'scalar', open }), calls };
+}
+
+const item = (change: Partial<StepItem>): StepItem => ({
+  sequence: 1,
+  tokens: Int32Array.of(1),
+  embeddings: null,
+  stage: 0,
+  sample: true,
+  ...change,
+});
+
+describe('what does not cross the border', () => {
+  const model = (engine: NativeEngine) => engine.open('{}', OPTIONS);
+  const cases: [string, (m: NativeModel) => unknown, string][] = [
+    ['stage 5', (m) => m.detachStage(5), 'stage must be a whole number from 0 to 4'],
+    [
+      'stage as a fraction',
+      (m) => m.logits(0.5, Int32Array.of(1)),
+      'stage must be a whole number from 0 to 4',
+    ],
+    ['no tokens', (m) => m.logits(0, new Int32Array(0)), 'tokens must have at least 1'],
+    ['handle 0', (m) => m.freeSequence(0), 'sequence must be a whole number from 1 to 2147483647'],
+    ['NaN length', (m) => m.truncate(1, Number.NaN), 'length must be a whole number from 0 to 2147483647'],
+    [
+      'empty item',
+      (m) => m.step([item({ tokens: new Int32Array(0) })]),
+      'items[0].tokens must have at least 1',
+    ],
+    [
+      'tokens of another type',
+      (m) => m.step([item({ tokens: [1] as unknown as Int32Array })]),
+      'items[0].tokens must be an Int32Array',
+    ],
+    [
+      'tokens and embeddings',
+      (m) => m.step([item({ embeddings: new Float32Array(4) })]),
+      'items[0] must have either tokens or embeddings',
+    ],
+    [
+      'temperature',
+      (m) => m.createSequence({ ...GREEDY, temperature: Number.NaN }),
+      'temperature must be a number from 0 to 100',
+    ],
+    [
+      'bias without values',
+      (m) => m.createSequence({ ...GREEDY, logitBiasTokens: Int32Array.of(1) }),
+      'logitBiasValues must have one value for each of logitBiasTokens',
+    ],
+    ['seed', (m) => m.createSequence({ ...GREEDY, seed: -1n }), 'seed must be from 0 to 2^64 − 1'],
+    [
+      'logprobs',
+      (m) => m.createSequence({ ...GREEDY, logprobs: 21 }),
+      'logprobs must be a whole number from -1 to 20',
+    ],
+  ];
+  test.each(cases)('%s', async (_, call, message) => {
+    const { engine, calls } = fake();
+    await expect((async () => call(model(engine)))()).rejects.toThrow(new EngineError(parts(message)));
+    expect(calls).toEqual(['open']);
+  });
+
+  test.each([
+    ['threads', { threads: 257 }],
+    ['kvBytes', { kvBytes: -1 }],
+    ['kvType', { kvType: 'f32' as 'f16' }],
+    ['contextTokens', { contextTokens: 0 }],
+    ['tokenOffsets', { tokenOffsets: [] as unknown as Uint32Array }],
+  ])('open with a wrong %s', (name, change) => {
+    const { engine, calls } = fake();
+    expect(() => engine.open('{}', { ...OPTIONS, ...change })).toThrow(name);
+    expect(calls).toEqual([]);
+  });
+});
+
+function parts(message: string): { kind: 'field'; name: string; limit: string } {
+  const at = message.indexOf(' ');
+  return { kind: 'field', name: message.slice(0, at), limit: message.slice(at + 1) };
+}
+
+describe('what comes back as an error', () => {
+  const native = (field: string, limit: string) => Object.assign(new Error('x'), { field, limit });
+
+  test('names tensor and limit', () => {
+    const { engine } = fake(native('tensor blk.0.attn_q.weight', 'must be in the table'));
+    const call = () => engine.open('{}', OPTIONS).detachStage(0);
+    expect(call).toThrow(EngineError);
+    expect(call).toThrow('tensor blk.0.attn_q.weight must be in the table');
+    expect(EngineError.from(native('tensor a', 'b')).failure).toEqual({
+      kind: 'tensor',
+      name: 'a',
+      limit: 'b',
+    });
+  });
+
+  test('is an EngineError whatever it was', async () => {
+    const { engine } = fake(new TypeError('odd'));
+    const call = engine.open('{}', OPTIONS).step([item({})]);
+    await expect(call).rejects.toMatchObject({
+      name: 'EngineError',
+      failure: { name: 'engine', limit: 'odd' },
+    });
+  });
+});
+
+test('a missing addon says what to do', () => {
+  expect(() => loadEngine('/nowhere/zen_engine.node')).toThrow(
+    '/nowhere/zen_engine.node must be built first: npm run build',
+  );
+});
