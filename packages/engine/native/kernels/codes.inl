@@ -106,19 +106,19 @@ void unpackAny(const Matrix& m, int tile, uint8_t* out) {
 // Scale s and offset o of a block's 16 rows; for K6 s is of its first and o of its second 16 columns.
 struct Scales {
   const Matrix& m;
-  int tile, blocksPerGroup;
+  int tile, withinGroup;  // mask of a block's place in its group
   V16 row, unit, s, o;
 
   ZEN_INLINE Scales(const Matrix& matrix, int tileIndex)
-      : m(matrix), tile(tileIndex), blocksPerGroup(1), row(splat(0.0f)), unit(splat(zeroUnit(matrix))), s(row), o(row) {
+      : m(matrix), tile(tileIndex), withinGroup(0), row(splat(0.0f)), unit(splat(zeroUnit(matrix))), s(row), o(row) {
     if (m.scaleKind != ScaleKind::Row8) return;
-    blocksPerGroup = m.group / kBlockCols;
+    withinGroup = m.group / kBlockCols - 1;
     row = loadHalves(rowScales(m, tile));
   }
 
   // Blocks in ascending order from 0.
   ZEN_INLINE void load(int block) {
-    if (block % blocksPerGroup != 0) return;
+    if ((block & withinGroup) != 0) return;
     const uint8_t* at = scaleBlock(m, tile, block);
     switch (m.scaleKind) {
       case ScaleKind::Row8:
