@@ -79,9 +79,9 @@ export const settings = {
   },
   maxQueueMs: {
     env: 'ZEN_MAX_QUEUE',
-    type: duration(0, 3_600_000).default(10_000),
+    type: duration(0, 3_600_000).default(30_000),
     help: 'predicted wait above which a request is refused at the lowest stage',
-    default: '10s',
+    default: '30s',
   },
   requestTimeoutMs: {
     env: 'ZEN_REQUEST_TIMEOUT',

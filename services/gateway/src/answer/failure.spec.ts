@@ -53,6 +53,13 @@ test.each([
     'prompt',
     'prompt: 9 bytes, limit 8',
   ],
+  [
+    'INVALID_ARGUMENT',
+    'chat: the text has more than 8 tokens',
+    'context_length_exceeded',
+    'messages',
+    'messages: the text has more than 8 tokens',
+  ],
   ['INVALID_ARGUMENT', 'Something else', 'invalid_request', null, 'Something else'],
   ['NOT_FOUND', 'model: no such', 'model_not_found', null, 'model: no such'],
   ['RESOURCE_EXHAUSTED', 'the queue is full', 'overloaded', null, 'the queue is full'],

@@ -49,7 +49,7 @@ export function gatewayError(error: RpcError, signal: AbortSignal): GatewayError
       return new GatewayError('overloaded', error.message, { retryAfterS: 1, cause: error });
     default: {
       const { param, message } = callersWords(error);
-      const tooLong = PROMPT_FIELDS.has(param ?? '') && /\blimit\b/.test(message);
+      const tooLong = PROMPT_FIELDS.has(param ?? '') && /\blimit\b|\bmore than \d/.test(message);
       const known = failure === 'invalid_request' && tooLong ? 'context_length_exceeded' : failure;
       return new GatewayError(known, message, { cause: error, ...(param === undefined ? {} : { param }) });
     }
