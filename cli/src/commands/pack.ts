@@ -1,4 +1,5 @@
-import { CODING_DEFAULTS, ladderPath, packLadder, type Refiner } from '@zen/ladder';
+import type { NativeQuant } from '@zen/engine';
+import { CODING_DEFAULTS, ladderPath, openLadder, packLadder, tuneLadder } from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { type Context, common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
 import { type CorpusSequence, corpusTokens, thin } from '../corpus-tokens';
@@ -13,6 +14,7 @@ interface PackCommandOptions {
   out?: string;
   tune?: boolean;
   tuneMinutes: number;
+  calibration?: number;
 }
 
 /** Calibration tokens by plan. */
@@ -48,12 +50,12 @@ export function packCommand(program: Command): void {
           coding: {
             ...CODING_DEFAULTS,
             ...(options.plan === 'quick' ? { rounds: 1 } : {}),
-            calibration: thin(texts, CALIBRATION[options.plan]),
+            calibration: calibrationTexts(texts, options.calibration ?? CALIBRATION[options.plan]),
           },
-          refine: options.tune ? await refiner(context, options.tuneMinutes, texts) : null,
           signal: context.signal,
           progress: ({ phase, done, total }) => context.output.progress(phase, done, total),
         });
+        if (options.tune) await tunePacked(context, quant, folder, options.tuneMinutes, texts);
         const total = config.stages.reduce((sum, stage) => sum + stage.bytes, 0);
         const rows = config.stages.map((s) => [
           s.stage,
@@ -70,20 +72,33 @@ export function packCommand(program: Command): void {
     });
 }
 
-async function refiner(context: Context, minutes: number, texts: CorpusSequence[]): Promise<Refiner> {
+/** Trains the scales of a ladder in place. */
+async function tunePacked(
+  context: Context,
+  quant: NativeQuant,
+  folder: string,
+  minutes: number,
+  texts: CorpusSequence[],
+): Promise<void> {
   const { home, output, signal } = context;
   output.progress('preparing', 0, 1);
   const python = await tunePython(home, signal);
-  return (job) =>
-    tune(job, {
+  const { kept } = await tuneLadder(quant, await openLadder(folder), folder, (ladder, reader) =>
+    tune(ladder, reader, {
+      quant,
       python,
       home,
       minutes,
       sequences: texts.map(({ tokens }) => tokens),
       progress: (done, total) => output.progress('tuning', done, total),
       signal,
-    });
+    }),
+  );
+  output.note(`trained; ${kept} groups kept their scales`);
 }
+
+const calibrationTexts = (texts: CorpusSequence[], tokens: number) =>
+  tokens === 0 ? [] : thin(texts, tokens);
 
 /** Short pieces of different kinds: enough to rank layers, few enough to run the model for each. */
 function sensitivityTexts(texts: CorpusSequence[]): Int32Array[] {

@@ -1,9 +1,11 @@
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RefineJob, scalesOf, type TrainedScales } from '@zen/ladder';
+import type { NativeQuant } from '@zen/engine';
+import { type LadderReader, type OpenLadder, STAGES, type TrainedScales, trainingTensors } from '@zen/ladder';
 import { runLines, TUNE_FOLDER } from './python';
 
 export interface TuneOptions {
+  quant: NativeQuant;
   python: string;
   /** Where the working folder is made. */
   home: string;
@@ -30,14 +32,20 @@ interface TuneTensor {
   exactStage: number;
 }
 
+const NOT_CODED = { codes: null, scales: null, groups: 0, group: 0, exactStage: 0 };
+
 /** Stages whose answers are trained, in turn. */
 const STAGES_TRAINED = [0, 1];
 
 /** Trains all coded tensors' scales with `infra/tune/tune.py` on the divergence from the source. */
-export async function tune(job: RefineJob, options: TuneOptions): Promise<Map<string, TrainedScales>> {
+export async function tune(
+  ladder: OpenLadder,
+  reader: LadderReader,
+  options: TuneOptions,
+): Promise<Map<string, TrainedScales>> {
   const folder = await mkdtemp(join(options.home, 'tune-'));
   try {
-    const tensors = await writeJob(folder, job, options.sequences);
+    const tensors = await writeJob(folder, ladder, reader, options);
     const script = join(TUNE_FOLDER, 'tune.py');
     const report = (line: string) => {
       const { step, steps } = JSON.parse(line) as TuneReport;
@@ -61,42 +69,37 @@ export async function tune(job: RefineJob, options: TuneOptions): Promise<Map<st
   }
 }
 
-async function writeJob(folder: string, job: RefineJob, sequences: Int32Array[]): Promise<TuneTensor[]> {
+async function writeJob(
+  folder: string,
+  ladder: OpenLadder,
+  reader: LadderReader,
+  options: TuneOptions,
+): Promise<TuneTensor[]> {
   const dense = await Appender.open(join(folder, 'dense.bin'));
   const codes = await Appender.open(join(folder, 'codes.bin'));
   const scales = await Appender.open(join(folder, 'scales.bin'));
   const tensors: TuneTensor[] = [];
-  for (const { name, shape } of job.tensors.values()) {
-    const plan = job.plan.get(name)!;
-    const coded = job.coded.get(name);
-    const values = (await job.read(name))!;
-    const tensor: TuneTensor = {
-      name,
-      shape,
-      dense: await dense.add(values),
-      codes: null,
-      scales: null,
-      groups: 0,
-      group: 0,
-      exactStage: 0,
-    };
-    if (coded !== undefined && (plan.kind === 'residual' || plan.kind === 'slice')) {
-      const { scale, offset } = scalesOf(coded, plan.bits);
-      tensor.codes = await codes.add(coded.codes);
-      tensor.scales = await scales.add(scale);
-      await scales.add(offset);
-      tensor.groups = scale.length / shape[0];
-      tensor.group = plan.group;
-      tensor.exactStage = plan.exactStage;
-    }
-    tensors.push(tensor);
+  for (const tensor of ladder.config.tensors) {
+    const values = await reader.decode(tensor, STAGES - 1);
+    const { name, shape } = tensor;
+    tensors.push({ ...NOT_CODED, name, shape, dense: await dense.add(values) });
+  }
+  for await (const tensor of trainingTensors(options.quant, ladder, reader)) {
+    Object.assign(tensors.find(({ name }) => name === tensor.name)!, {
+      codes: await codes.add(tensor.codes),
+      scales: await scales.add(tensor.scale),
+      groups: tensor.scale.length / tensor.shape[0],
+      group: tensor.group,
+      exactStage: tensor.exactStage,
+    });
+    await scales.add(tensor.offset);
   }
   for (const file of [dense, codes, scales]) await file.close();
   const description = {
-    model: job.source.config,
+    model: ladder.config.model,
     tensors,
     stages: STAGES_TRAINED,
-    sequences: sequences.map((tokens) => [...tokens]),
+    sequences: options.sequences.map((tokens) => [...tokens]),
   };
   await writeFile(join(folder, 'job.json'), JSON.stringify(description));
   return tensors;

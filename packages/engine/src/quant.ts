@@ -75,25 +75,6 @@ export interface NativeQuant {
     group: number,
     columnWeight: Float32Array | null,
   ): Promise<CodedTensor>;
-  /**
-   * Trained scales (value = scale·code + offset) over given codes, in stored form. Groups whose source codes would
-   * no longer be decodable keep the old ones; `bent` counts them.
-   */
-  storeScales(
-    codes: Uint8Array,
-    rowScale: Uint16Array,
-    scale: Uint8Array,
-    zero: Uint8Array,
-    newScale: Float32Array,
-    newOffset: Float32Array,
-    rows: number,
-    cols: number,
-    type: string | null,
-    bytes: Uint8Array | null,
-    residualBits: number,
-    bits: number,
-    group: number,
-  ): Promise<CodedTensor>;
   /** The plane of bits `shift` to `shift + width − 1`. */
   packPlane(codes: Uint8Array, rows: number, cols: number, shift: number, width: number): Promise<Uint8Array>;
   packScales(
@@ -122,6 +103,28 @@ export interface NativeQuant {
     rows: number,
     cols: number,
   ): Promise<Float32Array>;
+  /** A coded rung as codes, scales and offsets: value = scale·code + offset per row and group. */
+  unpackCoded(
+    coded: CodedSections,
+    rows: number,
+    cols: number,
+  ): Promise<{ codes: Uint8Array; scale: Float32Array; offset: Float32Array }>;
+  /**
+   * Trained scales over the codes of `base`, as sections. Groups keep the old ones where the residual (`type`,
+   * planes, parameters; null and empty where there is none) could no longer restore a source code.
+   */
+  storeTrained(
+    base: CodedSections,
+    type: string | null,
+    planes: Uint8Array[],
+    widths: number[],
+    params: Uint8Array | null,
+    supers: Uint8Array | null,
+    scale: Float32Array,
+    offset: Float32Array,
+    rows: number,
+    cols: number,
+  ): Promise<{ rowScale: Uint8Array; groups: Uint8Array; kept: number }>;
   /**
    * One layer of the float32 reference; changes `x` ([tokens, hidden]) in place. `weights`: attn_norm, q, k, v,
    * output, ffn_norm, gate, up, down, biases of q, k, v, q_norm, k_norm. `hessians`: sums to add to for the

@@ -33,6 +33,11 @@ export class BlobWriter {
     return section;
   }
 
+  /** Bytes as they are, without alignment: copies a blob that is laid out already. */
+  append(data: Uint8Array): Promise<void> {
+    return this.write(data);
+  }
+
   /** Makes the blob durable and says what the manifest must say of it. */
   async finish(): Promise<StageLayer> {
     try {

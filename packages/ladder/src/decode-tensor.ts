@@ -78,7 +78,8 @@ export class LadderReader {
     }
   }
 
-  private async coded(rung: CodedRung): Promise<CodedSections> {
+  /** A coded rung's sections. */
+  async coded(rung: CodedRung): Promise<CodedSections> {
     return {
       planes: await this.planes(rung.planes),
       widths: rung.planes.map(({ width }) => width),
@@ -88,11 +89,12 @@ export class LadderReader {
     };
   }
 
-  private async planes(planes: Plane[]): Promise<Uint8Array[]> {
+  async planes(planes: Plane[]): Promise<Uint8Array[]> {
     return Promise.all(planes.map((plane) => this.bytes(plane)));
   }
 
-  private async bytes({ stage, offset, bytes }: Section): Promise<Uint8Array> {
+  /** A section's bytes. */
+  async bytes({ stage, offset, bytes }: Section): Promise<Uint8Array> {
     const data = new Uint8Array(bytes);
     let read = 0;
     while (read < bytes) {

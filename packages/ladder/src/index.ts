@@ -17,9 +17,15 @@ export {
   type StageUnderTest,
 } from './quality';
 export { type DenseReader, ReferenceModel } from './reference-model';
-export { type RefineJob, type Refiner, scalesOf, type TrainedScales } from './refine';
 export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';
+export {
+  type TrainedScales,
+  type Trainer,
+  type TrainingTensor,
+  trainingTensors,
+  tuneLadder,
+} from './tune-ladder';
 export { updateQuality } from './update-quality';
 export { parseConfig } from './validate-config';
 export { type Verified, type VerifyOptions, verifyChunks, verifyLadder } from './verify';

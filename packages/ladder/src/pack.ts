@@ -13,7 +13,6 @@ import {
 import { LayoutWriter } from './layout-writer';
 import { makePlan, type PlanOptions, type TensorPlan } from './plan';
 import { ReferenceModel } from './reference-model';
-import { applyScales, type Refiner } from './refine';
 import { measureSensitivity } from './sensitivity';
 import type { SourceModel, SourceTensor } from './source-model';
 import { writeTensor } from './write-tensor';
@@ -33,8 +32,6 @@ export interface PackOptions {
   coding: CodingOptions;
   /** Sequences on which each linear layer's share of the damage is measured; null: the prior order. */
   sensitivity: Int32Array[] | null;
-  /** Trains the scales after coding, null for none. */
-  refine: Refiner | null;
   progress: (progress: PackProgress) => void;
   signal: AbortSignal;
 }
@@ -89,10 +86,6 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
     };
     const order = [...measured.keys()].sort((a, b) => perWeight(b) - perWeight(a));
     plan = makePlan(source, { ...options.plan, order });
-  }
-  if (options.refine !== null) {
-    const job = { source, tensors, plan, coded, read };
-    await applyScales(quant, job, await options.refine(job));
   }
   return writeLadder(source, tensors, plan, coded, tensorsSha256, options.folder, quant, report('writing'));
 }

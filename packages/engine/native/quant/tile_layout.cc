@@ -80,6 +80,20 @@ void PackGroups(const uint8_t* scale, const uint8_t* zero, int rows, int groups,
   }
 }
 
+void UnpackRowScale(const uint8_t* section, int rows, uint16_t* rowScale) {
+  for (int r = 0; r < rows; r++) rowScale[r] = LoadU16(section + 2 * r);
+}
+
+void UnpackGroups(const uint8_t* section, int rows, int groups, uint8_t* scale, uint8_t* zero) {
+  for (int r = 0; r < rows; r++) {
+    for (int g = 0; g < groups; g++) {
+      const uint8_t* entry = section + (static_cast<size_t>(r / kTileRows) * groups + g) * 32 + r % kTileRows;
+      scale[static_cast<size_t>(r) * groups + g] = entry[0];
+      zero[static_cast<size_t>(r) * groups + g] = entry[16];
+    }
+  }
+}
+
 void PackParams(const SourceFormat& format, const uint8_t* source, int rows, int cols, uint8_t* params,
                 uint8_t* supers) {
   std::memset(params, 0, ParamBytes(format, rows, cols));

@@ -29,6 +29,9 @@ void PackRowScale(const uint16_t* rowScale, int rows, uint8_t* out);
 // Row-major [rows][groups] u8 scales and zeros to 16 scales, 16 zeros per tile and group.
 void PackGroups(const uint8_t* scale, const uint8_t* zero, int rows, int groups, uint8_t* out);
 
+void UnpackRowScale(const uint8_t* section, int rows, uint16_t* rowScale);
+void UnpackGroups(const uint8_t* section, int rows, int groups, uint8_t* scale, uint8_t* zero);
+
 // The exact rung's parameters from the source's blocks.
 void PackParams(const SourceFormat& format, const uint8_t* source, int rows, int cols, uint8_t* params,
                 uint8_t* supers);
