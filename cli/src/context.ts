@@ -66,7 +66,7 @@ export async function fetchSource(context: Context, nameOrUri: string, verify = 
 
 /** Where a ladder is: a folder, or the cached one of a model (`NAME` or `NAME:quick`); the full plan first. */
 export function ladderFolder(context: Context, text: string): string {
-  if (existsSync(join(text, 'index.json'))) return text;
+  if (text.includes('/') || existsSync(join(text, 'index.json'))) return text;
   const [name = '', plan] = text.split(':');
   const plans = plan === undefined ? ['full', 'quick'] : [plan];
   const folders = plans.map((each) => ladderPath(context.home, name, each));
