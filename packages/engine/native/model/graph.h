@@ -3,6 +3,7 @@
 // A row's result depends on its own sequence only: the kernels give the same floats for any number of rows and any
 // split over threads, and everything else works row by row.
 #pragma once
+#include <array>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -41,15 +42,18 @@ class Graph {
   struct Row {
     const StageWeights* weights;
     int span, offset;  // token of the span
+    int group, inGroup;
   };
   struct Group {  // rows of one stage
     const StageWeights* weights;
     int begin, end;
   };
+  // Integers of a layer's input, by group: its rows start at 0 there.
+  using GroupActs = std::array<Acts, kStages>;
   struct AttentionUnit {
     int span, head, begin, count;
   };
-  struct Task {  // a matrix product of some rows
+  struct Task {  // a matrix product of some rows of acts; y is that of acts' row 0
     const Matrix* matrix;
     const Acts* acts;
     int begin, end;
@@ -58,18 +62,35 @@ class Graph {
   };
   class Tasks;
 
-  void reserve(int rows);
+  // The residual stream, a layer's normalized input and its integers. Few rows are kept by every thread for itself:
+  // computing them twice costs less than waiting for each other.
+  struct Stream {
+    float *x, *normed;
+    uint8_t* memory;
+    GroupActs acts;
+  };
+
   void plan(const std::vector<Span>& spans);
+  void reserve(int rows);
+  void bind();
+  void bindGroups(const std::vector<Group>& groups, uint8_t* memory, const float* x, GroupActs& acts);
   void growRope(int positions);
+
   void body(Team& team, float* logits);
-  void layer(Team& team, int index);
-  void normalize(int row, const float* delta, const float* weight, Acts& acts);
-  void embed(int row);
-  void rotateAndStore(int row, int index);
-  void attend(const AttentionUnit& unit, int index, void* scratch);
+  void head(Team& team, Stream& stream, float* logits);
+  void layer(Team& team, Stream& stream, int index);
+  // x = embedding, or x += delta; then the input of attention or the feed-forward.
+  void enter(Team& team, Stream& stream, int index, const float* LayerWeights::*norm);
+  void attention(Team& team, int index);
+  void feedForward(Team& team, Stream& stream, int index);
   void multiply(Team& team, const Tasks& tasks);
-  void quantizeColumns(Team& team, Acts& acts, const float* gate, const float* up);
+
+  void embed(int row, float* x);
+  void rotateAndStore(int row, int kvHead, int index);
+  void attend(const AttentionUnit& unit, int index, void* scratch);
+  void quantizeColumns(Acts& acts, int token, int first, int count);
   void* scratch(const Team& team) { return scratch_.data() + static_cast<size_t>(team.index()) * scratchBytes_; }
+  int qkvWidth() const { return model_.queryWidth() + 2 * model_.kvWidth(); }
 
   const ModelShape model_;
   const KvType kvType_;
@@ -89,10 +110,14 @@ class Graph {
   std::vector<Group> groups_, headGroups_;
   std::vector<int> headRows_, spanRows_;
   std::vector<AttentionUnit> units_;
-  // [row][width]; the residual stream, a layer's input, q|k|v, attention's result, gate and up, a product to add.
-  float *x_, *normed_, *qkv_, *mixed_, *gate_, *up_, *delta_, *headIn_;
-  void *actsHidden_, *actsMixed_, *actsFfn_, *actsHead_;
-  Acts hidden_, mixedActs_, ffn_, head_;
+  bool decodeOnly_ = false;  // every span is one token
+  std::vector<Stream> streams_;  // of each thread, or the first one for all
+  bool ownStreams_ = false;
+  // [row][width]: q|k|v, attention's result, gate and up, a product to add, the head's input.
+  float *qkv_, *mixed_, *gate_, *up_, *delta_, *headIn_;
+  uint8_t *mixedMemory_, *ffnMemory_, *headMemory_;
+  Acts mixedActs_, ffnActs_;
+  GroupActs headActs_;
 };
 
 }  // namespace zen

@@ -55,6 +55,7 @@ class Builder {
   void tensor(size_t i) {
     const TensorEntry& t = config_.tensors[i];
     const int index = t.rungAt(stage_);
+    if (t.rungs[index].kind == Rung::Kind::Coded) out_->exact = false;
     if (below_ && t.rungAt(stage_ - 1) == index) {
       out_->matrices[i] = below_->matrices[i];
       out_->merged[i] = below_->merged[i];

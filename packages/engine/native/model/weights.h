@@ -20,6 +20,9 @@ struct StageWeights {
   std::vector<LayerWeights> layers;
   Matrix embedding, head;
   const float* outputNorm = nullptr;
+  // Every matrix has the source's own values. Only then do layer inputs need more than 8 bits: what a coded rung
+  // loses is far larger.
+  bool exact = true;
   uint64_t mergedBytes = 0;
 
   // By tensor: the view, and what keeps it alive.

@@ -42,8 +42,9 @@ int main() {
         engine.logits(stage, tokens, got.data());
         const double nsr = noise(forward(ladder, stage, tokens), got);
         std::printf("%s stage %d kv %s: noise to signal %.1e\n", shape.architecture, stage, kv == KvType::F16 ? "f16" : "int8", nsr);
-        // Nearly all of it comes from the 8-bit inputs of attn_output and ffn_down, and from int8 keys and values.
-        CHECK(nsr < (kv == KvType::F16 ? 4e-4 : 6e-4));
+        // Nearly all of it comes from 8-bit inputs: of attn_output and ffn_down, below the exact stages of all layers;
+        // int8 keys and values add as much again.
+        CHECK(nsr < (stage < 3 ? 8e-4 : 3e-4) + (kv == KvType::F16 ? 0 : 2e-4));
       }
       // Stages differ, so the check above is not blind.
       CHECK(noise(forward(ladder, 0, tokens), std::vector<float>(tokens.size() * size_t(shape.vocab), 0.0f)) > 0.9);
