@@ -13,19 +13,22 @@ inline void relax() {
 #endif
 }
 
-// How long a thread looks for its turn before it sleeps. Regions of a step follow each other within microseconds.
-constexpr std::chrono::microseconds kSpin{40};
+// How long a thread looks for its turn before it sleeps. Regions of a step follow each other within microseconds. After
+// the first few it offers the core to others each time, among them maybe the thread that it waits for.
+constexpr std::chrono::microseconds kAlone{5}, kSpin{40};
 
 // True once done() is; false when the time is over.
 template <typename Done>
 bool spin(const Done& done) {
-  const auto end = std::chrono::steady_clock::now() + kSpin;
+  const auto start = std::chrono::steady_clock::now();
   for (;;) {
     for (int i = 0; i < 64; i++) {
       if (done()) return true;
       relax();
     }
-    if (std::chrono::steady_clock::now() >= end) return false;
+    const auto waited = std::chrono::steady_clock::now() - start;
+    if (waited >= kSpin) return false;
+    if (waited >= kAlone) std::this_thread::yield();
   }
 }
 

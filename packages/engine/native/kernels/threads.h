@@ -1,5 +1,5 @@
-// A team of threads for the regions of a step. Idle threads sleep; inside a region waiting threads spin for some
-// tens of microseconds before they sleep too.
+// A team of threads for the regions of a step. Idle threads sleep; inside a region waiting threads spin, then yield, for
+// some tens of microseconds before they sleep too.
 #pragma once
 #include <atomic>
 #include <condition_variable>
