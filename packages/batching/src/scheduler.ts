@@ -148,6 +148,11 @@ export class Scheduler {
     this.onWork();
   }
 
+  /** Whether any request is in progress. */
+  get busy(): boolean {
+    return this.live.size > 0;
+  }
+
   /** The next time at which `plan` has to look although nothing else happens; Infinity for none. */
   nextDeadlineUs(): number {
     let next = Number.POSITIVE_INFINITY;

@@ -89,7 +89,7 @@ export async function startThinker(
   const climbed = climb.run(stopping.signal).then(() => {
     // Not before: attaching takes the cores, and the measures would show it.
     for (let stage = climb.top; stage >= 0; stage--) {
-      loop.whenIdle(measureStage(stage, model.vocabSize, backend, loop.scheduler));
+      loop.whenIdle(() => measureStage(stage, model.vocabSize, backend, loop.scheduler));
     }
     if (!climb.ready && !stopping.signal.aborted) {
       throw new Error(

@@ -18,7 +18,9 @@ export class StepLoop {
   private wake: () => void = () => undefined;
   private work = true;
   private stopped = false;
-  private readonly idleWork: AsyncIterator<void>[] = [];
+  private readonly idleWork: (() => AsyncGenerator<void, void, undefined>)[] = [];
+  /** The first of `idleWork`, once begun. */
+  private begun: AsyncGenerator<void, void, undefined> | null = null;
   private running: Promise<void> | null = null;
 
   constructor(
@@ -33,8 +35,11 @@ export class StepLoop {
     this.running ??= this.run();
   }
 
-  /** Runs `work` piece by piece whenever no request does; it may call the backend. */
-  whenIdle(work: AsyncIterator<void>): void {
+  /**
+   * Runs `work` piece by piece while there is no request; it may call the backend. A request ends it, so that it
+   * holds no memory, and it begins again later.
+   */
+  whenIdle(work: () => AsyncGenerator<void, void, undefined>): void {
     this.idleWork.push(work);
     this.notify();
   }
@@ -55,38 +60,47 @@ export class StepLoop {
   private async run(): Promise<void> {
     for (;;) {
       this.work = false;
+      if (this.begun && this.scheduler.busy) await this.interrupt();
       const plan = this.scheduler.plan(nowUs());
-      if (plan) await this.step(plan);
-      else if (this.stopped) break;
+      if (plan) {
+        const started = nowUs();
+        const outcome = await this.backend.step(plan.items).catch((error: unknown) => ({ error }));
+        const ended = nowUs();
+        // From here to the next step nothing is awaited: answers are sent while the engine computes on.
+        if ('error' in outcome) {
+          this.scheduler.fail(plan, outcome.error);
+          this.observer.stepFailed(outcome.error);
+        } else {
+          this.scheduler.complete(plan, outcome, ended - started, ended);
+          this.observer.step(plan, ended - started);
+        }
+      } else if (this.stopped) break;
       else if (!(await this.idleStep())) await this.sleep();
     }
-    // Lets unfinished work give back what it holds.
-    for (const work of this.idleWork.splice(0)) await work.return?.();
-  }
-
-  private async step(plan: StepPlan): Promise<void> {
-    const started = nowUs();
-    try {
-      const outputs = await this.backend.step(plan.items);
-      const ended = nowUs();
-      this.scheduler.complete(plan, outputs, ended - started, ended);
-      this.observer.step(plan, ended - started);
-    } catch (error) {
-      this.scheduler.fail(plan, error);
-      this.observer.stepFailed(error);
-    }
+    await this.interrupt();
   }
 
   private async idleStep(): Promise<boolean> {
     const [work] = this.idleWork;
     if (!work) return false;
+    this.begun ??= work();
+    let done: boolean | undefined = true;
     try {
-      if ((await work.next()).done) this.idleWork.shift();
+      done = (await this.begun.next()).done;
     } catch (error) {
-      this.idleWork.shift();
       this.observer.stepFailed(error);
     }
+    if (done) {
+      this.begun = null;
+      this.idleWork.shift();
+    }
     return true;
+  }
+
+  private async interrupt(): Promise<void> {
+    const { begun } = this;
+    this.begun = null;
+    await begun?.return();
   }
 
   private async sleep(): Promise<void> {
