@@ -4,9 +4,10 @@ import type { TensorPlan } from './plan';
 import { hessianOf, type LayerHessians, type ReferenceModel } from './reference-model';
 import { SOURCE_FORMATS } from './source-format';
 import type { SourceModel, SourceTensor } from './source-model';
+import { extendCodes, sliceCodes, WIDE_BITS } from './wide-codes';
 
-/** Codes and scales of every tensor that has a coded first rung, by name. */
-export type CodedTensors = Map<string, CodedTensor>;
+/** Codes and scales of every tensor that has coded rungs, by name; one entry per rung. */
+export type CodedTensors = Map<string, CodedTensor[]>;
 
 export interface CodingOptions {
   /** Sequences that the source model is run on; none: plain rounding without error feedback. */
@@ -74,29 +75,59 @@ async function codeTensor(
   values: Float32Array,
   hessian: Float32Array | null,
   options: CodingOptions,
-): Promise<CodedTensor | null> {
+): Promise<CodedTensor[] | null> {
   const [rows, cols] = tensor.shape;
+  const { actOrder, damping, rounds } = options;
   if (plan.kind === 'residual') {
-    return quant.quantize(
+    const { type } = tensor;
+    const bytes = await tensorBytes(tensor);
+    const { residualBits, bits, group } = plan;
+    return [
+      await quant.quantize(
+        values,
+        rows,
+        cols,
+        hessian,
+        type,
+        bytes,
+        residualBits,
+        bits,
+        group,
+        actOrder,
+        damping,
+        rounds,
+      ),
+    ];
+  }
+  if (plan.kind === 'wide') {
+    const { group } = plan;
+    const [first, ...more] = WIDE_BITS;
+    const base = await quant.quantize(
       values,
       rows,
       cols,
       hessian,
-      tensor.type,
-      await tensorBytes(tensor),
-      plan.residualBits,
-      plan.bits,
-      plan.group,
-      options.actOrder,
-      options.damping,
-      options.rounds,
+      null,
+      null,
+      0,
+      first,
+      group,
+      actOrder,
+      damping,
+      rounds,
     );
+    const full = extendCodes(values, base, rows, cols, first, group);
+    const rungs = [base];
+    for (const bits of more) {
+      rungs.push(await quant.fitScales(values, sliceCodes(full, bits), rows, cols, bits, group, null));
+    }
+    return rungs;
   }
   if (plan.kind === 'slice') {
     const codes = await quant.sourceCodes(tensor.type, await tensorBytes(tensor), rows, cols);
     const shift = SOURCE_FORMATS[tensor.type].bits - plan.bits;
     for (let i = 0; i < codes.length; i++) codes[i]! >>= shift;
-    return quant.fitScales(values, codes, rows, cols, plan.bits, plan.group, null);
+    return [await quant.fitScales(values, codes, rows, cols, plan.bits, plan.group, null)];
   }
   return null;
 }

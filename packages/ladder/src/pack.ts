@@ -107,7 +107,7 @@ export async function writeLadder(
     for (const tensor of tensors.values()) {
       progress(written.length, tensors.size);
       const how = plan.get(tensor.name)!;
-      written.push(await writeTensor(quant, writer.blobs, tensor, how, coded.get(tensor.name) ?? null));
+      written.push(await writeTensor(quant, writer.blobs, tensor, how, coded.get(tensor.name) ?? []));
     }
     const layers = await writer.finishBlobs();
     const bits = linearBits(written);

@@ -1,6 +1,7 @@
 import { isLinear, STAGES } from './ladder-config';
 import { SOURCE_FORMATS } from './source-format';
 import type { SourceModel, SourceTensor } from './source-model';
+import { WIDE_BITS } from './wide-codes';
 
 /** How one tensor becomes rungs. */
 export type TensorPlan =
@@ -11,7 +12,9 @@ export type TensorPlan =
   /** Free codes at stage 0; the low bits of the source's codes at `exactStage`. */
   | { kind: 'residual'; bits: number; group: number; residualBits: number; exactStage: number }
   /** The upper bits of the source's codes with scales of their own at stage 0; the rest at `exactStage`. */
-  | { kind: 'slice'; bits: number; group: number; exactStage: number };
+  | { kind: 'slice'; bits: number; group: number; exactStage: number }
+  /** A plain float matrix: codes of WIDE_BITS at stages 0 to 3, then the numbers as they are. */
+  | { kind: 'wide'; group: number };
 
 /** Protection order where nothing was measured: lower is more sensitive. */
 function prior(name: string, layers: number): number {
@@ -64,7 +67,9 @@ const size = (tensor: SourceTensor) => tensor.shape[0] * tensor.shape[1];
 
 function firstPlan(tensor: SourceTensor, options: PlanOptions): TensorPlan {
   const { bits } = SOURCE_FORMATS[tensor.type];
-  if (bits === 0) return { kind: 'raw' };
+  const [rows, cols] = tensor.shape;
+  if (bits === 0)
+    return rows > 1 && cols % 32 === 0 ? { kind: 'wide', group: options.group } : { kind: 'raw' };
   if (!isLinear(tensor.name) || bits >= 6) {
     if (bits < 6) return { kind: 'exact' };
     return { kind: 'slice', bits: options.embeddingBits, group: 32, exactStage: STAGES - 1 };
@@ -86,6 +91,8 @@ function firstBits(tensor: SourceTensor, plan: TensorPlan): number {
       return size(tensor) * (tensor.type === 'F32' ? 32 : 16);
     case 'exact':
       return exactBits(tensor, format.bits);
+    case 'wide':
+      return size(tensor) * (WIDE_BITS[0] + 16 / plan.group + 16 / tensor.shape[1]);
     default:
       return size(tensor) * (plan.bits + 16 / plan.group + 16 / tensor.shape[1]);
   }

@@ -1,4 +1,4 @@
-import type { NativeQuant } from '@zen/engine';
+import type { CodedTensor, NativeQuant } from '@zen/engine';
 import type { CodedTensors } from './code-tensors';
 import { isLinear } from './ladder-config';
 import type { TensorPlan } from './plan';
@@ -34,7 +34,7 @@ export async function measureSensitivity(
   const noTargets = new Int32Array(tokens).fill(-1);
   const result = new Map<string, number>();
   for (const [index, name] of names.entries()) {
-    const values = await decodeCoded(quant, tensors.get(name)!, plan.get(name)!, coded.get(name)!);
+    const values = await decodeCoded(quant, tensors.get(name)!, plan.get(name)!, coded.get(name)![0]!);
     const replaced: DenseReader = (other) => (other === name ? Promise.resolve(values) : read(other));
     const first = Number(name.split('.')[1]);
     const state = before[first]!.slice();
@@ -55,7 +55,7 @@ async function decodeCoded(
   quant: NativeQuant,
   { shape: [rows, cols] }: SourceTensor,
   plan: TensorPlan,
-  coded: NonNullable<ReturnType<CodedTensors['get']>>,
+  coded: CodedTensor,
 ): Promise<Float32Array> {
   if (plan.kind !== 'residual') throw new RangeError('only residual plans have codes of their own');
   const packed = quant.packScales(coded.rowScale, coded.scale, coded.zero, rows, cols, plan.group);

@@ -1,10 +1,19 @@
 import type { CodedTensor, NativeQuant } from '@zen/engine';
 import type { BlobWriter } from './blob-writer';
 import { tensorBytes } from './dense-source';
-import type { CodedRung, LadderTensor, Plane, RawRung, Rung, Section } from './ladder-config';
+import {
+  type CodedRung,
+  type LadderTensor,
+  type Plane,
+  type RawRung,
+  type Rung,
+  type Section,
+  STAGES,
+} from './ladder-config';
 import type { TensorPlan } from './plan';
 import { planeWidths, SOURCE_FORMATS } from './source-format';
 import type { SourceTensor } from './source-model';
+import { WIDE_BITS } from './wide-codes';
 
 /** Writes one tensor's sections into the stages' blobs and says where they are. */
 export async function writeTensor(
@@ -12,7 +21,7 @@ export async function writeTensor(
   blobs: BlobWriter[],
   tensor: SourceTensor,
   plan: TensorPlan,
-  coded: CodedTensor | null,
+  coded: CodedTensor[],
 ): Promise<LadderTensor> {
   const writer = new TensorWriter(quant, blobs, tensor, await tensorBytes(tensor));
   return {
@@ -38,20 +47,30 @@ class TensorWriter {
     this.sourceBits = SOURCE_FORMATS[tensor.type].bits;
   }
 
-  async rungs(plan: TensorPlan, coded: CodedTensor | null): Promise<Rung[]> {
+  async rungs(plan: TensorPlan, coded: CodedTensor[]): Promise<Rung[]> {
     switch (plan.kind) {
       case 'raw':
-        return [await this.raw()];
+        return [await this.raw(0)];
       case 'exact':
         return [await this.exact(0, await this.planes(0, await this.codes(), planeWidths(this.sourceBits)))];
       case 'slice': {
-        const base = await this.coded(plan.bits, plan.group, coded!);
+        const base = await this.coded(0, plan.bits, plan.group, coded[0]!, []);
         const low = planeWidths(this.sourceBits - plan.bits);
         const rest = await this.planes(plan.exactStage, await this.codes(), low);
         return [base, await this.exact(plan.exactStage, [...base.planes, ...rest])];
       }
+      case 'wide': {
+        const rungs: Rung[] = [];
+        let below: Plane[] = [];
+        for (const [stage, bits] of WIDE_BITS.entries()) {
+          const rung = await this.coded(stage, bits, plan.group, coded[stage]!, below);
+          below = rung.planes;
+          rungs.push(rung);
+        }
+        return [...rungs, await this.raw(STAGES - 1)];
+      }
       case 'residual': {
-        const base = await this.coded(plan.bits, plan.group, coded!);
+        const base = await this.coded(0, plan.bits, plan.group, coded[0]!, []);
         const widths = planeWidths(plan.residualBits);
         const planes = await this.planes(plan.exactStage, await this.codes(), widths);
         const params = await this.params(plan.exactStage);
@@ -61,31 +80,26 @@ class TensorWriter {
     }
   }
 
-  private async raw(): Promise<RawRung> {
+  private async raw(stage: number): Promise<RawRung> {
     const dtype = this.tensor.type as RawRung['dtype'];
-    return { kind: 'raw', stage: 0, dtype, data: await this.put(0, this.source) };
+    return { kind: 'raw', stage, dtype, data: await this.put(stage, this.source) };
   }
 
-  private async coded(bits: number, group: number, coded: CodedTensor): Promise<CodedRung> {
-    const planes = await this.planes(0, coded.codes, planeWidths(bits));
-    const packed = this.quant.packScales(
-      coded.rowScale,
-      coded.scale,
-      coded.zero,
-      this.rows,
-      this.cols,
-      group,
-    );
-    const rowScale = await this.put(0, packed.rowScale);
-    return {
-      kind: 'coded',
-      stage: 0,
-      bits,
-      group,
-      planes,
-      rowScale,
-      groups: await this.put(0, packed.groups),
-    };
+  /** A coded rung; `below` holds the planes of the upper bits where they are written already. */
+  private async coded(
+    stage: number,
+    bits: number,
+    group: number,
+    coded: CodedTensor,
+    below: Plane[],
+  ): Promise<CodedRung> {
+    const known = below.reduce((sum, { width }) => sum + width, 0);
+    const planes = [...below, ...(await this.planes(stage, coded.codes, planeWidths(bits - known)))];
+    const { rows, cols } = this;
+    const packed = this.quant.packScales(coded.rowScale, coded.scale, coded.zero, rows, cols, group);
+    const rowScale = await this.put(stage, packed.rowScale);
+    const groups = await this.put(stage, packed.groups);
+    return { kind: 'coded', stage, bits, group, planes, rowScale, groups };
   }
 
   private async exact(stage: number, planes: Plane[]): Promise<Rung> {
