@@ -5,6 +5,7 @@ import { inspectCommand } from './commands/inspect';
 import { packCommand } from './commands/pack';
 import { pullCommand } from './commands/pull';
 import { qualityCommand } from './commands/quality';
+import { tuneCommand } from './commands/tune';
 import { verifyCommand } from './commands/verify';
 import { exitCode, explain } from './failures';
 
@@ -15,7 +16,15 @@ const program = new Command('zen')
     '\nModels and ladders are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cache/zen).\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 damaged data, 4 disk full, 130 interrupted.',
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-for (const add of [pullCommand, packCommand, inspectCommand, verifyCommand, qualityCommand, chatCommand])
+for (const add of [
+  pullCommand,
+  packCommand,
+  inspectCommand,
+  verifyCommand,
+  tuneCommand,
+  qualityCommand,
+  chatCommand,
+])
   add(program);
 
 program.parseAsync().catch((error: unknown) => {

@@ -1,11 +1,9 @@
-import type { NativeQuant } from '@zen/engine';
-import { CODING_DEFAULTS, ladderPath, openLadder, packLadder, tuneLadder } from '@zen/ladder';
+import { CODING_DEFAULTS, ladderPath, packLadder } from '@zen/ladder';
 import { type Command, Option } from 'commander';
-import { type Context, common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
+import { common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
 import { type CorpusSequence, corpusTokens, thin } from '../corpus-tokens';
 import { formatBytes, formatTable } from '../output';
-import { tunePython } from '../tune/python';
-import { tune } from '../tune/tune';
+import { tunePacked } from '../tune/tune-packed';
 
 interface PackCommandOptions {
   json?: boolean;
@@ -70,31 +68,6 @@ export function packCommand(program: Command): void {
         await source.close();
       }
     });
-}
-
-/** Trains the scales of a ladder in place. */
-async function tunePacked(
-  context: Context,
-  quant: NativeQuant,
-  folder: string,
-  minutes: number,
-  texts: CorpusSequence[],
-): Promise<void> {
-  const { home, output, signal } = context;
-  output.progress('preparing', 0, 1);
-  const python = await tunePython(home, signal);
-  const { kept } = await tuneLadder(quant, await openLadder(folder), folder, (ladder, reader) =>
-    tune(ladder, reader, {
-      quant,
-      python,
-      home,
-      minutes,
-      sequences: texts.map(({ tokens }) => tokens),
-      progress: (done, total) => output.progress('tuning', done, total),
-      signal,
-    }),
-  );
-  output.note(`trained; ${kept} groups kept their scales`);
 }
 
 const calibrationTexts = (texts: CorpusSequence[], tokens: number) =>
