@@ -49,7 +49,8 @@ export interface NativeQuant {
   sourceCodes(type: string, bytes: Uint8Array, rows: number, cols: number): Promise<Uint8Array>;
   /**
    * Codes `weights`. `hessian`: [cols, cols] sums of x·xᵀ, or null for plain rounding. `type` and `bytes`: the
-   * source's blocks where a residual of `residualBits` will be laid over the rung, else null.
+   * source's blocks where a residual of `residualBits` will be laid over the rung, else null. Null where no
+   * scale keeps every source code decodable with so few bits; with all of a code's bits there always is one.
    */
   quantize(
     weights: Float32Array,
@@ -64,7 +65,7 @@ export interface NativeQuant {
     actOrder: boolean,
     damping: number,
     rounds: number,
-  ): Promise<CodedTensor>;
+  ): Promise<CodedTensor | null>;
   /** Best scales for given codes. */
   fitScales(
     weights: Float32Array,

@@ -1,5 +1,6 @@
 import type { CodedTensor, NativeQuant } from '@zen/engine';
 import { tensorBytes } from './dense-source';
+import { LadderError } from './ladder-error';
 import type { TensorPlan } from './plan';
 import { hessianOf, type LayerHessians, type ReferenceModel } from './reference-model';
 import { SOURCE_FORMATS } from './source-format';
@@ -47,6 +48,12 @@ export async function codeTensors(
     const tensor = tensors.get(name)!;
     const how = plan.get(name)!;
     const hessian = hessians?.[hessianOf(name)] ?? null;
+    if (how.kind === 'residual') {
+      const { coded: rung, residualBits } = await codeResidual(quant, tensor, how, values, hessian, options);
+      plan.set(name, { ...how, residualBits });
+      coded.set(name, [rung]);
+      return;
+    }
     const made = await codeTensor(quant, tensor, how, values, hessian, options);
     if (made !== null) coded.set(name, made);
   };
@@ -68,41 +75,60 @@ export async function codeTensors(
   return coded;
 }
 
+/**
+ * Free codes that the residual can be laid over. A source whose blocks differ much in scale may need one more
+ * residual bit than planned; with all bits of a code it always succeeds.
+ */
+async function codeResidual(
+  quant: NativeQuant,
+  tensor: SourceTensor,
+  plan: Extract<TensorPlan, { kind: 'residual' }>,
+  values: Float32Array,
+  hessian: Float32Array | null,
+  options: CodingOptions,
+): Promise<{ coded: CodedTensor; residualBits: number }> {
+  const [rows, cols] = tensor.shape;
+  const bytes = await tensorBytes(tensor);
+  const { bits, group } = plan;
+  const { actOrder, damping, rounds } = options;
+  for (
+    let residualBits = plan.residualBits;
+    residualBits <= SOURCE_FORMATS[tensor.type].bits;
+    residualBits++
+  ) {
+    const coded = await quant.quantize(
+      values,
+      rows,
+      cols,
+      hessian,
+      tensor.type,
+      bytes,
+      residualBits,
+      bits,
+      group,
+      actOrder,
+      damping,
+      rounds,
+    );
+    if (coded !== null) return { coded, residualBits };
+  }
+  throw new LadderError('unsupported', `${tensor.name}: its values cannot be coded`);
+}
+
 async function codeTensor(
   quant: NativeQuant,
   tensor: SourceTensor,
-  plan: TensorPlan,
+  plan: Exclude<TensorPlan, { kind: 'residual' }>,
   values: Float32Array,
   hessian: Float32Array | null,
   options: CodingOptions,
 ): Promise<CodedTensor[] | null> {
   const [rows, cols] = tensor.shape;
   const { actOrder, damping, rounds } = options;
-  if (plan.kind === 'residual') {
-    const { type } = tensor;
-    const bytes = await tensorBytes(tensor);
-    const { residualBits, bits, group } = plan;
-    return [
-      await quant.quantize(
-        values,
-        rows,
-        cols,
-        hessian,
-        type,
-        bytes,
-        residualBits,
-        bits,
-        group,
-        actOrder,
-        damping,
-        rounds,
-      ),
-    ];
-  }
   if (plan.kind === 'wide') {
     const { group } = plan;
     const [first, ...more] = WIDE_BITS;
-    const base = await quant.quantize(
+    const base = (await quant.quantize(
       values,
       rows,
       cols,
@@ -115,7 +141,7 @@ async function codeTensor(
       actOrder,
       damping,
       rounds,
-    );
+    ))!;
     const full = extendCodes(values, base, rows, cols, first, group);
     const rungs = [base];
     for (const bits of more) {

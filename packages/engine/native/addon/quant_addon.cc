@@ -1,6 +1,7 @@
 #include "quant/quant_addon.h"
 
 #include <memory>
+#include <optional>
 
 #include "quant/parallel.h"
 #include "quant_arguments.h"
@@ -83,7 +84,8 @@ Napi::Value WrapCoded(Napi::Env env, CodedTensor& tensor) {
   return result;
 }
 
-// quantize(weights, rows, cols, hessian, type, bytes, residualBits, bits, group, actOrder, damping, rounds)
+// quantize(weights, rows, cols, hessian, type, bytes, residualBits, bits, group, actOrder, damping, rounds);
+// null where no scale keeps the source's codes decodable with so few residual bits
 Napi::Value QuantizeCall(const Napi::CallbackInfo& info) {
   const Shape shape = ShapeOf(info[1], info[2]);
   const float* weights = Typed<float>(info[0], "weights", shape.count).data;
@@ -100,14 +102,18 @@ Napi::Value QuantizeCall(const Napi::CallbackInfo& info) {
   if (shape.cols % 32 != 0) throw Napi::RangeError::New(info.Env(), "cols must be a multiple of 32");
   const QuantizeOptions options{Whole(info[7], "bits", 2, 8), group, info[9].ToBoolean().Value(),
                                 info[10].ToNumber().FloatValue(), Whole(info[11], "rounds", 0, 16)};
-  auto out = std::make_shared<CodedTensor>();
+  auto out = std::make_shared<std::optional<CodedTensor>>();
   return Job::Run(
       info,
       [=] {
         const Unpacked from(source, shape, residualBits);
-        *out = Quantize(weights, shape.rows, shape.cols, hessian, from.codes, options);
+        try {
+          *out = Quantize(weights, shape.rows, shape.cols, hessian, from.codes, options);
+        } catch (const Undecodable&) {
+          out->reset();
+        }
       },
-      [=](Napi::Env env) { return WrapCoded(env, *out); });
+      [=](Napi::Env env) { return out->has_value() ? WrapCoded(env, **out) : env.Null(); });
 }
 
 // fitScales(weights, codes, rows, cols, bits, group, columnWeight)

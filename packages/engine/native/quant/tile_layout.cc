@@ -196,6 +196,7 @@ int NearestCode(float prediction, int residual, int residualBits, int bits) {
 
 bool Decodable(float prediction, int code, int residualBits, int bits) {
   const int step = 1 << residualBits;
+  if (step >= 1 << bits) return true;  // the residual is the whole code
   const float reach = 0.5f * static_cast<float>(step) - 1.0f / 64;
   const float away = prediction - static_cast<float>(code);
   if (!(std::fabs(prediction) < 1e6f)) return false;
