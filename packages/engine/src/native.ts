@@ -25,22 +25,31 @@ export interface OpenOptions {
 export interface NativeModel {
   /** Maps a stage's blob and prepares it off the event loop; usable by the next step. Stages attach in order. */
   attachStage(stage: number, blobPath: string): Promise<void>;
-  /** Drops this stage and all above it; sequences must not ask for it any more. */
+  /** Drops this stage and all above it; a running step ends with what it started with, later ones are refused. */
   detachStage(stage: number): void;
   stats(): EngineStats;
   /** A new sequence; the result is its handle. */
   createSequence(sampling: NativeSampling): number;
-  /** Frees the handle and gives its KV blocks back (they stay cached for prefix sharing until evicted). */
+  /**
+   * Frees the handle and gives its KV blocks back (they stay cached for prefix sharing until evicted); during a
+   * step, at its end.
+   */
   freeSequence(sequence: number): void;
   /**
-   * Before a sequence's first step: takes over KV blocks that another sequence computed for the same leading
-   * tokens at the same stage. Returns how many tokens are already computed (a multiple of the block size,
+   * While a sequence has no computed tokens: takes over KV blocks that another sequence computed for the same
+   * leading tokens at the same stage. Returns how many tokens are already computed (a multiple of the block size,
    * less than `tokens.length`).
    */
   matchPrefix(sequence: number, stage: number, tokens: Int32Array): number;
-  /** Forgets computed tokens from `length` on (preemption: 0). */
+  /**
+   * Forgets computed tokens from `length` on (preemption: 0); append them again to go on. What was sampled so far
+   * still counts for penalties and stop texts, and the random draw of a position stays the same.
+   */
   truncate(sequence: number, length: number): void;
-  /** Runs one batch off the event loop. One step at a time; results in the order of the items. */
+  /**
+   * Runs one batch off the event loop; results in the order of the items. Steps wait for each other. A rejected
+   * step leaves every sequence as it was.
+   */
   step(items: StepItem[]): Promise<StepOutput[]>;
   /** Full-vocabulary logits (float32) for every given token of a fresh sequence: quality measurement and tests. */
   logits(stage: number, tokens: Int32Array): Promise<Float32Array>;
@@ -72,6 +81,11 @@ export interface StepOutput {
   stopIndex: number;
 }
 
+/**
+ * In this order, as in Hugging Face's generate(): repetition penalty over prompt and output, presence and frequency
+ * penalties over output, logit bias; then temperature 0 takes the largest logit (the lowest id of equals), else
+ * temperature, top-k, top-p, min-p, and one draw that depends on seed and position only.
+ */
 export interface NativeSampling {
   temperature: number;
   topK: number;
