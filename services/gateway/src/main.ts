@@ -41,9 +41,19 @@ async function main(argv: string[]): Promise<void> {
   process.on('SIGINT', () => void stop());
 }
 
+/** Failures that their message alone explains: a bad setting, a bad option, an address that is taken. */
+function isExpected(error: unknown): boolean {
+  const { code, message = '' } = error as { code?: string; message?: string };
+  return (
+    [ConfigError, StartRefused, KeyFileError].some((type) => error instanceof type) ||
+    code?.startsWith('ERR_PARSE_ARGS') === true ||
+    /^listen E|listen EADDRINUSE/.test(message) ||
+    code === 'ENOENT'
+  );
+}
+
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected =
-    error instanceof ConfigError || error instanceof StartRefused || error instanceof KeyFileError;
-  process.stderr.write(`${expected ? error.message : ((error as Error).stack ?? error)}\n`);
+  const expected = isExpected(error);
+  process.stderr.write(`${expected ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
   process.exit(expected ? 2 : 1);
 });

@@ -1,6 +1,7 @@
 import type { GenerateResponse, Started } from '@zen/contracts';
 import { decide, type Objective, predict, pressure, type StageController } from '@zen/quality';
 import {
+  allows,
   attempt,
   type Candidate,
   countsAgainst,
@@ -82,10 +83,13 @@ export class Answerer {
     const nowMs = this.options.now();
     const views = group.links.flatMap((link) => {
       const view = link.view();
-      return view && !tried.has(view.id) ? [{ link, view }] : [];
+      // A broken one looks idle, and would make every stage look cheap.
+      const usable = view && !tried.has(view.id) && allows(link.circuit, nowMs);
+      return usable ? [{ link, view }] : [];
     });
     const { meanPromptTokens: promptTokens, meanAnswerTokens } = group.traffic;
     const size = { promptTokens, meanAnswerTokens };
+    if (views.length === 0) throw nobody();
     const wish = wishOf(request, group, this.options.objective);
     const replicas = views.map(({ view }) => view);
     const decision = decide(
@@ -111,9 +115,7 @@ export class Answerer {
     });
     const choice = pick(candidates, { stage, tried }, nowMs, this.options.random);
     const link = choice.t === 'picked' && group.links.find(({ address }) => address === choice.id);
-    if (!link) {
-      throw new GatewayError('unavailable', 'no replica can take the request now', { retryAfterS: 1 });
-    }
+    if (!link) throw nobody();
     return { link, stage, reason };
   }
 
@@ -201,6 +203,10 @@ export class Answerer {
     // Even a refusal shows that the replica is well.
     else if (failure !== 'cancelled') link.circuit = succeed();
   }
+}
+
+function nobody(): GatewayError {
+  return new GatewayError('unavailable', 'no replica can take the request now', { retryAfterS: 1 });
 }
 
 /** Reads up to the first piece or the end. */

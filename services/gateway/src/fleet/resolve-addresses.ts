@@ -23,9 +23,11 @@ export async function resolveAddresses(entries: readonly string[]): Promise<Reso
       continue;
     }
     try {
-      for (const { address, family } of await lookup(host, { all: true })) {
-        // One machine often has both families under one name; IPv4 alone avoids counting a thinker twice.
-        if (family === 4) found.add(`${address}:${port}`);
+      const all = await lookup(host, { all: true });
+      // One machine often has both families under one name; taking one of them avoids counting a thinker twice.
+      const family = all.some((one) => one.family === 4) ? 4 : 6;
+      for (const { address } of all.filter((one) => one.family === family)) {
+        found.add(family === 4 ? `${address}:${port}` : `[${address}]:${port}`);
       }
     } catch (error) {
       failures.push({ name: host, reason: error instanceof Error ? error.message : String(error) });
