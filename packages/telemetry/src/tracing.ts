@@ -1,6 +1,5 @@
 import { type Context, context, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
 
@@ -53,6 +52,9 @@ export function startTracing(service: string, exporter: SpanExporter | undefined
 /** OTLP over HTTP to `endpoint` (OTEL_EXPORTER_OTLP_ENDPOINT's form), or none. */
 export function otlpExporter(endpoint: string | undefined): SpanExporter | undefined {
   if (endpoint === undefined) return undefined;
+  // Loaded only where it is used: it costs a service 100 ms of its start.
+  const { OTLPTraceExporter } =
+    require('@opentelemetry/exporter-trace-otlp-http') as typeof import('@opentelemetry/exporter-trace-otlp-http');
   return new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` });
 }
 

@@ -49,7 +49,7 @@ export const settings = {
   promptBytes: {
     env: 'ZEN_PROMPT_BYTES',
     type: bytes(1, 64 * 2 ** 20).optional(),
-    help: 'longest prompt text (default 1MiB per 32768 tokens of context, at least 1MiB)',
+    help: 'longest prompt text (default 32 bytes per token of context, at least 64KiB)',
   },
   stepTokens: {
     env: 'ZEN_STEP_TOKENS',
@@ -123,7 +123,10 @@ export function limitsOf(config: ThinkerConfig, contextTokens: number): Limits {
   };
 }
 
-/** Bytes of prompt text that are read at all: 1 MiB for each 32,768 tokens of context, at least 1 MiB. */
+/**
+ * Bytes of prompt text that are read at all: 32 for each token of context (ordinary text has 3 to 5), at least
+ * 64 KiB. Tokenizing the worst text takes about a millisecond per KiB, and everything waits meanwhile.
+ */
 export function promptBytesOf(config: ThinkerConfig, contextTokens: number): number {
-  return config.promptBytes ?? 2 ** 20 * Math.max(1, Math.ceil(contextTokens / 32_768));
+  return config.promptBytes ?? Math.max(2 ** 16, 32 * contextTokens);
 }

@@ -1,4 +1,6 @@
 import { cp, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FinishReason, GenerateRequest } from '@zen/contracts';
@@ -206,5 +208,33 @@ withModel('the process', () => {
       expect(help.stdout).toContain(name);
     expect((await runThinker(['--version'], {})).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect((await runThinker(['--frobnicate'], {})).code).toBe(2);
+  });
+
+  test('an answer is a span of the caller’s trace, with numbers and without words', async () => {
+    const bodies: string[] = [];
+    const collector = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk) => {
+        body += chunk;
+      });
+      request.on('end', () => {
+        bodies.push(`${request.url} ${body}`);
+        response.end('{}');
+      });
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const { port } = collector.address() as AddressInfo;
+    const thinker = await startProcess(folder, { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const metadata = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+    const request = { ...endless, prompt: text('a private matter'), stage: 0, maxTokens: 3 };
+    await collect(thinker.client.generate(request, { metadata }));
+    expect(await thinker.stop()).toBe(0);
+    collector.closeAllConnections();
+    collector.close();
+    const sent = bodies.join('\n');
+    expect(sent).toContain('/v1/traces ');
+    for (const part of [traceId, 'thinker.generate', 'completionTokens']) expect(sent).toContain(part);
+    expect(sent).not.toContain('private');
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Holds back text for as long as it may be the beginning of a stop text, and cuts at the first one. Everything
- * pushed comes out, except a stop text and what follows it.
+ * Holds back text for as long as it may be the beginning of a stop text, and cuts at the one that is complete
+ * first, the longest of those that end together: the same however the text arrives. Everything pushed comes out,
+ * except a stop text and what follows it.
  */
 export class StopFilter {
   private held = '';
@@ -14,14 +15,17 @@ export class StopFilter {
     if (this.matched !== null) return '';
     if (this.stops.length === 0) return text;
     this.held += text;
-    let first = -1;
+    let cut = this.held.length;
+    let firstEnd = Number.POSITIVE_INFINITY;
     for (const stop of this.stops) {
       const at = this.held.indexOf(stop);
-      if (at < 0 || (first >= 0 && at >= first)) continue;
-      first = at;
+      const end = at + stop.length;
+      if (at < 0 || end > firstEnd || (end === firstEnd && at > cut)) continue;
+      firstEnd = end;
+      cut = at;
       this.matched = stop;
     }
-    return this.release(first >= 0 ? first : this.held.length - this.beginning());
+    return this.release(this.matched === null ? cut - this.beginning() : cut);
   }
 
   /** What is left at the end of the answer. */

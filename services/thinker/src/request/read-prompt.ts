@@ -44,7 +44,7 @@ export function encodeText(
   limits: PromptLimits,
   parseSpecial = false,
 ): Int32Array {
-  checkBytes('text', Buffer.byteLength(text), limits);
+  checkBytes('text', Buffer.byteLength(text), tokenizer, limits);
   const maxTokens = limits.promptTokens;
   return naming('text', () => tokenizer.encode(text, { addBos: true, parseSpecial, maxTokens }));
 }
@@ -57,7 +57,7 @@ export function renderChat({ messages }: ChatPrompt, tokenizer: Tokenizer, limit
       throw invalid(`chat.messages[${i}].role`, `must be one of ${[...ROLES].join(', ')}`);
     size += Buffer.byteLength(content);
   }
-  checkBytes('chat', size, limits);
+  checkBytes('chat', size, tokenizer, limits);
   const maxTokens = limits.promptTokens;
   return naming('chat', () =>
     tokenizer.renderChat(
@@ -86,8 +86,12 @@ function checkCount(field: string, count: number, { promptTokens }: PromptLimits
   if (count > promptTokens) throw invalid(field, `${count} positions, limit ${promptTokens}`);
 }
 
-function checkBytes(field: string, bytes: number, { promptBytes }: PromptLimits): void {
-  if (bytes > promptBytes) throw invalid(field, `${bytes} bytes, limit ${promptBytes}`);
+function checkBytes(field: string, bytes: number, tokenizer: Tokenizer, limits: PromptLimits): void {
+  if (bytes > limits.promptBytes) throw invalid(field, `${bytes} bytes, limit ${limits.promptBytes}`);
+  const atLeast = Math.ceil(bytes / tokenizer.maxTokenBytes);
+  if (atLeast > limits.promptTokens) {
+    throw invalid(field, `at least ${atLeast} tokens, limit ${limits.promptTokens}`);
+  }
 }
 
 /** A tokenizer's refusal under the field's name. */
