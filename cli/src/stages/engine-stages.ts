@@ -29,7 +29,7 @@ export async function engineStages(
   const { bytes, offsets } = tokenizer.byteTable(config.model.vocabSize);
   const model = loadEngine().open(configJson, {
     threads,
-    kvBytes: 2 ** 28,
+    kvBytes: 2 ** 30,
     kvType: 'f16',
     contextTokens: Math.min(2048, config.model.contextTokens),
     tokenBytes: bytes,
@@ -40,36 +40,50 @@ export async function engineStages(
     ({ stage }): StageUnderTest => ({
       stage,
       logits: (tokens) => model.logits(stage, tokens),
-      answer: async (prompt, most) => {
-        const ids = await generate(model, stage, prompt, most, tokenizer.endIds);
-        return tokenizer.decode(ids, { skipControl: true });
+      answers: async (prompts, most) => {
+        const answers = await generate(model, stage, prompts, most, tokenizer.endIds);
+        return answers.map((ids) => tokenizer.decode(ids, { skipControl: true }));
       },
     }),
   );
   return { list, close: () => model.close() };
 }
 
+/** Greedy answers to all prompts, decoded together. */
 async function generate(
   model: NativeModel,
   stage: number,
-  prompt: Int32Array,
+  prompts: Int32Array[],
   most: number,
   endIds: ReadonlySet<number>,
-): Promise<number[]> {
-  const sequence = model.createSequence(GREEDY);
-  const ids: number[] = [];
+): Promise<number[][]> {
+  const open = prompts.map((tokens) => ({
+    sequence: model.createSequence(GREEDY),
+    tokens,
+    ids: [] as number[],
+  }));
   try {
-    let tokens = prompt;
-    while (ids.length < most) {
-      const [out] = await model.step([{ sequence, tokens, embeddings: null, stage, sample: true }]);
-      if (out === undefined || out.status !== 'ok')
-        throw new Error(`stage ${stage}: no KV memory for an answer`);
-      if (endIds.has(out.token)) break;
-      ids.push(out.token);
-      tokens = Int32Array.of(out.token);
+    let live = open;
+    while (live.length > 0) {
+      const items = live.map(({ sequence, tokens }) => ({
+        sequence,
+        tokens,
+        embeddings: null,
+        stage,
+        sample: true,
+      }));
+      const outs = await model.step(items);
+      live = live.filter((one, index) => {
+        const { status, token } = outs[index]!;
+        if (status !== 'ok') throw new Error(`stage ${stage}: no KV memory for an answer`);
+        if (endIds.has(token)) return false;
+        one.ids.push(token);
+        one.tokens = Int32Array.of(token);
+        return one.ids.length < most;
+      });
     }
-    return ids;
+    return open.map(({ ids }) => ids);
   } finally {
-    model.freeSequence(sequence);
+    for (const { sequence } of open) model.freeSequence(sequence);
   }
 }

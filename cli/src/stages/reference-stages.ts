@@ -12,7 +12,7 @@ export function referenceStages(
     return {
       stage,
       logits: async (tokens) => model.logits(await model.forward([tokens]), 0, tokens.length),
-      answer: null,
+      answers: null,
     };
   });
   return { list, close: () => {} };

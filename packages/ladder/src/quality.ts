@@ -6,8 +6,8 @@ import type { ReferenceModel } from './reference-model';
 export interface StageUnderTest {
   stage: number;
   logits(tokens: Int32Array): Promise<Float32Array>;
-  /** Greedy continuation as text, or null where the stage cannot generate. */
-  answer: ((prompt: Int32Array, most: number) => Promise<string>) | null;
+  /** Greedy continuations as texts, or null where the stage cannot generate. */
+  answers: ((prompts: Int32Array[], most: number) => Promise<string[]>) | null;
 }
 
 export interface QualityOptions {
@@ -29,7 +29,7 @@ const JSON_TOKENS = 256;
 export async function measureQuality(options: QualityOptions): Promise<StageQuality[]> {
   const { quant, reference, sequences, stages } = options;
   const sums = stages.map(() => new Divergence());
-  const total = sequences.length + stages.length * options.jsonPrompts.length;
+  const total = sequences.length + stages.length;
   let done = 0;
   for (const tokens of sequences) {
     const hidden = await reference.forward([tokens]);
@@ -45,15 +45,12 @@ export async function measureQuality(options: QualityOptions): Promise<StageQual
   const qualities: StageQuality[] = [];
   for (const [index, stage] of stages.entries()) {
     let jsonValid: number | null = null;
-    if (stage.answer !== null && options.jsonPrompts.length > 0) {
-      let valid = 0;
-      for (const prompt of options.jsonPrompts) {
-        options.signal.throwIfAborted();
-        if (parsesAsJson(await stage.answer(prompt, JSON_TOKENS))) valid++;
-        options.progress(++done, total);
-      }
-      jsonValid = valid / options.jsonPrompts.length;
+    if (stage.answers !== null && options.jsonPrompts.length > 0) {
+      options.signal.throwIfAborted();
+      const answers = await stage.answers(options.jsonPrompts, JSON_TOKENS);
+      jsonValid = answers.filter(parsesAsJson).length / answers.length;
     }
+    options.progress(++done, total);
     qualities.push({ ...sums[index]!.quality(), jsonValid });
   }
   return qualities;
