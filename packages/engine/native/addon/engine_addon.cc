@@ -67,22 +67,21 @@ Napi::Object writeOutput(Napi::Env env, const zen_step_output& o) {
 class NativeModel : public Napi::ObjectWrap<NativeModel> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "NativeModel",
-                       {InstanceMethod<&NativeModel::attachStage>("attachStage"),
-                        InstanceMethod<&NativeModel::detachStage>("detachStage"),
-                        InstanceMethod<&NativeModel::stats>("stats"),
-                        InstanceMethod<&NativeModel::createSequence>("createSequence"),
-                        InstanceMethod<&NativeModel::freeSequence>("freeSequence"),
-                        InstanceMethod<&NativeModel::matchPrefix>("matchPrefix"),
-                        InstanceMethod<&NativeModel::truncate>("truncate"),
-                        InstanceMethod<&NativeModel::step>("step"),
-                        InstanceMethod<&NativeModel::logits>("logits"),
-                        InstanceMethod<&NativeModel::close>("close")});
+    return DefineClass(
+        env, "NativeModel",
+        {InstanceMethod<&NativeModel::attachStage>("attachStage"),
+         InstanceMethod<&NativeModel::detachStage>("detachStage"), InstanceMethod<&NativeModel::stats>("stats"),
+         InstanceMethod<&NativeModel::createSequence>("createSequence"),
+         InstanceMethod<&NativeModel::freeSequence>("freeSequence"),
+         InstanceMethod<&NativeModel::matchPrefix>("matchPrefix"), InstanceMethod<&NativeModel::truncate>("truncate"),
+         InstanceMethod<&NativeModel::step>("step"), InstanceMethod<&NativeModel::logits>("logits"),
+         InstanceMethod<&NativeModel::close>("close")});
   }
 
   // Only open() makes one, with the pointer as an External.
   explicit NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeModel>(info) {
-    if (info.Length() != 1 || !info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "NativeModel is made by open()");
+    if (info.Length() != 1 || !info[0].IsExternal())
+      throw Napi::TypeError::New(info.Env(), "NativeModel is made by open()");
     model_ = ModelHandle(info[0].As<Napi::External<zen_model>>().Data(), zen_close);
   }
 
@@ -114,7 +113,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     expect(info.Env(), zen_stats(model(info).get(), &s, &error), error);
     Napi::Object object = Napi::Object::New(info.Env());
     Napi::Array stages = Napi::Array::New(info.Env());
-    for (int k = 0; k < s.attached_stages; k++) stages.Set(static_cast<uint32_t>(k), k);
+    for (int k = 0; k < s.attached_stages; k++)
+      stages.Set(static_cast<uint32_t>(k), k);
     object["attachedStages"] = stages;
     const auto number = [&](const char* name, double value) { object[name] = Napi::Number::New(info.Env(), value); };
     number("mappedBytes", static_cast<double>(s.mapped_bytes));
@@ -131,11 +131,13 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     const Napi::Object given = info[0].ToObject();
     const auto biasTokens = copyOf<int32_t>(given.Get("logitBiasTokens"), "logitBiasTokens");
     const auto biasValues = copyOf<float>(given.Get("logitBiasValues"), "logitBiasValues");
-    if (biasTokens.size() != biasValues.size()) throw errorOf(info.Env(), {"logitBiasValues", "must have one value for each of logitBiasTokens"});
+    if (biasTokens.size() != biasValues.size())
+      throw errorOf(info.Env(), {"logitBiasValues", "must have one value for each of logitBiasTokens"});
     const auto stopTokens = copyOf<int32_t>(given.Get("stopTokens"), "stopTokens");
     const Napi::Array stop = given.Get("stop").As<Napi::Array>();
     std::vector<std::string> texts;
-    for (uint32_t i = 0; i < stop.Length(); i++) texts.push_back(stop.Get(i).ToString().Utf8Value());
+    for (uint32_t i = 0; i < stop.Length(); i++)
+      texts.push_back(stop.Get(i).ToString().Utf8Value());
     std::vector<const char*> pointers;
     std::vector<size_t> sizes;
     for (const std::string& text : texts) {
@@ -177,15 +179,17 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     const auto tokens = Typed<int32_t>(info[2], "tokens");
     int32_t computed = 0;
     zen_error error;
-    const int status = zen_match_prefix(model(info).get(), Whole(info[0], "sequence", 0, kInt), Whole(info[1], "stage", 0, ZEN_STAGES - 1),
-                                        tokens.data, tokens.count, &computed, &error);
+    const int status =
+        zen_match_prefix(model(info).get(), Whole(info[0], "sequence", 0, kInt),
+                         Whole(info[1], "stage", 0, ZEN_STAGES - 1), tokens.data, tokens.count, &computed, &error);
     expect(info.Env(), status, error);
     return Napi::Number::New(info.Env(), computed);
   }
 
   Napi::Value truncate(const Napi::CallbackInfo& info) {
     zen_error error;
-    const int status = zen_truncate(model(info).get(), Whole(info[0], "sequence", 0, kInt), Whole(info[1], "length", 0, kInt), &error);
+    const int status =
+        zen_truncate(model(info).get(), Whole(info[0], "sequence", 0, kInt), Whole(info[1], "length", 0, kInt), &error);
     expect(info.Env(), status, error);
     return info.Env().Undefined();
   }
@@ -195,7 +199,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     const Napi::Array given = info[0].As<Napi::Array>();
     const int hidden = zen_model_shape(handle.get()).hidden_size;
     auto step = std::make_shared<Step>();
-    for (uint32_t i = 0; i < given.Length(); i++) readItem(given.Get(i).ToObject(), hidden, *step);
+    for (uint32_t i = 0; i < given.Length(); i++)
+      readItem(given.Get(i).ToObject(), hidden, *step);
     for (size_t i = 0; i < step->items.size(); i++) {
       step->items[i].tokens = step->tokens[i].data();
       step->items[i].embeddings = step->embeddings[i].data();
@@ -208,7 +213,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         },
         [step](Napi::Env env) {
           Napi::Array outputs = Napi::Array::New(env, step->outputs.size());
-          for (size_t i = 0; i < step->outputs.size(); i++) outputs.Set(static_cast<uint32_t>(i), writeOutput(env, step->outputs[i]));
+          for (size_t i = 0; i < step->outputs.size(); i++)
+            outputs.Set(static_cast<uint32_t>(i), writeOutput(env, step->outputs[i]));
           return outputs;
         });
   }
@@ -246,7 +252,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const auto bytes = Typed<uint8_t>(given.Get("tokenBytes"), "tokenBytes");
   const auto offsets = Typed<uint32_t>(given.Get("tokenOffsets"), "tokenOffsets");
   const double kvBytes = given.Get("kvBytes").ToNumber().DoubleValue();
-  if (!(kvBytes >= 0 && kvBytes <= 9007199254740991.0)) throw errorOf(info.Env(), {"kvBytes", "must be from 0 to 2^53"});
+  if (!(kvBytes >= 0 && kvBytes <= 9007199254740991.0))
+    throw errorOf(info.Env(), {"kvBytes", "must be from 0 to 2^53"});
   zen_open_options options = {};
   options.threads = Whole(given.Get("threads"), "threads", 1, 256);
   options.kv_bytes = static_cast<uint64_t>(kvBytes);

@@ -1,4 +1,5 @@
-// Calls of the C ABI from JavaScript: failures become Errors with `field` and `limit`, long ones run off the event loop.
+// Calls of the C ABI from JavaScript: failures become Errors with `field` and `limit`, long ones run off the event
+// loop.
 #pragma once
 #include <napi.h>
 
@@ -48,7 +49,10 @@ class EngineCall : public Napi::AsyncWorker {
 
  private:
   EngineCall(Napi::Env env, Call call, Wrap wrap)
-      : Napi::AsyncWorker(env), call_(std::move(call)), wrap_(std::move(wrap)), deferred_(Napi::Promise::Deferred::New(env)) {}
+      : Napi::AsyncWorker(env),
+        call_(std::move(call)),
+        wrap_(std::move(wrap)),
+        deferred_(Napi::Promise::Deferred::New(env)) {}
   Call call_;
   Wrap wrap_;
   Napi::Promise::Deferred deferred_;

@@ -38,21 +38,25 @@ double seconds() { return std::chrono::duration<double>(std::chrono::steady_cloc
 
 void print(const char* what, int stage, int tokens, std::vector<double> times) {
   std::sort(times.begin(), times.end());
-  std::printf("stage %d  %-12s median %8.1f tok/s   best %8.1f tok/s\n", stage, what, tokens / times[times.size() / 2], tokens / times[0]);
+  std::printf("stage %d  %-12s median %8.1f tok/s   best %8.1f tok/s\n", stage, what, tokens / times[times.size() / 2],
+              tokens / times[0]);
   std::fflush(stdout);
 }
 
 void decode(Engine& engine, int stage, int streams) {
   std::vector<zen::StepItem> items;
-  for (int i = 0; i < streams; i++) items.push_back({engine.createSequence({}), {i + 1, 2, 3}, {}, stage, true});
+  for (int i = 0; i < streams; i++)
+    items.push_back({engine.createSequence({}), {i + 1, 2, 3}, {}, stage, true});
   std::vector<double> times;
   for (int round = 0; round < 80 / (1 + streams / 8); round++) {
     const double begin = seconds();
     const auto outputs = engine.step(items);
     if (round > 0) times.push_back(seconds() - begin);
-    for (int i = 0; i < streams; i++) items[size_t(i)].tokens = std::vector<int32_t>(1, outputs[size_t(i)].sampled.token);
+    for (int i = 0; i < streams; i++)
+      items[size_t(i)].tokens = std::vector<int32_t>(1, outputs[size_t(i)].sampled.token);
   }
-  for (const auto& item : items) engine.freeSequence(item.sequence);
+  for (const auto& item : items)
+    engine.freeSequence(item.sequence);
   print(("decode " + std::to_string(streams)).c_str(), stage, streams, times);
 }
 
@@ -60,7 +64,8 @@ void prefill(Engine& engine, int stage) {
   std::vector<double> times;
   for (int round = 0; round < 3; round++) {
     std::vector<int32_t> prompt;
-    for (int t = 0; t < 512; t++) prompt.push_back((t * 31 + round * 7) % engine.shape().vocabSize);
+    for (int t = 0; t < 512; t++)
+      prompt.push_back((t * 31 + round * 7) % engine.shape().vocabSize);
     const int sequence = engine.createSequence({});
     const double begin = seconds();
     engine.step({{sequence, prompt, {}, stage, true}});
@@ -84,7 +89,8 @@ void run(const std::string& folder, int threads, int only) {
     engine.attachStage(stage, blobPath(folder, layer));
     std::printf("stage %d  attached in %.2f s\n", stage, seconds() - begin);
     if (only >= 0 && stage != only) continue;
-    for (int streams : {1, 8, 32}) decode(engine, stage, streams);
+    for (int streams : {1, 8, 32})
+      decode(engine, stage, streams);
     prefill(engine, stage);
   }
 }

@@ -53,9 +53,11 @@ Sampling samplingOf(const zen_sampling& s) {
   out.repetitionPenalty = s.repetition_penalty;
   out.presencePenalty = s.presence_penalty;
   out.frequencyPenalty = s.frequency_penalty;
-  for (size_t i = 0; i < s.logit_bias_count; i++) out.logitBias.emplace_back(s.logit_bias_tokens[i], s.logit_bias_values[i]);
+  for (size_t i = 0; i < s.logit_bias_count; i++)
+    out.logitBias.emplace_back(s.logit_bias_tokens[i], s.logit_bias_values[i]);
   out.seed = s.seed;
-  for (size_t i = 0; i < s.stop_count; i++) out.stop.emplace_back(s.stop[i], s.stop_bytes[i]);
+  for (size_t i = 0; i < s.stop_count; i++)
+    out.stop.emplace_back(s.stop[i], s.stop_bytes[i]);
   out.stopTokens = copied(s.stop_tokens, s.stop_token_count);
   out.logprobs = s.logprobs;
   return out;
@@ -92,7 +94,8 @@ int zen_open(const char* config, size_t bytes, const zen_open_options* o, zen_mo
     if (o->kv_type != ZEN_KV_F16 && o->kv_type != ZEN_KV_INT8) throw zen::Failure("kvType", "must be f16 or int8");
     options.kvType = o->kv_type == ZEN_KV_F16 ? zen::KvType::F16 : zen::KvType::Int8;
     options.contextTokens = o->context_tokens;
-    if (o->token_bytes_count > 0) options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
+    if (o->token_bytes_count > 0)
+      options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
     options.tokenOffsets = zen::copied(o->token_offsets, o->token_offsets_count);
     *model = new zen_model{{zen::LadderConfig::parse({config, bytes}), std::move(options)}};
   });
@@ -108,8 +111,14 @@ int zen_detach_stage(zen_model* model, int32_t stage, zen_error* error) {
 int zen_stats(zen_model* model, zen_engine_stats* stats, zen_error* error) {
   return guarded(error, [&] {
     const zen::Stats s = model->engine.stats();
-    *stats = {static_cast<int32_t>(s.attachedStages.size()), s.mappedBytes, s.mergedBytes, zen::KvCache::kTokens,
-              s.kvBlocksTotal, s.kvBlocksFree, s.kvBlocksCached, s.sequences};
+    *stats = {static_cast<int32_t>(s.attachedStages.size()),
+              s.mappedBytes,
+              s.mergedBytes,
+              zen::KvCache::kTokens,
+              s.kvBlocksTotal,
+              s.kvBlocksFree,
+              s.kvBlocksCached,
+              s.sequences};
   });
 }
 
@@ -138,7 +147,8 @@ int zen_step(zen_model* model, const zen_step_item* items, size_t count, zen_ste
                      zen::copied(item.embeddings, item.embedding_rows * hidden), item.stage, item.sample != 0});
     }
     const auto results = model->engine.step(own);
-    for (size_t i = 0; i < count; i++) zen::write(results[i], outputs[i]);
+    for (size_t i = 0; i < count; i++)
+      zen::write(results[i], outputs[i]);
   });
 }
 

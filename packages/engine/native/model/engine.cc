@@ -38,20 +38,23 @@ void Engine::attachStage(int stage, const std::string& path) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stages_[stage]) throw Failure("stage " + std::to_string(stage), "must not be attached already");
-    if (stage > 0 && !stages_[stage - 1]) throw Failure("stage " + std::to_string(stage), "must follow stage " + std::to_string(stage - 1));
+    if (stage > 0 && !stages_[stage - 1])
+      throw Failure("stage " + std::to_string(stage), "must follow stage " + std::to_string(stage - 1));
     if (stage > 0) below = stages_[stage - 1];
   }
   auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
   auto built = buildStage(config_, stage, below.get(), std::move(blob));
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (stage > 0 && stages_[stage - 1] != below) throw Failure("stage " + std::to_string(stage), "must not lose the stage below while it attaches");
+  if (stage > 0 && stages_[stage - 1] != below)
+    throw Failure("stage " + std::to_string(stage), "must not lose the stage below while it attaches");
   stages_[stage] = std::move(built);
 }
 
 void Engine::detachStage(int stage) {
   if (stage < 0 || stage >= kStages) throw Failure("stage", "must be from 0 to 4");
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (int s = stage; s < kStages; s++) stages_[s].reset();
+  for (int s = stage; s < kStages; s++)
+    stages_[s].reset();
 }
 
 Stats Engine::stats() {
@@ -73,8 +76,10 @@ Stats Engine::stats() {
 int Engine::createSequence(Sampling sampling) {
   sampling.check(config_.model.vocabSize);
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (sequences_.size() >= kMaxSequences) throw Failure("sequences", "must be at most " + std::to_string(kMaxSequences));
-  while (sequences_.count(nextSequence_)) nextSequence_ = nextSequence_ % 0x7fffffff + 1;
+  if (sequences_.size() >= kMaxSequences)
+    throw Failure("sequences", "must be at most " + std::to_string(kMaxSequences));
+  while (sequences_.count(nextSequence_))
+    nextSequence_ = nextSequence_ % 0x7fffffff + 1;
   const int id = nextSequence_;
   sequences_.emplace(id, std::make_shared<Sequence>(std::move(sampling), cache_));
   nextSequence_ = id % 0x7fffffff + 1;
@@ -83,7 +88,8 @@ int Engine::createSequence(Sampling sampling) {
 
 std::shared_ptr<Sequence> Engine::find(int sequence) {
   const auto found = sequences_.find(sequence);
-  if (found == sequences_.end() || found->second->freed) throw Failure("sequence " + std::to_string(sequence), "must be a live handle");
+  if (found == sequences_.end() || found->second->freed)
+    throw Failure("sequence " + std::to_string(sequence), "must be a live handle");
   return found->second;
 }
 
@@ -110,19 +116,22 @@ void Engine::truncate(int sequence, int length) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = find(sequence);
   if (found->busy) throw Failure("sequence " + std::to_string(sequence), "must not be in the running step");
-  if (length < 0 || length > found->length()) throw Failure("length", "must be from 0 to " + std::to_string(found->length()));
+  if (length < 0 || length > found->length())
+    throw Failure("length", "must be from 0 to " + std::to_string(found->length()));
   found->truncate(length);
 }
 
 const StageWeights* Engine::weightsAt(const Stages& stages, int stage) const {
-  if (stage < 0 || stage >= kStages || !stages[stage]) throw Failure("stage " + std::to_string(stage), "must be attached");
+  if (stage < 0 || stage >= kStages || !stages[stage])
+    throw Failure("stage " + std::to_string(stage), "must be attached");
   return stages[stage].get();
 }
 
 void Engine::checkTokens(const std::vector<int32_t>& tokens, const std::string& field) const {
   for (int32_t token : tokens)
     if (token < 0 || token >= config_.model.vocabSize)
-      throw Failure(field, "must be from 0 to " + std::to_string(config_.model.vocabSize - 1) + ", not " + std::to_string(token));
+      throw Failure(
+          field, "must be from 0 to " + std::to_string(config_.model.vocabSize - 1) + ", not " + std::to_string(token));
 }
 
 }  // namespace zen

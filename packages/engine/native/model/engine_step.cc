@@ -27,7 +27,8 @@ void Engine::checkItem(const StepItem& item, const std::string& at) const {
   const size_t hidden = static_cast<size_t>(config_.model.hiddenSize);
   if (item.tokens.empty() == item.embeddings.empty()) throw Failure(at, "must have either tokens or embeddings");
   checkTokens(item.tokens, at + ".tokens");
-  if (item.embeddings.size() % hidden != 0) throw Failure(at + ".embeddings", "must have rows of " + std::to_string(hidden));
+  if (item.embeddings.size() % hidden != 0)
+    throw Failure(at + ".embeddings", "must have rows of " + std::to_string(hidden));
   for (float v : item.embeddings)
     if (!(std::fabs(v) <= kMaxEmbedding)) throw Failure(at + ".embeddings", "must be numbers of at most 1e6");
 }
@@ -43,11 +44,14 @@ std::vector<Engine::Running> Engine::admit(const std::vector<StepItem>& items, c
     weightsAt(stages, item.stage);
     Running running{&item, find(item.sequence), 0, 0, {}, nullptr};
     running.before = running.sequence->length();
-    const size_t count = item.tokens.empty() ? item.embeddings.size() / static_cast<size_t>(config_.model.hiddenSize) : item.tokens.size();
+    const size_t count = item.tokens.empty() ? item.embeddings.size() / static_cast<size_t>(config_.model.hiddenSize)
+                                             : item.tokens.size();
     tokens += count;
-    if (tokens > kMaxStepTokens) throw Failure("items", "must have at most " + std::to_string(kMaxStepTokens) + " tokens together");
+    if (tokens > kMaxStepTokens)
+      throw Failure("items", "must have at most " + std::to_string(kMaxStepTokens) + " tokens together");
     if (count > static_cast<size_t>(options_.contextTokens - running.before))
-      throw Failure(at + ".tokens", "must end within the context of " + std::to_string(options_.contextTokens) + " tokens");
+      throw Failure(at + ".tokens",
+                    "must end within the context of " + std::to_string(options_.contextTokens) + " tokens");
     if (!seen.insert(item.sequence).second) throw Failure(at + ".sequence", "must be in a step once");
     running.count = static_cast<int>(count);
     all.push_back(std::move(running));
@@ -79,7 +83,8 @@ std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
   std::vector<Running*> order;
   for (Running& r : all)
     if (r.output.status == StepOutput::Status::Ok) order.push_back(&r);
-  std::stable_sort(order.begin(), order.end(), [](const Running* a, const Running* b) { return a->item->stage < b->item->stage; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Running* a, const Running* b) { return a->item->stage < b->item->stage; });
   try {
     compute(order, stages);
   } catch (...) {
@@ -88,7 +93,8 @@ std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
   }
   settle(all, true);
   std::vector<StepOutput> outputs;
-  for (Running& r : all) outputs.push_back(r.output);
+  for (Running& r : all)
+    outputs.push_back(r.output);
   return outputs;
 }
 
@@ -103,7 +109,8 @@ void Engine::compute(std::vector<Running*> order, const Stages& stages) {
     const size_t bytes = sampled.size() * vocab * sizeof(float);
     if (bytes > logits_.bytes()) logits_ = Region(std::max(bytes, 2 * logits_.bytes()));
     float* logits = reinterpret_cast<float*>(logits_.data());
-    for (size_t i = 0; i < sampled.size(); i++) sampled[i]->logits = logits + i * vocab;
+    for (size_t i = 0; i < sampled.size(); i++)
+      sampled[i]->logits = logits + i * vocab;
     graph_.forward(spans, logits);
     sampleRows(sampled);
     spans.clear();
@@ -115,9 +122,12 @@ void Engine::compute(std::vector<Running*> order, const Stages& stages) {
       if (rows == Graph::kPassRows) flush();
       const int count = std::min(r->count - done, Graph::kPassRows - rows);
       const bool last = done + count == r->count && r->item->sample;
-      const float* embeddings = r->item->embeddings.empty() ? nullptr : r->item->embeddings.data() + static_cast<size_t>(done) * static_cast<size_t>(config_.model.hiddenSize);
-      spans.push_back({weightsAt(stages, r->item->stage), embeddings ? nullptr : r->item->tokens.data() + done, embeddings, count,
-                       r->before + done, r->sequence->blocks(), last ? 1 : 0});
+      const float* embeddings =
+          r->item->embeddings.empty()
+              ? nullptr
+              : r->item->embeddings.data() + static_cast<size_t>(done) * static_cast<size_t>(config_.model.hiddenSize);
+      spans.push_back({weightsAt(stages, r->item->stage), embeddings ? nullptr : r->item->tokens.data() + done,
+                       embeddings, count, r->before + done, r->sequence->blocks(), last ? 1 : 0});
       if (last) sampled.push_back(r);
       rows += count;
       done += count;
@@ -129,7 +139,8 @@ void Engine::compute(std::vector<Running*> order, const Stages& stages) {
 void Engine::sampleRows(const std::vector<Running*>& rows) {
   const auto one = [&](Running& r, SamplerScratch& scratch) {
     const Sequence& s = *r.sequence;
-    r.output.sampled = sample(s.sampling, s.tokens, s.outputCounts, static_cast<uint64_t>(s.length()), r.logits, config_.model.vocabSize, scratch);
+    r.output.sampled = sample(s.sampling, s.tokens, s.outputCounts, static_cast<uint64_t>(s.length()), r.logits,
+                              config_.model.vocabSize, scratch);
   };
   if (rows.size() == 1) return one(*rows[0], scratch_[0]);
   if (rows.empty()) return;
@@ -211,8 +222,9 @@ void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out) {
   }
   for (int done = 0; done < count; done += Graph::kPassRows) {
     const int here = std::min(Graph::kPassRows, count - done);
-    graph_.forward({{weightsAt(stages, stage), tokens.data() + done, nullptr, here, done, passing.sequence->blocks(), here}},
-                   out + static_cast<size_t>(done) * static_cast<size_t>(config_.model.vocabSize));
+    graph_.forward(
+        {{weightsAt(stages, stage), tokens.data() + done, nullptr, here, done, passing.sequence->blocks(), here}},
+        out + static_cast<size_t>(done) * static_cast<size_t>(config_.model.vocabSize));
   }
 }
 

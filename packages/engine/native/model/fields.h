@@ -12,7 +12,8 @@ namespace zen {
 class Fields {
  public:
   Fields(const Json* value, std::string path) : json_(value), path_(std::move(path)) {
-    if (!value || value->kind != Json::Kind::Object) throw Failure(path_.empty() ? "config" : path_, "must be an object");
+    if (!value || value->kind != Json::Kind::Object)
+      throw Failure(path_.empty() ? "config" : path_, "must be an object");
   }
 
   std::string at(const char* name) const { return path_.empty() ? name : path_ + "." + name; }
@@ -28,7 +29,8 @@ class Fields {
 
   int64_t whole(const char* name, int64_t low, int64_t high) const {
     const Json* v = value(name);
-    if (!v || v->kind != Json::Kind::Number || !(v->number >= static_cast<double>(low) && v->number <= static_cast<double>(high)) ||
+    if (!v || v->kind != Json::Kind::Number ||
+        !(v->number >= static_cast<double>(low) && v->number <= static_cast<double>(high)) ||
         v->number != std::floor(v->number))
       refuse(name, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
     return static_cast<int64_t>(v->number);

@@ -49,7 +49,9 @@ void Graph::reserve(int rows) {
   capacity_ = std::min(kPassRows, std::max(rows, 2 * capacity_));
   const size_t n = capacity_, hidden = model_.hiddenSize;
   const auto measure = [&](auto&& take) {
-    const auto floats = [&](size_t rowCount, size_t width) { return reinterpret_cast<float*>(take(rowCount * width * sizeof(float))); };
+    const auto floats = [&](size_t rowCount, size_t width) {
+      return reinterpret_cast<float*>(take(rowCount * width * sizeof(float)));
+    };
     streams_.resize(static_cast<size_t>(pool_.size()));
     for (size_t t = 0; t < streams_.size(); t++) {
       const int own = t == 0 ? capacity_ : kOwnRows;
@@ -85,7 +87,8 @@ void Graph::bindGroups(const std::vector<Group>& groups, uint8_t* memory, const 
   const int width = model_.hiddenSize;
   for (size_t g = 0; g < groups.size(); g++) {
     const int rows = groups[g].end - groups[g].begin, levels = groups[g].weights->exact ? kInputLevels : 1;
-    acts[g] = bindActs(memory, x + static_cast<size_t>(groups[g].begin) * static_cast<size_t>(width), static_cast<size_t>(width), rows, width, levels);
+    acts[g] = bindActs(memory, x + static_cast<size_t>(groups[g].begin) * static_cast<size_t>(width),
+                       static_cast<size_t>(width), rows, width, levels);
     memory += actsBytes(rows, width, levels);
   }
 }
@@ -122,7 +125,8 @@ void Graph::plan(const std::vector<Span>& spans) {
     const Span& span = spans[s];
     const int begin = static_cast<int>(rows_.size()), headBegin = static_cast<int>(headRows_.size());
     spanRows_.push_back(begin);
-    for (int t = span.count - span.logits; t < span.count; t++) headRows_.push_back(begin + t);
+    for (int t = span.count - span.logits; t < span.count; t++)
+      headRows_.push_back(begin + t);
     extend(groups_, span.weights, begin, begin + span.count);
     const int group = static_cast<int>(groups_.size()) - 1;
     for (int t = 0; t < span.count; t++)
@@ -142,7 +146,8 @@ void Graph::plan(const std::vector<Span>& spans) {
 void Graph::growRope(int positions) {
   float* table = reinterpret_cast<float*>(ropeTable_.data());
   for (; ropeReady_ < positions; ropeReady_++)
-    ropeAngles(model_.ropeTheta, model_.headSize, ropeReady_, table + static_cast<size_t>(ropeReady_) * model_.headSize);
+    ropeAngles(model_.ropeTheta, model_.headSize, ropeReady_,
+               table + static_cast<size_t>(ropeReady_) * model_.headSize);
 }
 
 void Graph::forward(const std::vector<Span>& spans, float* logits) {
@@ -152,7 +157,8 @@ void Graph::forward(const std::vector<Span>& spans, float* logits) {
 
 void Graph::body(Team& team, float* logits) {
   Stream& stream = streams_[ownStreams_ ? static_cast<size_t>(team.index()) : 0];
-  for (int index = 0; index < model_.layers; index++) layer(team, stream, index);
+  for (int index = 0; index < model_.layers; index++)
+    layer(team, stream, index);
   if (!headRows_.empty()) head(team, stream, logits);
 }
 
@@ -166,7 +172,8 @@ void Graph::head(Team& team, Stream& stream, float* logits) {
       kernels_.add(delta_ + row * hidden, model_.hiddenSize, in);
       kernels_.rmsnorm(in, rows_[row].weights->outputNorm, model_.rmsEps, model_.hiddenSize, in);
       size_t g = 0;
-      while (headGroups_[g].end <= i) g++;
+      while (headGroups_[g].end <= i)
+        g++;
       kernels_.quantize(headActs_[g], i - headGroups_[g].begin, i - headGroups_[g].begin + 1);
     }
   });
@@ -174,7 +181,8 @@ void Graph::head(Team& team, Stream& stream, float* logits) {
   const size_t vocab = static_cast<size_t>(model_.vocabSize);
   for (size_t g = 0; g < headGroups_.size(); g++) {
     const Group& rows = headGroups_[g];
-    tasks.add({&rows.weights->head, &headActs_[g], 0, rows.end - rows.begin, logits + static_cast<size_t>(rows.begin) * vocab, vocab});
+    tasks.add({&rows.weights->head, &headActs_[g], 0, rows.end - rows.begin,
+               logits + static_cast<size_t>(rows.begin) * vocab, vocab});
   }
   multiply(team, tasks);
 }

@@ -80,7 +80,7 @@ class Graph {
   void head(Team& team, Stream& stream, float* logits);
   void layer(Team& team, Stream& stream, int index);
   // x = embedding, or x += delta; then the input of attention or the feed-forward.
-  void enter(Team& team, Stream& stream, int index, const float* LayerWeights::*norm);
+  void enter(Team& team, Stream& stream, int index, const float* LayerWeights::* norm);
   void attention(Team& team, int index);
   void feedForward(Team& team, Stream& stream, int index);
   void multiply(Team& team, const Tasks& tasks);
@@ -110,7 +110,7 @@ class Graph {
   std::vector<Group> groups_, headGroups_;
   std::vector<int> headRows_, spanRows_;
   std::vector<AttentionUnit> units_;
-  bool decodeOnly_ = false;  // every span is one token
+  bool decodeOnly_ = false;      // every span is one token
   std::vector<Stream> streams_;  // of each thread, or the first one for all
   bool ownStreams_ = false;
   // [row][width]: q|k|v, attention's result, gate and up, a product to add, the head's input.

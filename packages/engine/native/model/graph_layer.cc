@@ -34,18 +34,20 @@ void Graph::layer(Team& team, Stream& stream, int index) {
   {
     Tasks tasks;
     for (const Group& g : groups_)
-      tasks.add({&g.weights->layers[index].output, &mixedActs_, g.begin, g.end, delta_, static_cast<size_t>(model_.hiddenSize)});
+      tasks.add({&g.weights->layers[index].output, &mixedActs_, g.begin, g.end, delta_,
+                 static_cast<size_t>(model_.hiddenSize)});
     multiply(team, tasks);
   }
   enter(team, stream, index, &LayerWeights::ffnNorm);
   feedForward(team, stream, index);
   Tasks tasks;
   for (const Group& g : groups_)
-    tasks.add({&g.weights->layers[index].down, &ffnActs_, g.begin, g.end, delta_, static_cast<size_t>(model_.hiddenSize)});
+    tasks.add(
+        {&g.weights->layers[index].down, &ffnActs_, g.begin, g.end, delta_, static_cast<size_t>(model_.hiddenSize)});
   multiply(team, tasks);
 }
 
-void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeights::*norm) {
+void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeights::* norm) {
   const bool first = index == 0 && norm == &LayerWeights::attnNorm;
   const auto work = [&](int begin, int end) {
     for (int row = begin; row < end; row++) {
@@ -54,7 +56,8 @@ void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeigh
         embed(row, stream.x + at);
       else
         kernels_.add(delta_ + at, model_.hiddenSize, stream.x + at);
-      kernels_.rmsnorm(stream.x + at, rows_[row].weights->layers[index].*norm, model_.rmsEps, model_.hiddenSize, stream.normed + at);
+      kernels_.rmsnorm(stream.x + at, rows_[row].weights->layers[index].*norm, model_.rmsEps, model_.hiddenSize,
+                       stream.normed + at);
       kernels_.quantize(stream.acts[rows_[row].group], rows_[row].inGroup, rows_[row].inGroup + 1);
     }
   };
@@ -70,7 +73,8 @@ void Graph::embed(int row, float* x) {
   const Row& r = rows_[row];
   const Span& span = (*spans_)[r.span];
   if (span.embeddings)
-    std::memcpy(x, span.embeddings + static_cast<size_t>(r.offset) * static_cast<size_t>(model_.hiddenSize), sizeof(float) * static_cast<size_t>(model_.hiddenSize));
+    std::memcpy(x, span.embeddings + static_cast<size_t>(r.offset) * static_cast<size_t>(model_.hiddenSize),
+                sizeof(float) * static_cast<size_t>(model_.hiddenSize));
   else
     dequantizeRow(r.weights->embedding, span.tokens[r.offset], x);
 }
@@ -81,7 +85,8 @@ void Graph::attention(Team& team, int index) {
   if (!decodeOnly_)
     team.parallelFor(rows, grainOf(rows, team), [&](int begin, int end) {
       for (int row = begin; row < end; row++)
-        for (int h = 0; h < model_.kvHeads; h++) rotateAndStore(row, h, index);
+        for (int h = 0; h < model_.kvHeads; h++)
+          rotateAndStore(row, h, index);
     });
   // A unit's columns are whole blocks of 32 in all but tiny models.
   const bool quantizes = width % kBlockCols == 0;
@@ -91,11 +96,11 @@ void Graph::attention(Team& team, int index) {
       const int first = spanRows_[unit.span] + unit.begin;
       if (decodeOnly_) rotateAndStore(first, unit.head, index);
       attend(unit, index, scratch(team));
-      for (int t = 0; quantizes && t < unit.count; t++) quantizeColumns(mixedActs_, first + t, unit.head * width, width);
+      for (int t = 0; quantizes && t < unit.count; t++)
+        quantizeColumns(mixedActs_, first + t, unit.head * width, width);
     }
   });
-  if (!quantizes)
-    team.parallelFor(rows, 1, [&](int begin, int end) { kernels_.quantize(mixedActs_, begin, end); });
+  if (!quantizes) team.parallelFor(rows, 1, [&](int begin, int end) { kernels_.quantize(mixedActs_, begin, end); });
 }
 
 // Query heads that share this KV head, and its key and value.
@@ -114,10 +119,12 @@ void Graph::rotateAndStore(int row, int kvHead, int index) {
     kernels_.add(w.vBias + kvAt, size, v);
   }
   if (w.qNorm) {
-    for (int h = 0; h < heads; h++) kernels_.rmsnorm(q + h * size, w.qNorm, model_.rmsEps, size, q + h * size);
+    for (int h = 0; h < heads; h++)
+      kernels_.rmsnorm(q + h * size, w.qNorm, model_.rmsEps, size, q + h * size);
     kernels_.rmsnorm(k, w.kNorm, model_.rmsEps, size, k);
   }
-  const float* angles = reinterpret_cast<const float*>(ropeTable_.data()) + static_cast<size_t>(position) * static_cast<size_t>(size);
+  const float* angles =
+      reinterpret_cast<const float*>(ropeTable_.data()) + static_cast<size_t>(position) * static_cast<size_t>(size);
   rope(q, heads, size, model_.ropeStyle, angles);
   rope(k, 1, size, model_.ropeStyle, angles);
   uint8_t* block = const_cast<uint8_t*>(span.blocks[position / kKvBlockTokens]);
@@ -129,7 +136,8 @@ void Graph::attend(const AttentionUnit& unit, int index, void* scratch) {
   const Span& span = (*spans_)[unit.span];
   const int perKv = model_.heads / model_.kvHeads, size = model_.headSize;
   const size_t ldq = static_cast<size_t>(qkvWidth()), ldout = static_cast<size_t>(model_.queryWidth());
-  const size_t row = static_cast<size_t>(spanRows_[unit.span] + unit.begin), column = static_cast<size_t>(unit.head * perKv * size);
+  const size_t row = static_cast<size_t>(spanRows_[unit.span] + unit.begin),
+               column = static_cast<size_t>(unit.head * perKv * size);
   const AttentionJob job = {kvType_,
                             size,
                             perKv,
@@ -169,7 +177,8 @@ void Graph::feedForward(Team& team, Stream& stream, int index) {
 
 // Columns [first, first + count) of one token, multiples of 32: a view whose blocks follow each other.
 void Graph::quantizeColumns(Acts& acts, int token, int first, int count) {
-  const size_t row = static_cast<size_t>(token), block = row * static_cast<size_t>(acts.blockCount()) + static_cast<size_t>(first / kBlockCols);
+  const size_t row = static_cast<size_t>(token),
+               block = row * static_cast<size_t>(acts.blockCount()) + static_cast<size_t>(first / kBlockCols);
   Acts part = acts;
   part.tokens = 1;
   part.cols = count;

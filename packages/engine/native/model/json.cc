@@ -27,7 +27,8 @@ class Reader {
   }
   char peek() { return at_ < text_.size() ? text_[at_] : '\0'; }
   void space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) at_++;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
+      at_++;
   }
   void expect(char c, const char* limit) {
     if (peek() != c) fail(limit);
@@ -122,7 +123,10 @@ class Reader {
     unsigned code = 0;
     for (int i = 0; i < 4; i++, at_++) {
       const char c = peek();
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) fail("must have four hex digits after \\u");
       code = code * 16 + static_cast<unsigned>(digit);
     }
@@ -187,7 +191,8 @@ class Reader {
     const size_t begin = at_;
     const auto digits = [&] {
       const size_t first = at_;
-      while (peek() >= '0' && peek() <= '9') at_++;
+      while (peek() >= '0' && peek() <= '9')
+        at_++;
       return at_ - first;
     };
     if (peek() == '-') at_++;
@@ -209,7 +214,8 @@ class Reader {
     if (at_ - begin > 64) fail("must have numbers of at most 64 characters");
     if (integer && wholeDigits <= 15) {
       double value = 0;
-      for (size_t i = whole; i < whole + wholeDigits; i++) value = value * 10 + (text_[i] - '0');
+      for (size_t i = whole; i < whole + wholeDigits; i++)
+        value = value * 10 + (text_[i] - '0');
       return whole > begin ? -value : value;
     }
     std::istringstream stream{std::string(text_.substr(begin, at_ - begin))};
@@ -232,8 +238,9 @@ Json Json::parse(std::string_view text, std::string_view unread) {
 }
 
 const Json* Json::member(std::string_view name) const {
-  const auto found = std::lower_bound(members.begin(), members.end(), name,
-                                      [](const auto& member, std::string_view wanted) { return member.first < wanted; });
+  const auto found =
+      std::lower_bound(members.begin(), members.end(), name,
+                       [](const auto& member, std::string_view wanted) { return member.first < wanted; });
   return found != members.end() && found->first == name ? &found->second : nullptr;
 }
 

@@ -20,7 +20,7 @@ class Json {
   Kind kind = Kind::Null;
   double number = 0;
   std::string text;
-  std::vector<Json> items;                           // of a list
+  std::vector<Json> items;                            // of a list
   std::vector<std::pair<std::string, Json>> members;  // of an object, sorted by name
 
   // Null where there is no such member, or this is no object.

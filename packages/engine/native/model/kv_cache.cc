@@ -22,12 +22,14 @@ uint64_t mix(uint64_t x) {
 }  // namespace
 
 KvCache::KvCache(size_t blockBytes, size_t budgetBytes) : blockBytes_(blockBytes) {
-  if (budgetBytes / blockBytes == 0) throw Failure("kvBytes", "must hold one block of " + std::to_string(blockBytes) + " bytes");
+  if (budgetBytes / blockBytes == 0)
+    throw Failure("kvBytes", "must hold one block of " + std::to_string(blockBytes) + " bytes");
   total_ = static_cast<int>(std::min(budgetBytes / blockBytes, kMaxBlocks));
   pool_ = Region(static_cast<size_t>(total_) * blockBytes);
   blocks_.resize(static_cast<size_t>(total_));
   free_.reserve(static_cast<size_t>(total_));
-  for (int b = total_ - 1; b >= 0; b--) free_.push_back(b);
+  for (int b = total_ - 1; b >= 0; b--)
+    free_.push_back(b);
 }
 
 int KvCache::allocate() {
@@ -72,7 +74,8 @@ void KvCache::forget(int block) {
 
 uint64_t KvCache::hash(uint64_t parent, int stage, const int32_t* tokens) {
   uint64_t h = mix(parent * 8 + static_cast<uint64_t>(stage) + 0x9e3779b97f4a7c15u);
-  for (int i = 0; i < kTokens; i++) h = mix(h + 0x9e3779b97f4a7c15u + static_cast<uint32_t>(tokens[i]));
+  for (int i = 0; i < kTokens; i++)
+    h = mix(h + 0x9e3779b97f4a7c15u + static_cast<uint32_t>(tokens[i]));
   return h;
 }
 
@@ -80,7 +83,8 @@ int KvCache::find(uint64_t key, uint64_t parent, int stage, const int32_t* token
   const auto [begin, end] = index_.equal_range(key);
   for (auto it = begin; it != end; ++it) {
     const Block& b = blocks_[it->second];
-    if (b.parent == parent && b.stage == stage && std::memcmp(b.tokens, tokens, sizeof b.tokens) == 0) return it->second;
+    if (b.parent == parent && b.stage == stage && std::memcmp(b.tokens, tokens, sizeof b.tokens) == 0)
+      return it->second;
   }
   return -1;
 }

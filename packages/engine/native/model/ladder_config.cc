@@ -47,8 +47,8 @@ void refuseOverlaps(const std::vector<TensorEntry>& tensors, std::array<std::vec
       const Taken &before = ranges[i - 1], &after = ranges[i];
       // The section that a later rung of the same tensor names again is listed once (RungReader).
       if (before.offset + before.bytes > after.offset)
-        throw Failure("tensor " + tensors[after.tensor].name,
-                      "must not overlap " + tensors[before.tensor].name + " in the blob of stage " + std::to_string(stage));
+        throw Failure("tensor " + tensors[after.tensor].name, "must not overlap " + tensors[before.tensor].name +
+                                                                  " in the blob of stage " + std::to_string(stage));
     }
   }
 }
@@ -110,7 +110,8 @@ LadderConfig LadderConfig::parse(std::string_view text) {
   }
   const auto expected = modelTensors(config.model);
   std::map<std::string, size_t> order;
-  for (size_t i = 0; i < expected.size(); i++) order[expected[i].name] = i;
+  for (size_t i = 0; i < expected.size(); i++)
+    order[expected[i].name] = i;
   config.tensors.resize(expected.size());
   std::array<std::vector<Taken>, kStages> taken;
   const auto& tensors = root.list("tensors", 1, 65536);
@@ -120,9 +121,11 @@ LadderConfig LadderConfig::parse(std::string_view text) {
     if (found == order.end()) throw Failure("tensor " + name, "must belong to the model");
     const size_t index = found->second;
     if (!config.tensors[index].rungs.empty()) throw Failure("tensor " + name, "must be listed once");
-    RungReader reader(Fields(&tensors[i], "tensor " + name), expected[index].rows, expected[index].cols, config.stageBytes);
+    RungReader reader(Fields(&tensors[i], "tensor " + name), expected[index].rows, expected[index].cols,
+                      config.stageBytes);
     config.tensors[index] = reader.read(name);
-    for (const Section& s : reader.sections()) taken[s.stage].push_back({s.offset, s.bytes, index});
+    for (const Section& s : reader.sections())
+      taken[s.stage].push_back({s.offset, s.bytes, index});
   }
   for (size_t i = 0; i < expected.size(); i++)
     if (config.tensors[i].rungs.empty()) throw Failure("tensor " + expected[i].name, "must be in the table");

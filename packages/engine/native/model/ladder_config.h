@@ -48,8 +48,8 @@ struct Rung {
   enum class Kind : uint8_t { Coded, Exact, Raw };
   Kind kind;
   int stage;
-  int bits = 0;            // of a coded or exact code
-  int group = 0;           // coded
+  int bits = 0;                 // of a coded or exact code
+  int group = 0;                // coded
   std::vector<Section> planes;  // of the whole code, or of the residual where residualBits > 0
   int residualBits = 0;
   Section rowScale, scales, supers;  // coded: rowScale, groups; exact: params, supers

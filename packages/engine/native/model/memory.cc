@@ -16,7 +16,8 @@ namespace zen {
 Region::Region(size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) throw Failure("memory", "must have " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
+  if (at == MAP_FAILED)
+    throw Failure("memory", "must have " + std::to_string(bytes) + " bytes: " + std::strerror(errno));
   data_ = static_cast<uint8_t*>(at);
 }
 Region::~Region() {
@@ -32,7 +33,9 @@ Region& Region::operator=(Region&& other) noexcept {
 
 Blob::Blob(const std::string& path, int stage, uint64_t expectedBytes) : bytes_(expectedBytes) {
   const std::string field = "stage " + std::to_string(stage);
-  const auto problem = [&](const char* what) { return Failure(field, what + std::string(": ") + path + ": " + std::strerror(errno)); };
+  const auto problem = [&](const char* what) {
+    return Failure(field, what + std::string(": ") + path + ": " + std::strerror(errno));
+  };
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) throw problem("must be a file that can be read");
   struct stat info;

@@ -18,7 +18,8 @@ void unpackBlock(const Matrix& m, int tile, int block, uint8_t* codes) {
     for (int step = 0; step < 8; step++) {
       const uint8_t* vector = in + 64 * (step / perByte);
       const int shift = width * (step % perByte);
-      for (int i = 0; i < 64; i++) codes[64 * step + i] = static_cast<uint8_t>(codes[64 * step + i] << width | (vector[i] >> shift & mask));
+      for (int i = 0; i < 64; i++)
+        codes[64 * step + i] = static_cast<uint8_t>(codes[64 * step + i] << width | (vector[i] >> shift & mask));
     }
   }
 }
@@ -28,7 +29,8 @@ void packPlane(const uint8_t* codes, int shift, int width, uint8_t* out) {
   std::memset(out, 0, 64 * static_cast<size_t>(width));
   for (int step = 0; step < 8; step++)
     for (int i = 0; i < 64; i++)
-      out[64 * (step / perByte) + i] |= static_cast<uint8_t>((codes[64 * step + i] >> shift & mask) << (width * (step % perByte)));
+      out[64 * (step / perByte) + i] |=
+          static_cast<uint8_t>((codes[64 * step + i] >> shift & mask) << (width * (step % perByte)));
 }
 
 // Scale and offset of the source's formula for one row and half block (16 columns).
@@ -65,9 +67,11 @@ struct Lanes {
 
 // Codes ≡ residual (mod 2^R) in [0, 2^B) nearest to the predictions; ties take the smaller. The packer keeps codes
 // 1/64 of a source step away from ties, far more than the reciprocal's rounding.
-void nearestCodes(const Lanes& l, const uint8_t* base, const uint8_t* residual, int residualBits, int bits, uint8_t* codes) {
+void nearestCodes(const Lanes& l, const uint8_t* base, const uint8_t* residual, int residualBits, int bits,
+                  uint8_t* codes) {
   const int candidates = 1 << (bits - residualBits);
-  const float step = static_cast<float>(1 << residualBits), unit = 1.0f / step, most = static_cast<float>(candidates) - 0.5f;
+  const float step = static_cast<float>(1 << residualBits), unit = 1.0f / step,
+              most = static_cast<float>(candidates) - 0.5f;
   for (int i = 0; i < 64; i++) {
     const float product = l.s[i] * static_cast<float>(base[i]);
     const float v = product - l.zero[i];
@@ -114,7 +118,8 @@ int firstWidth(int bits) { return bits >= 4 ? 4 : bits; }
 }  // namespace
 
 size_t mergedBytes(const Matrix& exact) {
-  return static_cast<size_t>(exact.tiles()) * kTileRows * static_cast<size_t>(exact.cols) * static_cast<size_t>(exact.bits) / 8;
+  return static_cast<size_t>(exact.tiles()) * kTileRows * static_cast<size_t>(exact.cols) *
+         static_cast<size_t>(exact.bits) / 8;
 }
 
 Matrix mergedMatrix(const Matrix& exact, const uint8_t* merged) {
@@ -129,7 +134,8 @@ Matrix mergedMatrix(const Matrix& exact, const uint8_t* merged) {
 
 void mergeResidual(const Matrix& coded, const Matrix& exact, uint8_t* out) {
   int residualBits = 0;
-  for (int p = 0; p < exact.planeCount; p++) residualBits += exact.planes[p].width;
+  for (int p = 0; p < exact.planeCount; p++)
+    residualBits += exact.planes[p].width;
   const Matrix merged = mergedMatrix(exact, out);
   alignas(64) uint8_t codes[kBlockWeights];
   for (int tile = 0; tile < exact.tiles(); tile++)

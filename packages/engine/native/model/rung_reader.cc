@@ -6,11 +6,11 @@ namespace {
 constexpr int64_t kMaxWeights = int64_t{1} << 31;
 
 const SourceFormat kFormats[] = {
-    {"F32", 0, 1, 1, 0, 0, ScaleKind::F16Sym, 0},      {"F16", 0, 1, 1, 0, 0, ScaleKind::F16Sym, 0},
-    {"BF16", 0, 1, 1, 0, 0, ScaleKind::F16Sym, 0},     {"Q4_0", 4, 32, 32, 2, 0, ScaleKind::F16Sym, 8},
-    {"Q4_1", 4, 32, 32, 4, 0, ScaleKind::F16Pair, 0},  {"Q5_0", 5, 32, 32, 2, 0, ScaleKind::F16Sym, 16},
-    {"Q5_1", 5, 32, 32, 4, 0, ScaleKind::F16Pair, 0},  {"Q8_0", 8, 32, 32, 2, 0, ScaleKind::F16Sym, 128},
-    {"Q4_K", 4, 256, 32, 2, 4, ScaleKind::K4, 0},      {"Q5_K", 5, 256, 32, 2, 4, ScaleKind::K4, 0},
+    {"F32", 0, 1, 1, 0, 0, ScaleKind::F16Sym, 0},     {"F16", 0, 1, 1, 0, 0, ScaleKind::F16Sym, 0},
+    {"BF16", 0, 1, 1, 0, 0, ScaleKind::F16Sym, 0},    {"Q4_0", 4, 32, 32, 2, 0, ScaleKind::F16Sym, 8},
+    {"Q4_1", 4, 32, 32, 4, 0, ScaleKind::F16Pair, 0}, {"Q5_0", 5, 32, 32, 2, 0, ScaleKind::F16Sym, 16},
+    {"Q5_1", 5, 32, 32, 4, 0, ScaleKind::F16Pair, 0}, {"Q8_0", 8, 32, 32, 2, 0, ScaleKind::F16Sym, 128},
+    {"Q4_K", 4, 256, 32, 2, 4, ScaleKind::K4, 0},     {"Q5_K", 5, 256, 32, 2, 4, ScaleKind::K4, 0},
     {"Q6_K", 6, 256, 16, 1, 2, ScaleKind::K6, 32},
 };
 
@@ -22,8 +22,10 @@ const SourceFormat& sourceFormat(SourceType type) { return kFormats[static_cast<
 
 TensorEntry RungReader::read(const std::string& name) {
   const auto& shape = tensor_.list("shape", 2, 2);
-  if (shape[0].kind != Json::Kind::Number || shape[1].kind != Json::Kind::Number || shape[0].number != rows_ || shape[1].number != cols_)
-    tensor_.refuse("shape", "must be [" + std::to_string(rows_) + ", " + std::to_string(cols_) + "], as the model says");
+  if (shape[0].kind != Json::Kind::Number || shape[1].kind != Json::Kind::Number || shape[0].number != rows_ ||
+      shape[1].number != cols_)
+    tensor_.refuse("shape",
+                   "must be [" + std::to_string(rows_) + ", " + std::to_string(cols_) + "], as the model says");
   if (static_cast<int64_t>(rows_) * cols_ > kMaxWeights) tensor_.refuse("shape", "must have at most 2^31 weights");
   type_ = static_cast<SourceType>(tensor_.choice(
       "sourceType", {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"}));
@@ -41,7 +43,8 @@ TensorEntry RungReader::read(const std::string& name) {
 
 std::vector<Section> RungReader::sections() const {
   std::vector<Section> all;
-  for (const auto& [where, bytes] : seen_) all.push_back({where.first, where.second, bytes, 0});
+  for (const auto& [where, bytes] : seen_)
+    all.push_back({where.first, where.second, bytes, 0});
   return all;
 }
 
@@ -75,7 +78,8 @@ void RungReader::coded(const Fields& f, Rung& rung) {
 void RungReader::exact(const Fields& f, Rung& rung) {
   const SourceFormat& format = sourceFormat(type_);
   if (format.bits == 0) f.refuse("kind", "must be raw for a source of type " + std::string(format.name));
-  if (cols_ % format.blockCols != 0) throw Failure(f.path(), "needs a multiple of " + std::to_string(format.blockCols) + " columns");
+  if (cols_ % format.blockCols != 0)
+    throw Failure(f.path(), "needs a multiple of " + std::to_string(format.blockCols) + " columns");
   rung.bits = format.bits;
   if (f.isNull("residual")) {
     rung.planes = planes(f, rung.stage, format.bits);
@@ -97,8 +101,8 @@ void RungReader::exact(const Fields& f, Rung& rung) {
 void RungReader::raw(const Fields& f, Rung& rung) {
   static const Coding kCodings[] = {Coding::F32, Coding::F16, Coding::BF16};
   rung.dtype = kCodings[f.choice("dtype", {"F32", "F16", "BF16"})];
-  rung.data = section(f.child("data"), rung.stage,
-                      static_cast<uint64_t>(rows_) * cols_ * (rung.dtype == Coding::F32 ? 4 : 2));
+  rung.data =
+      section(f.child("data"), rung.stage, static_cast<uint64_t>(rows_) * cols_ * (rung.dtype == Coding::F32 ? 4 : 2));
 }
 
 std::vector<Section> RungReader::planes(const Fields& f, int stage, int bits) {
@@ -113,7 +117,8 @@ std::vector<Section> RungReader::planes(const Fields& f, int stage, int bits) {
     all.push_back(section(plane, stage, paddedRows(rows_) * static_cast<uint64_t>(cols_) * width / 8));
     all.back().width = width;
   }
-  if (sum != bits) f.refuse("planes", "must have " + std::to_string(bits) + " bits together, not " + std::to_string(sum));
+  if (sum != bits)
+    f.refuse("planes", "must have " + std::to_string(bits) + " bits together, not " + std::to_string(sum));
   return all;
 }
 
@@ -122,7 +127,9 @@ Section RungReader::section(const Fields& f, int rungStage, uint64_t bytes) {
   s.stage = f.integer("stage", 0, rungStage);
   const uint64_t blob = stageBytes_[s.stage];
   s.bytes = static_cast<uint64_t>(f.whole("bytes", static_cast<int64_t>(bytes), static_cast<int64_t>(bytes)));
-  if (bytes > blob) f.refuse("bytes", "must fit in the " + std::to_string(blob) + " bytes of the blob of stage " + std::to_string(s.stage));
+  if (bytes > blob)
+    f.refuse("bytes",
+             "must fit in the " + std::to_string(blob) + " bytes of the blob of stage " + std::to_string(s.stage));
   s.offset = static_cast<uint64_t>(f.whole("offset", 0, static_cast<int64_t>(blob - bytes)));
   if (s.offset % kSectionAlignment != 0) f.refuse("offset", "must be a multiple of 64");
   const auto [known, added] = seen_.try_emplace({s.stage, s.offset}, bytes);

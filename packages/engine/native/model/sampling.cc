@@ -27,11 +27,14 @@ uint64_t splitmix(uint64_t& state) {
 int largest(const float* logits, int vocab) {
   constexpr int kLanes = 16;
   float lane[kLanes];
-  for (float& most : lane) most = -std::numeric_limits<float>::infinity();
+  for (float& most : lane)
+    most = -std::numeric_limits<float>::infinity();
   int i = 0;
   for (; i + kLanes <= vocab; i += kLanes)
-    for (int l = 0; l < kLanes; l++) lane[l] = logits[i + l] > lane[l] ? logits[i + l] : lane[l];
-  for (; i < vocab; i++) lane[0] = logits[i] > lane[0] ? logits[i] : lane[0];
+    for (int l = 0; l < kLanes; l++)
+      lane[l] = logits[i + l] > lane[l] ? logits[i + l] : lane[l];
+  for (; i < vocab; i++)
+    lane[0] = logits[i] > lane[0] ? logits[i] : lane[0];
   const float most = *std::max_element(lane, lane + kLanes);
   for (int id = 0; id < vocab; id++)
     if (logits[id] == most) return id;
@@ -41,20 +44,24 @@ int largest(const float* logits, int vocab) {
 // −1: none.
 int firstNan(const float* logits, int vocab) {
   int count = 0;
-  for (int i = 0; i < vocab; i++) count += logits[i] != logits[i];
+  for (int i = 0; i < vocab; i++)
+    count += logits[i] != logits[i];
   if (count == 0) return -1;
   int at = 0;
-  while (!std::isnan(logits[at])) at++;
+  while (!std::isnan(logits[at]))
+    at++;
   return at;
 }
 
 double logSumExp(const float* logits, int vocab, float most) {
   double sum = 0;
-  for (int i = 0; i < vocab; i++) sum += std::exp(logits[i] - most);
+  for (int i = 0; i < vocab; i++)
+    sum += std::exp(logits[i] - most);
   return most + std::log(sum);
 }
 
-void topLogprobs(const Sampling& s, const float* logits, int vocab, double total, SamplerScratch& scratch, Sampled& out) {
+void topLogprobs(const Sampling& s, const float* logits, int vocab, double total, SamplerScratch& scratch,
+                 Sampled& out) {
   out.topCount = std::min(s.logprobs, vocab);
   if (out.topCount == 0) return;
   auto& all = scratch.candidates;
@@ -78,12 +85,13 @@ void topLogprobs(const Sampling& s, const float* logits, int vocab, double total
   }
 }
 
-void penalize(const Sampling& s, const std::vector<int32_t>& history, const std::unordered_map<int32_t, int>& outputCounts,
-              float* logits, int vocab, SamplerScratch& scratch) {
+void penalize(const Sampling& s, const std::vector<int32_t>& history,
+              const std::unordered_map<int32_t, int>& outputCounts, float* logits, int vocab, SamplerScratch& scratch) {
   if (s.repetitionPenalty != 1) {
     auto& seen = scratch.seen;
     seen.assign(history.begin(), history.end());
-    for (const auto& [token, count] : outputCounts) seen.push_back(token);
+    for (const auto& [token, count] : outputCounts)
+      seen.push_back(token);
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     for (int32_t token : seen) {
@@ -95,7 +103,8 @@ void penalize(const Sampling& s, const std::vector<int32_t>& history, const std:
   if (s.presencePenalty != 0 || s.frequencyPenalty != 0)
     for (const auto& [token, count] : outputCounts)
       logits[token] -= s.presencePenalty + s.frequencyPenalty * static_cast<float>(count);
-  for (const auto& [token, bias] : s.logitBias) logits[token] += bias;
+  for (const auto& [token, bias] : s.logitBias)
+    logits[token] += bias;
 }
 
 // Sorts more of `all` until `enough(sorted count)` or everything is sorted.
@@ -104,7 +113,9 @@ void sortUntil(std::vector<Candidate>& all, Enough&& enough) {
   size_t sorted = 0, chunk = 64;
   while (sorted < all.size()) {
     const size_t end = std::min(all.size(), sorted + chunk);
-    if (end < all.size()) std::nth_element(all.begin() + static_cast<long>(sorted), all.begin() + static_cast<long>(end), all.end(), before);
+    if (end < all.size())
+      std::nth_element(all.begin() + static_cast<long>(sorted), all.begin() + static_cast<long>(end), all.end(),
+                       before);
     std::sort(all.begin() + static_cast<long>(sorted), all.begin() + static_cast<long>(end), before);
     const size_t from = sorted;
     sorted = end;
@@ -119,9 +130,12 @@ int32_t draw(const Sampling& s, uint64_t position, const float* logits, int voca
   const float most = logits[largest(logits, vocab)];
   if (most == -std::numeric_limits<float>::infinity()) return 0;  // every token is forbidden alike
   const double inverse = 1.0 / static_cast<double>(s.temperature);
-  const auto weight = [&](float logit) { return static_cast<float>(std::exp((static_cast<double>(logit) - most) * inverse)); };
+  const auto weight = [&](float logit) {
+    return static_cast<float>(std::exp((static_cast<double>(logit) - most) * inverse));
+  };
   all.clear();
-  for (int i = 0; i < vocab; i++) all.push_back({logits[i], i});
+  for (int i = 0; i < vocab; i++)
+    all.push_back({logits[i], i});
   if (s.topK > 0 && s.topK < vocab) {
     std::nth_element(all.begin(), all.begin() + s.topK, all.end(), before);
     all.resize(static_cast<size_t>(s.topK));
@@ -129,9 +143,12 @@ int32_t draw(const Sampling& s, uint64_t position, const float* logits, int voca
   // Mass of what is left after top-k; below min-p nothing needs to be sorted.
   double mass = 0;
   if (s.topP < 1)
-    for (const Candidate& c : all) mass += weight(c.logit);
+    for (const Candidate& c : all)
+      mass += weight(c.logit);
   const float floor = s.minP > 0 ? s.minP : 0;
-  if (floor > 0) all.erase(std::remove_if(all.begin(), all.end(), [&](const Candidate& c) { return weight(c.logit) < floor; }), all.end());
+  if (floor > 0)
+    all.erase(std::remove_if(all.begin(), all.end(), [&](const Candidate& c) { return weight(c.logit) < floor; }),
+              all.end());
   weights.clear();
   const double enoughMass = s.topP * mass;
   double reached = 0;
@@ -148,7 +165,8 @@ int32_t draw(const Sampling& s, uint64_t position, const float* logits, int voca
     });
   } else {
     // nth_element leaves any order; the draw goes by ids.
-    if (s.topK > 0) std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+    if (s.topK > 0)
+      std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
     for (const Candidate& c : all) {
       weights.push_back(weight(c.logit));
       reached += weights.back();
@@ -182,9 +200,11 @@ void Sampling::check(int vocab) const {
     range("logitBiasValues", bias, -1000, 1000, "must be from -1000 to 1000");
   }
   range("stopTokens", static_cast<double>(stopTokens.size()), 0, 64, "must have at most 64 entries");
-  for (int32_t token : stopTokens) range("stopTokens", token, 0, vocab - 1, "must be tokens of the vocabulary");
+  for (int32_t token : stopTokens)
+    range("stopTokens", token, 0, vocab - 1, "must be tokens of the vocabulary");
   range("stop", static_cast<double>(stop.size()), 0, 64, "must have at most 64 texts");
-  for (const std::string& text : stop) range("stop", static_cast<double>(text.size()), 1, 4096, "must have texts of 1 to 4096 bytes");
+  for (const std::string& text : stop)
+    range("stop", static_cast<double>(text.size()), 1, 4096, "must have texts of 1 to 4096 bytes");
 }
 
 double uniformAt(uint64_t seed, uint64_t position) {
@@ -194,14 +214,16 @@ double uniformAt(uint64_t seed, uint64_t position) {
   return static_cast<double>(splitmix(mixed) >> 11) * 0x1p-53;
 }
 
-Sampled sample(const Sampling& s, const std::vector<int32_t>& history, const std::unordered_map<int32_t, int>& outputCounts,
-               uint64_t position, float* logits, int vocab, SamplerScratch& scratch) {
+Sampled sample(const Sampling& s, const std::vector<int32_t>& history,
+               const std::unordered_map<int32_t, int>& outputCounts, uint64_t position, float* logits, int vocab,
+               SamplerScratch& scratch) {
   const int bad = firstNan(logits, vocab);
   if (bad >= 0) throw Failure("logits", "must be numbers; that of token " + std::to_string(bad) + " is not");
   Sampled out;
   out.logprob = std::numeric_limits<float>::quiet_NaN();
   double total = 0;
-  const bool changed = s.repetitionPenalty != 1 || s.presencePenalty != 0 || s.frequencyPenalty != 0 || !s.logitBias.empty();
+  const bool changed =
+      s.repetitionPenalty != 1 || s.presencePenalty != 0 || s.frequencyPenalty != 0 || !s.logitBias.empty();
   if (s.logprobs >= 0) {
     total = logSumExp(logits, vocab, logits[largest(logits, vocab)]);
     topLogprobs(s, logits, vocab, total, scratch, out);

@@ -14,7 +14,7 @@ struct Sampling {
   float temperature = 0;  // 0: the most likely token, lowest id where several are
   int topK = 0;           // 0: all
   float topP = 1, minP = 0;
-  float repetitionPenalty = 1;  // over prompt and output
+  float repetitionPenalty = 1;                      // over prompt and output
   float presencePenalty = 0, frequencyPenalty = 0;  // over output
   std::vector<std::pair<int32_t, float>> logitBias;
   uint64_t seed = 0;

@@ -20,10 +20,10 @@ class Sequence {
 
   const Sampling sampling;
   StopMatcher stops;
-  std::vector<int32_t> tokens;  // computed ones and, during a step, those being appended
+  std::vector<int32_t> tokens;                    // computed ones and, during a step, those being appended
   std::unordered_map<int32_t, int> outputCounts;  // sampled tokens; forgetting computed tokens does not change them
-  bool busy = false;   // in the running step
-  bool freed = false;  // while busy
+  bool busy = false;                              // in the running step
+  bool freed = false;                             // while busy
 
   int length() const { return static_cast<int>(tokens.size()); }
   const uint8_t* const* blocks() const { return blockData_.data(); }

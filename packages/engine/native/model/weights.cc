@@ -19,13 +19,16 @@ class Builder {
     out_->matrices.resize(count);
     out_->merged.resize(count);
     out_->vectors.resize(count);
-    for (size_t i = 0; i < count; i++) tensor(i);
+    for (size_t i = 0; i < count; i++)
+      tensor(i);
     link();
     return out_;
   }
 
  private:
-  const uint8_t* bytes(const Section& s) const { return s.stage < 0 ? nullptr : out_->blobs[s.stage]->data() + s.offset; }
+  const uint8_t* bytes(const Section& s) const {
+    return s.stage < 0 ? nullptr : out_->blobs[s.stage]->data() + s.offset;
+  }
 
   Matrix view(const TensorEntry& t, const Rung& rung) const {
     Matrix m;
@@ -38,7 +41,8 @@ class Builder {
     }
     m.bits = rung.bits;
     m.planeCount = static_cast<int>(rung.planes.size());
-    for (int p = 0; p < m.planeCount; p++) m.planes[p] = {bytes(rung.planes[p]), rung.planes[p].width};
+    for (int p = 0; p < m.planeCount; p++)
+      m.planes[p] = {bytes(rung.planes[p]), rung.planes[p].width};
     m.rowScale = bytes(rung.rowScale);
     m.scales = bytes(rung.scales);
     m.supers = bytes(rung.supers);
@@ -78,12 +82,14 @@ class Builder {
   Matrix merge(size_t i, const TensorEntry& t, int index, const Matrix& exact) {
     const Rung& rung = t.rungs[index];
     int base = index - 1;  // RungReader has seen a coded rung below
-    while (t.rungs[base].kind != Rung::Kind::Coded) base--;
+    while (t.rungs[base].kind != Rung::Kind::Coded)
+      base--;
     auto region = std::make_shared<Region>(mergedBytes(exact));
     mergeResidual(view(t, t.rungs[base]), exact, region->data());
     // Lower stages stay usable: what they need comes back from the file.
     for (const auto* planes : {&rung.planes, &t.rungs[base].planes})
-      for (const Section& s : *planes) out_->blobs[s.stage]->forget(s.offset, s.bytes);
+      for (const Section& s : *planes)
+        out_->blobs[s.stage]->forget(s.offset, s.bytes);
     out_->merged[i] = region;
     return mergedMatrix(exact, region->data());
   }

@@ -1,5 +1,5 @@
-// Random damage to a ladder that was good: the config's bytes, its numbers and fields, and the blobs. Whatever comes, the
-// process lives, and what is refused is refused by name. Deterministic; about ten seconds under the sanitizers.
+// Random damage to a ladder that was good: the config's bytes, its numbers and fields, and the blobs. Whatever comes,
+// the process lives, and what is refused is refused by name. Deterministic; about ten seconds under the sanitizers.
 #include <chrono>
 #include <string>
 
@@ -58,8 +58,22 @@ Outcome use(const std::string& config, const TinyFiles& files) {
 }
 
 std::string damaged(std::string text, Random& random) {
-  static const char* const kNumbers[] = {"0", "-1", "1", "2", "3", "5", "8", "64", "2147483648", "4294967295", "9007199254740993", "1e308", "-0.5", "18446744073709551616"};
-  static const char* const kTexts[] = {"null", "true", "[]", "{}", "\"\"", "\"coded\"", "\"raw\"", "\"exact\"", "[[[[", "\"\\ud800\""};
+  static const char* const kNumbers[] = {"0",
+                                         "-1",
+                                         "1",
+                                         "2",
+                                         "3",
+                                         "5",
+                                         "8",
+                                         "64",
+                                         "2147483648",
+                                         "4294967295",
+                                         "9007199254740993",
+                                         "1e308",
+                                         "-0.5",
+                                         "18446744073709551616"};
+  static const char* const kTexts[] = {"null",      "true",    "[]",        "{}",   "\"\"",
+                                       "\"coded\"", "\"raw\"", "\"exact\"", "[[[[", "\"\\ud800\""};
   const int count = 1 + below(random, 3);
   for (int i = 0; i < count; i++) {
     const size_t at = size_t(below(random, int(text.size())));
@@ -83,7 +97,8 @@ std::string damaged(std::string text, Random& random) {
         const size_t begin = text.find_first_of("0123456789", at);
         if (begin == std::string::npos) break;
         const size_t end = text.find_first_not_of("0123456789", begin);
-        const std::string number = below(random, 3) ? std::string(kNumbers[below(random, 14)]) : std::to_string(64 * below(random, 400));
+        const std::string number =
+            below(random, 3) ? std::string(kNumbers[below(random, 14)]) : std::to_string(64 * below(random, 400));
         text.replace(begin, (end == std::string::npos ? text.size() : end) - begin, number);
         break;
       }
@@ -107,7 +122,8 @@ void damagedConfigs(const TinyLadder& ladder, const TinyFiles& files, int rounds
   Random random(seed);
   const std::string good = ladder.config();
   int opened = 0, refused = 0;
-  for (int i = 0; i < rounds; i++) (use(damaged(good, random), files).opened ? opened : refused)++;
+  for (int i = 0; i < rounds; i++)
+    (use(damaged(good, random), files).opened ? opened : refused)++;
   std::printf("configs: %d opened, %d refused\n", opened, refused);
   CHECK(opened > 0 && refused > rounds / 2);
 }
@@ -118,7 +134,8 @@ void damagedBlobs(const TinyLadder& ladder, int rounds, unsigned seed) {
   int whole = 0, failed = 0;
   for (int i = 0; i < rounds; i++) {
     std::vector<uint8_t> blobs[5];
-    for (int k = 0; k < 5; k++) blobs[k] = ladder.blobs[k];
+    for (int k = 0; k < 5; k++)
+      blobs[k] = ladder.blobs[k];
     const bool resize = i % 4 == 3;
     for (int n = resize ? 1 : 1 + below(random, 200); n > 0; n--) {
       auto& blob = blobs[below(random, 4)];

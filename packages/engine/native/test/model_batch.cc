@@ -48,9 +48,10 @@ struct Case {
 class Bench {
  public:
   Bench(const TinyLadder& ladder, const TinyFiles& files, KvType kv, int threads, size_t kvBytes = 4 << 20)
-      : engine(LadderConfig::parse(ladder.config()),
-               {threads, kvBytes, kv, ladder.shape().context, "", std::vector<uint32_t>(size_t(ladder.shape().vocab) + 1)}) {
-    for (int k = 0; k < 5; k++) engine.attachStage(k, files.path(k));
+      : engine(LadderConfig::parse(ladder.config()), {threads, kvBytes, kv, ladder.shape().context, "",
+                                                      std::vector<uint32_t>(size_t(ladder.shape().vocab) + 1)}) {
+    for (int k = 0; k < 5; k++)
+      engine.attachStage(k, files.path(k));
   }
   Engine engine;
 
@@ -92,7 +93,8 @@ class Bench {
         if (items[j].sample) traces[who[j]].add(outputs[j]);
       }
     }
-    for (int handle : handles) engine.freeSequence(handle);
+    for (int handle : handles)
+      engine.freeSequence(handle);
     return traces;
   }
   int matched = 0;
@@ -104,7 +106,8 @@ std::vector<Case> cases(int vocab) {
   for (int i = 0; i < 8; i++) {
     Case c{{}, i % 5, i};
     const int length = 3 + below(random, 70);
-    for (int t = 0; t < length; t++) c.prompt.push_back(below(random, vocab));
+    for (int t = 0; t < length; t++)
+      c.prompt.push_back(below(random, vocab));
     all.push_back(c);
   }
   return all;
@@ -114,7 +117,8 @@ void independent(const TinyLadder& ladder, const TinyFiles& files, KvType kv) {
   const auto all = cases(ladder.shape().vocab);
   Bench one(ladder, files, kv, 1);
   std::vector<Trace> alone;
-  for (const Case& c : all) alone.push_back(one.together({c}, 1000, 12)[0]);
+  for (const Case& c : all)
+    alone.push_back(one.together({c}, 1000, 12)[0]);
   CHECK_FOR(one.together(all, 1000, 12) == alone, "among 7 others, of other stages");
   CHECK_FOR(one.together(all, 5, 12) == alone, "prompts in chunks of 5");
   for (int threads : {2, 3}) {
@@ -131,12 +135,14 @@ void longBatch(const TinyLadder& ladder, const TinyFiles& files) {
   Random random(9);
   for (int i = 0; i < 5; i++) {
     Case c{{}, i % 2 * 4, i};
-    for (int t = 0; t < 140; t++) c.prompt.push_back(below(random, ladder.shape().vocab));
+    for (int t = 0; t < 140; t++)
+      c.prompt.push_back(below(random, ladder.shape().vocab));
     all.push_back(c);
   }
   Bench bench(ladder, files, KvType::F16, 2);
   std::vector<Trace> alone;
-  for (const Case& c : all) alone.push_back(bench.together({c}, 1000, 3)[0]);
+  for (const Case& c : all)
+    alone.push_back(bench.together({c}, 1000, 3)[0]);
   CHECK(bench.together(all, 1000, 3) == alone);
 }
 
@@ -189,7 +195,8 @@ void outOfKv(const TinyLadder& ladder, const TinyFiles& files) {
   const Tokens prompt(40, 3);
   const int a = bench.engine.createSequence(sampling(0)), b = bench.engine.createSequence(sampling(0));
   auto out = bench.engine.step({{a, prompt, {}, 0, true}, {b, prompt, {}, 1, true}});
-  CHECK(out[0].status == StepOutput::Status::Ok && out[1].status == StepOutput::Status::NoKv && out[1].sampled.token == -1);
+  CHECK(out[0].status == StepOutput::Status::Ok && out[1].status == StepOutput::Status::NoKv &&
+        out[1].sampled.token == -1);
   CHECK(bench.engine.stats().kvBlocksFree == 2);
   bench.engine.freeSequence(a);
   CHECK(bench.engine.stats().kvBlocksFree == 5 && bench.engine.stats().kvBlocksCached == 2);
@@ -241,9 +248,11 @@ void refusals(const TinyLadder& ladder, const TinyFiles& files) {
   CHECK(step({a, {}, {}, 0, true}) == "items[0] must have either tokens or embeddings");
   CHECK(step({a, {1}, {}, 5, true}) == "stage 5 must be attached");
   CHECK(step({a, {}, std::vector<float>(63), 0, true}) == "items[0].embeddings must have rows of 64");
-  CHECK(step({a, {}, std::vector<float>(64, std::nanf("")), 0, true}) == "items[0].embeddings must be numbers of at most 1e6");
+  CHECK(step({a, {}, std::vector<float>(64, std::nanf("")), 0, true}) ==
+        "items[0].embeddings must be numbers of at most 1e6");
   CHECK(step({a, Tokens(161, 1), {}, 0, true}) == "items[0].tokens must end within the context of 160 tokens");
-  CHECK(refusal([&] { e.step({{a, {1}, {}, 0, true}, {a, {1}, {}, 0, true}}); }) == "items[1].sequence must be in a step once");
+  CHECK(refusal([&] { e.step({{a, {1}, {}, 0, true}, {a, {1}, {}, 0, true}}); }) ==
+        "items[1].sequence must be in a step once");
   CHECK(refusal([&] { e.truncate(a, 1); }) == "length must be from 0 to 0");
   e.detachStage(2);
   CHECK(e.stats().attachedStages == std::vector<int>({0, 1}));
@@ -260,7 +269,8 @@ int main() {
   for (const TinyShape& shape : tinyShapes()) {
     const TinyLadder ladder(shape);
     const TinyFiles files(ladder.blobs);
-    for (KvType kv : {KvType::F16, KvType::Int8}) independent(ladder, files, kv);
+    for (KvType kv : {KvType::F16, KvType::Int8})
+      independent(ladder, files, kv);
   }
   const TinyLadder ladder(tinyShapes()[0]);
   const TinyFiles files(ladder.blobs);

@@ -24,20 +24,45 @@ std::string refusal(const std::function<void()>& call) {
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 void json() {
-  const Json v = Json::parse(" {\"b\":[1,-2.5e3,0.1,true,false,null,\"\\u00e9\\ud83d\\ude00\\n\"],\"a\":{\"x\":12345678901234567}} ");
+  const Json v = Json::parse(
+      " {\"b\":[1,-2.5e3,0.1,true,false,null,\"\\u00e9\\ud83d\\ude00\\n\"],\"a\":{\"x\":12345678901234567}} ");
   const Json* list = v.member("b");
-  CHECK(list && list->items.size() == 7 && list->items[0].number == 1 && list->items[1].number == -2500 && list->items[2].number == 0.1);
+  CHECK(list && list->items.size() == 7 && list->items[0].number == 1 && list->items[1].number == -2500 &&
+        list->items[2].number == 0.1);
   CHECK(list->items[6].text == "\xc3\xa9\xf0\x9f\x98\x80\n");
   CHECK(v.member("a")->member("x")->number == 12345678901234567.0 && !v.member("c"));
   CHECK(Json::parse("{\"skip\":[1,{}],\"keep\":1}", "skip").member("skip") == nullptr);
-  for (const char* bad : {"", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{a:1}", "01", "1.", "-", "1e", "+1", "nul", "\"\n\"", "\"\\x\"", "\"\\u12g4\"",
-                          "\"open", "[1] 2", "{\"a\":1,\"a\":2}", "1e999", "\"\\ud800\\u0041\"", "[", "]", "NaN", "{\"a\":\"b}"})
+  for (const char* bad : {"",
+                          "{",
+                          "[1,]",
+                          "{\"a\":1,}",
+                          "{\"a\" 1}",
+                          "{a:1}",
+                          "01",
+                          "1.",
+                          "-",
+                          "1e",
+                          "+1",
+                          "nul",
+                          "\"\n\"",
+                          "\"\\x\"",
+                          "\"\\u12g4\"",
+                          "\"open",
+                          "[1] 2",
+                          "{\"a\":1,\"a\":2}",
+                          "1e999",
+                          "\"\\ud800\\u0041\"",
+                          "[",
+                          "]",
+                          "NaN",
+                          "{\"a\":\"b}"})
     CHECK_FOR(contains(refusal([&] { Json::parse(bad); }), "config must"), bad);
   CHECK(refusal([] { Json::parse(std::string(32, '[') + std::string(32, ']')); }).empty());
   CHECK(contains(refusal([] { Json::parse(std::string(100000, '[')); }), "must be nested at most 32 deep"));
   CHECK(contains(refusal([] { Json::parse(std::string(kMaxConfigBytes + 1, ' ')); }), "67108864"));
   std::string many = "[0";
-  for (size_t i = 0; i < kMaxJsonValues; i++) many += ",0";
+  for (size_t i = 0; i < kMaxJsonValues; i++)
+    many += ",0";
   CHECK(contains(refusal([&] { Json::parse(many + "]"); }), "2^22 values"));
 }
 
@@ -47,7 +72,8 @@ TinyLadder* ladder;
 // The config with one text in place of another, `nth` time it occurs.
 std::string with(const std::string& from, const std::string& to, int nth = 0) {
   size_t at = config.find(from);
-  while (nth-- > 0 && at != std::string::npos) at = config.find(from, at + 1);
+  while (nth-- > 0 && at != std::string::npos)
+    at = config.find(from, at + 1);
   if (at == std::string::npos) return "the case does not exist";
   return config.substr(0, at) + to + config.substr(at + from.size());
 }
@@ -65,31 +91,48 @@ void checks() {
     const char* expected;
   } cases[] = {
       {"other format", with("zen.ladder/1", "zen.ladder/2"), "format must be one of zen.ladder/1"},
-      {"unknown kind", with("\"kind\":\"coded\"", "\"kind\":\"lossy\"", 1), "tensor blk.0.attn_q.weight.rungs[0].kind must be one of coded, exact, raw"},
-      {"stage 5", withNumber("blk.0.attn_q.weight", "\"kind\":\"coded\",\"stage\":", "5"), "tensor blk.0.attn_q.weight.rungs[0].stage must be a whole number from 0 to 0"},
-      {"section past its blob", withNumber("blk.0.attn_v.weight", "\"offset\":", "99999936"), "tensor blk.0.attn_v.weight.rungs[0].planes[0].offset must be a whole number from 0 to"},
-      {"unaligned section", withNumber("blk.0.attn_v.weight", "\"offset\":", "65"), "tensor blk.0.attn_v.weight.rungs[0].planes[0].offset must be a multiple of 64"},
+      {"unknown kind", with("\"kind\":\"coded\"", "\"kind\":\"lossy\"", 1),
+       "tensor blk.0.attn_q.weight.rungs[0].kind must be one of coded, exact, raw"},
+      {"stage 5", withNumber("blk.0.attn_q.weight", "\"kind\":\"coded\",\"stage\":", "5"),
+       "tensor blk.0.attn_q.weight.rungs[0].stage must be a whole number from 0 to 0"},
+      {"section past its blob", withNumber("blk.0.attn_v.weight", "\"offset\":", "99999936"),
+       "tensor blk.0.attn_v.weight.rungs[0].planes[0].offset must be a whole number from 0 to"},
+      {"unaligned section", withNumber("blk.0.attn_v.weight", "\"offset\":", "65"),
+       "tensor blk.0.attn_v.weight.rungs[0].planes[0].offset must be a multiple of 64"},
       {"overlap", withNumber("blk.0.attn_v.weight", "\"offset\":", "64"), "must not overlap"},
-      {"size that does not follow", withNumber("blk.0.attn_v.weight", "\"bytes\":", "1088"), "tensor blk.0.attn_v.weight.rungs[0].planes[0].bytes must be a whole number from 1024 to 1024"},
-      {"negative offset", withNumber("blk.0.attn_v.weight", "\"offset\":", "-64"), "tensor blk.0.attn_v.weight.rungs[0].planes[0].offset must be a whole number"},
+      {"size that does not follow", withNumber("blk.0.attn_v.weight", "\"bytes\":", "1088"),
+       "tensor blk.0.attn_v.weight.rungs[0].planes[0].bytes must be a whole number from 1024 to 1024"},
+      {"negative offset", withNumber("blk.0.attn_v.weight", "\"offset\":", "-64"),
+       "tensor blk.0.attn_v.weight.rungs[0].planes[0].offset must be a whole number"},
       {"fraction", withNumber("blk.0.attn_v.weight", "\"offset\":", "0.5"), "offset must be a whole number"},
-      {"width 3", withNumber("blk.0.attn_v.weight", "\"width\":", "3"), "tensor blk.0.attn_v.weight.rungs[0].planes[0].width must be 1, 2, 4 or 8"},
-      {"planes that do not add up", withNumber("blk.0.attn_q.weight", "\"bits\":", "4"), "tensor blk.0.attn_q.weight.rungs[0].planes must have 4 bits together, not 3"},
-      {"group 48", withNumber("blk.0.attn_q.weight", "\"group\":", "48"), "tensor blk.0.attn_q.weight.rungs[0].group must be 32, 64 or 128"},
-      {"other shape", with("\"name\":\"blk.0.attn_q.weight\",\"shape\":[64,64]", "\"name\":\"blk.0.attn_q.weight\",\"shape\":[64,96]"), "tensor blk.0.attn_q.weight.shape must be [64, 64], as the model says"},
-      {"unknown tensor", with("\"name\":\"blk.0.attn_q.weight\"", "\"name\":\"blk.9.attn_q.weight\""), "tensor blk.9.attn_q.weight must belong to the model"},
-      {"tensor twice", with("\"name\":\"blk.0.attn_k.weight\"", "\"name\":\"blk.0.attn_v.weight\""), "tensor blk.0.attn_v.weight"},
+      {"width 3", withNumber("blk.0.attn_v.weight", "\"width\":", "3"),
+       "tensor blk.0.attn_v.weight.rungs[0].planes[0].width must be 1, 2, 4 or 8"},
+      {"planes that do not add up", withNumber("blk.0.attn_q.weight", "\"bits\":", "4"),
+       "tensor blk.0.attn_q.weight.rungs[0].planes must have 4 bits together, not 3"},
+      {"group 48", withNumber("blk.0.attn_q.weight", "\"group\":", "48"),
+       "tensor blk.0.attn_q.weight.rungs[0].group must be 32, 64 or 128"},
+      {"other shape",
+       with("\"name\":\"blk.0.attn_q.weight\",\"shape\":[64,64]", "\"name\":\"blk.0.attn_q.weight\",\"shape\":[64,96]"),
+       "tensor blk.0.attn_q.weight.shape must be [64, 64], as the model says"},
+      {"unknown tensor", with("\"name\":\"blk.0.attn_q.weight\"", "\"name\":\"blk.9.attn_q.weight\""),
+       "tensor blk.9.attn_q.weight must belong to the model"},
+      {"tensor twice", with("\"name\":\"blk.0.attn_k.weight\"", "\"name\":\"blk.0.attn_v.weight\""),
+       "tensor blk.0.attn_v.weight"},
       {"model that grew", with("\"layers\":2", "\"layers\":3"), "tensor blk.2.attn_norm.weight must be in the table"},
-      {"2^31 weights", with("\"vocabSize\":101", "\"vocabSize\":4194305"), "model.vocabSize must be a whole number from 2 to 4194304"},
+      {"2^31 weights", with("\"vocabSize\":101", "\"vocabSize\":4194305"),
+       "model.vocabSize must be a whole number from 2 to 4194304"},
       {"heads", with("\"heads\":4", "\"heads\":3"), "model.heads must be a multiple of kvHeads"},
       {"head size", with("\"headSize\":16", "\"headSize\":24"), "model.headSize must be a multiple of 16"},
       {"unknown source type", with("\"sourceType\":\"Q4_1\"", "\"sourceType\":\"Q3_K\""), "sourceType must be one of"},
-      {"exact of floats", with("\"sourceType\":\"Q4_1\"", "\"sourceType\":\"F32\""), "tensor blk.0.attn_q.weight.rungs[2].kind must be raw for a source of type F32"},
+      {"exact of floats", with("\"sourceType\":\"Q4_1\"", "\"sourceType\":\"F32\""),
+       "tensor blk.0.attn_q.weight.rungs[2].kind must be raw for a source of type F32"},
       {"columns", with("\"sourceType\":\"Q4_1\"", "\"sourceType\":\"Q4_K\""), "needs a multiple of 256 columns"},
-      {"residual without a coded rung", with("\"residual\":null", "\"residual\":{\"bits\":1,\"planes\":[]}", 1), "planes must be a list of 0 to 0 items"},
+      {"residual without a coded rung", with("\"residual\":null", "\"residual\":{\"bits\":1,\"planes\":[]}", 1),
+       "planes must be a list of 0 to 0 items"},
       {"text for a number", with("\"layers\":2", "\"layers\":\"2\""), "model.layers must be a whole number"},
       {"missing field", with("\"rmsEps\":1e-5,", ""), "model.rmsEps must be a number"},
-      {"stages", with("\"stages\":[{\"stage\":0", "\"stages\":[{\"stage\":1"), "stages[0].stage must be a whole number from 0 to 0"},
+      {"stages", with("\"stages\":[{\"stage\":0", "\"stages\":[{\"stage\":1"),
+       "stages[0].stage must be a whole number from 0 to 0"},
       {"no tensors", with("\"tensors\":[", "\"tensors\":{\"a\":["), "config must"},
   };
   for (const auto& c : cases) {
@@ -103,14 +146,17 @@ void checks() {
   const size_t at = wide.find("\"vocabSize\":101");
   const std::string huge = wide.substr(0, at) + "\"vocabSize\":1000000" + wide.substr(at + 15);
   const size_t shape = huge.find("\"shape\":[101,64]");
-  CHECK(contains(refusal([&] { LadderConfig::parse(huge.substr(0, shape) + "\"shape\":[1000000,4096]" + huge.substr(shape + 16)); }),
+  CHECK(contains(refusal([&] {
+                   LadderConfig::parse(huge.substr(0, shape) + "\"shape\":[1000000,4096]" + huge.substr(shape + 16));
+                 }),
                  "tensor token_embd.weight.shape must have at most 2^31 weights"));
 }
 
 void blobs() {
   const TinyFiles files(ladder->blobs);
   Engine engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(102)});
-  CHECK(contains(refusal([&] { engine.attachStage(0, files.path(0) + "x"); }), "stage 0 must be a file that can be read"));
+  CHECK(contains(refusal([&] { engine.attachStage(0, files.path(0) + "x"); }),
+                 "stage 0 must be a file that can be read"));
   auto shorter = ladder->blobs[0];
   shorter.pop_back();
   files.write(0, shorter);
@@ -120,10 +166,18 @@ void blobs() {
   files.write(0, shorter);
   CHECK(contains(refusal([&] { engine.attachStage(0, files.path(0)); }), wanted));
   CHECK(contains(refusal([&] { engine.attachStage(0, "/"); }), wanted));
-  CHECK(refusal([&] { Engine(LadderConfig::parse(config), {1, 10, KvType::F16, 100, "", std::vector<uint32_t>(102)}); }).find("kvBytes must hold one block") == 0);
-  CHECK(refusal([&] { Engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 161, "", std::vector<uint32_t>(102)}); }) == "contextTokens must be from 1 to 160");
-  CHECK(refusal([&] { Engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(101)}); }) == "tokenOffsets must have 102 entries");
-  CHECK(refusal([&] { Engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(102, 1)}); }) == "tokenOffsets must end within tokenBytes");
+  CHECK(refusal([&] {
+          Engine(LadderConfig::parse(config), {1, 10, KvType::F16, 100, "", std::vector<uint32_t>(102)});
+        }).find("kvBytes must hold one block") == 0);
+  CHECK(refusal([&] {
+          Engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 161, "", std::vector<uint32_t>(102)});
+        }) == "contextTokens must be from 1 to 160");
+  CHECK(refusal([&] {
+          Engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(101)});
+        }) == "tokenOffsets must have 102 entries");
+  CHECK(refusal([&] {
+          Engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(102, 1)});
+        }) == "tokenOffsets must end within tokenBytes");
 }
 
 }  // namespace

@@ -33,7 +33,8 @@ int main() {
     const TinyFiles files(ladder.blobs);
     std::vector<int32_t> tokens;
     Random random(7);
-    for (int i = 0; i < 70; i++) tokens.push_back(below(random, shape.vocab));
+    for (int i = 0; i < 70; i++)
+      tokens.push_back(below(random, shape.vocab));
     for (KvType kv : {KvType::F16, KvType::Int8}) {
       Engine engine(LadderConfig::parse(ladder.config()), options(shape, kv, 2));
       for (int stage = 0; stage < 5; stage++) {
@@ -41,7 +42,8 @@ int main() {
         std::vector<float> got(tokens.size() * size_t(shape.vocab));
         engine.logits(stage, tokens, got.data());
         const double nsr = noise(forward(ladder, stage, tokens), got);
-        std::printf("%s stage %d kv %s: noise to signal %.1e\n", shape.architecture, stage, kv == KvType::F16 ? "f16" : "int8", nsr);
+        std::printf("%s stage %d kv %s: noise to signal %.1e\n", shape.architecture, stage,
+                    kv == KvType::F16 ? "f16" : "int8", nsr);
         // Nearly all of it comes from 8-bit inputs: of attn_output and ffn_down, below the exact stages of all layers;
         // int8 keys and values add as much again.
         CHECK(nsr < (stage < 3 ? 8e-4 : 3e-4) + (kv == KvType::F16 ? 0 : 2e-4));

@@ -24,11 +24,13 @@ struct Model {
 
 uint64_t markAt(const Model& m, int length) {
   uint64_t h = uint64_t(m.stage) + 99;
-  for (int i = 0; i < length; i++) h = (h ^ uint64_t(uint32_t(m.tokens[size_t(i)]))) * 0x100000001b3u + 7;
+  for (int i = 0; i < length; i++)
+    h = (h ^ uint64_t(uint32_t(m.tokens[size_t(i)]))) * 0x100000001b3u + 7;
   return h;
 }
 uint64_t* slot(Sequence& s, int position) {
-  return reinterpret_cast<uint64_t*>(const_cast<uint8_t*>(s.blocks()[position / KvCache::kTokens])) + position % KvCache::kTokens;
+  return reinterpret_cast<uint64_t*>(const_cast<uint8_t*>(s.blocks()[position / KvCache::kTokens])) +
+         position % KvCache::kTokens;
 }
 
 void intact(Model& m) {
@@ -66,7 +68,8 @@ void randomUse(unsigned seed) {
       Model m{std::make_unique<Sequence>(Sampling{}, cache), {}, below(random, 2)};
       // Few different tokens, so that prefixes meet.
       std::vector<int32_t> wish;
-      for (int i = below(random, 80); i > 0; i--) wish.push_back(below(random, 20) == 0);
+      for (int i = below(random, 80); i > 0; i--)
+        wish.push_back(below(random, 20) == 0);
       const int n = m.sequence->matchPrefix(m.stage, wish.data(), int(wish.size()));
       CHECK(n % KvCache::kTokens == 0 && (n == 0 || n < int(wish.size())));
       m.tokens.assign(wish.begin(), wish.begin() + n);
@@ -98,7 +101,8 @@ void randomUse(unsigned seed) {
       CHECK_FOR(false, error.what());
     }
     if (round % 7 == 0)
-      for (Model& m : live) intact(m);
+      for (Model& m : live)
+        intact(m);
   }
   live.clear();
   CHECK(cache.available() == total);
@@ -107,7 +111,8 @@ void randomUse(unsigned seed) {
 }  // namespace
 
 int main() {
-  for (unsigned seed = 1; seed <= 20; seed++) randomUse(seed);
+  for (unsigned seed = 1; seed <= 20; seed++)
+    randomUse(seed);
   CHECK(refused > 100 && matched > 1000);
   bool refused = false;
   try {

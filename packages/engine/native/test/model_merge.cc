@@ -34,7 +34,8 @@ int nearest(double prediction, int residual, int residualBits, int bits) {
 void merged(SourceType type, int residualBits, int rows, int cols, Random& random) {
   const SourceFormat& source = sourceFormat(type);
   std::vector<int> widths;
-  for (int left = source.bits; left > 0; left -= widths.back()) widths.push_back(left >= 4 ? 4 : left >= 2 ? 2 : 1);
+  for (int left = source.bits; left > 0; left -= widths.back())
+    widths.push_back(left >= 4 ? 4 : left >= 2 ? 2 : 1);
   CodedMatrix exact({source.name, source.scaleKind, widths, source.center, 32}, rows, cols, Codes::Random, random);
   const CodedMatrix coded({"coded", ScaleKind::Row8, {2, 1}, 0, 64}, rows, cols, Codes::Random, random);
   std::vector<std::vector<uint8_t>> planes;
@@ -46,7 +47,8 @@ void merged(SourceType type, int residualBits, int rows, int cols, Random& rando
     planes.push_back(exact.plane(width, low));
     residual.planes[residual.planeCount++].width = width;
   }
-  for (int p = 0; p < residual.planeCount; p++) residual.planes[p].data = planes[size_t(p)].data();
+  for (int p = 0; p < residual.planeCount; p++)
+    residual.planes[p].data = planes[size_t(p)].data();
   std::vector<uint8_t> memory(mergedBytes(residual));
   mergeResidual(coded.m, residual, memory.data());
   const Matrix result = mergedMatrix(residual, memory.data());
@@ -62,7 +64,8 @@ void merged(SourceType type, int residualBits, int rows, int cols, Random& rando
       const double scale = exact.value<double>(row, col) - offset;
       code = uint8_t(own);
       const double p = std::fabs(scale) < 1e-12 ? 0 : (coded.value<double>(row, col) - offset) / scale;
-      const int expected = std::fabs(p) > 1e4 ? -1 : nearest(p, own & ((1 << residualBits) - 1), residualBits, source.bits);
+      const int expected =
+          std::fabs(p) > 1e4 ? -1 : nearest(p, own & ((1 << residualBits) - 1), residualBits, source.bits);
       if (expected < 0) continue;
       compared++;
       same = same && expected == codeAt(result, row / 16, col / 32, row % 16, col % 32);
@@ -74,10 +77,11 @@ void merged(SourceType type, int residualBits, int rows, int cols, Random& rando
 
 int main() {
   Random random(4);
-  for (SourceType type : {SourceType::Q4_0, SourceType::Q4_1, SourceType::Q5_0, SourceType::Q5_1, SourceType::Q8_0, SourceType::Q4_K,
-                          SourceType::Q5_K, SourceType::Q6_K})
+  for (SourceType type : {SourceType::Q4_0, SourceType::Q4_1, SourceType::Q5_0, SourceType::Q5_1, SourceType::Q8_0,
+                          SourceType::Q4_K, SourceType::Q5_K, SourceType::Q6_K})
     for (int residualBits = 1; residualBits <= sourceFormat(type).bits; residualBits++)
-      for (int rows : {1, 16, 37}) merged(type, residualBits, rows, sourceFormat(type).blockCols == 256 ? 512 : 96, random);
+      for (int rows : {1, 16, 37})
+        merged(type, residualBits, rows, sourceFormat(type).blockCols == 256 ? 512 : 96, random);
   CHECK(compared > 100000);
   std::printf("%d codes compared\n", compared);
   return report("model_merge");

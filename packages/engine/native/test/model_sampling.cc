@@ -29,19 +29,27 @@ Naive naive(const Sampling& s, const History& history, const Counts& counts, con
   Naive out;
   std::vector<double> l(logits.begin(), logits.end());
   double sum = 0;
-  for (double v : l) sum += std::exp(v);
-  for (double v : l) out.raw.push_back(v - std::log(sum));
+  for (double v : l)
+    sum += std::exp(v);
+  for (double v : l)
+    out.raw.push_back(v - std::log(sum));
   std::vector<bool> seen(size_t(vocab), false);
   for (int32_t t : history)
     if (t >= 0) seen[size_t(t)] = true;
-  for (const auto& [t, n] : counts) seen[size_t(t)] = true;
+  for (const auto& [t, n] : counts)
+    seen[size_t(t)] = true;
   for (int i = 0; i < vocab; i++)
-    if (seen[size_t(i)]) l[size_t(i)] = l[size_t(i)] > 0 ? l[size_t(i)] / s.repetitionPenalty : l[size_t(i)] * s.repetitionPenalty;
-  for (const auto& [t, n] : counts) l[size_t(t)] -= double(s.presencePenalty) + double(s.frequencyPenalty) * n;
-  for (const auto& [t, b] : s.logitBias) l[size_t(t)] += b;
+    if (seen[size_t(i)])
+      l[size_t(i)] = l[size_t(i)] > 0 ? l[size_t(i)] / s.repetitionPenalty : l[size_t(i)] * s.repetitionPenalty;
+  for (const auto& [t, n] : counts)
+    l[size_t(t)] -= double(s.presencePenalty) + double(s.frequencyPenalty) * n;
+  for (const auto& [t, b] : s.logitBias)
+    l[size_t(t)] += b;
   std::vector<int> order(size_t(vocab), 0);
-  for (int i = 0; i < vocab; i++) order[size_t(i)] = i;
-  std::sort(order.begin(), order.end(), [&](int a, int b) { return l[size_t(a)] > l[size_t(b)] || (l[size_t(a)] == l[size_t(b)] && a < b); });
+  for (int i = 0; i < vocab; i++)
+    order[size_t(i)] = i;
+  std::sort(order.begin(), order.end(),
+            [&](int a, int b) { return l[size_t(a)] > l[size_t(b)] || (l[size_t(a)] == l[size_t(b)] && a < b); });
   if (s.temperature == 0) {
     out.kept = {{1.0, order[0]}};
     return out;
@@ -50,7 +58,8 @@ Naive naive(const Sampling& s, const History& history, const Counts& counts, con
   const auto weight = [&](int id) { return std::exp((l[size_t(id)] - top) / s.temperature); };
   if (s.topK > 0 && s.topK < vocab) order.resize(size_t(s.topK));
   double mass = 0, reached = 0;
-  for (int id : order) mass += weight(id);
+  for (int id : order)
+    mass += weight(id);
   for (int id : order) {
     if (s.topP < 1 && reached >= s.topP * mass) break;
     reached += weight(id);
@@ -63,7 +72,8 @@ Naive naive(const Sampling& s, const History& history, const Counts& counts, con
 // Token that `u` falls on; `margin`: how far from a neighbour's share, to leave out what rounding decides.
 int drawn(const Naive& n, double u, double& margin) {
   double sum = 0, at = 0;
-  for (const auto& [w, id] : n.kept) sum += w;
+  for (const auto& [w, id] : n.kept)
+    sum += w;
   margin = 1;
   for (const auto& [w, id] : n.kept) {
     margin = std::min(margin, std::fabs(u - (at + w) / sum));
@@ -95,12 +105,15 @@ void againstNaive() {
   for (int round = 0; round < 3000; round++) {
     const int vocab = 1 + below(random, round % 10 == 0 ? 700 : 60);
     std::vector<float> logits(size_t(vocab), 0.0f);
-    for (float& l : logits) l = below(random, 4) == 0 ? float(below(random, 3)) : real(random, 6);  // with ties
+    for (float& l : logits)
+      l = below(random, 4) == 0 ? float(below(random, 3)) : real(random, 6);  // with ties
     const Sampling s = randomSampling(random, vocab);
     History history;
     Counts counts;
-    for (int i = below(random, 6); i > 0; i--) history.push_back(below(random, vocab + 1) - 1);
-    for (int i = below(random, 4); i > 0; i--) counts[below(random, vocab)]++;
+    for (int i = below(random, 6); i > 0; i--)
+      history.push_back(below(random, vocab + 1) - 1);
+    for (int i = below(random, 4); i > 0; i--)
+      counts[below(random, vocab)]++;
     const Naive expected = naive(s, history, counts, logits);
     const uint64_t position = random() % 1000;
     std::vector<float> own = logits;
@@ -119,7 +132,8 @@ void againstNaive() {
     CHECK(std::fabs(got.logprob - expected.raw[size_t(got.token)]) < 1e-4);
     CHECK(got.topCount == std::min(s.logprobs, vocab));
     std::vector<int> order(size_t(vocab), 0);
-    for (int i = 0; i < vocab; i++) order[size_t(i)] = i;
+    for (int i = 0; i < vocab; i++)
+      order[size_t(i)] = i;
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return logits[size_t(a)] > logits[size_t(b)]; });
     for (int i = 0; i < got.topCount; i++) {
       CHECK(got.topTokens[i] == order[size_t(i)]);
@@ -202,12 +216,14 @@ void stops() {
   for (int round = 0; round < 2000; round++) {
     std::vector<std::string> texts(size_t(1 + below(random, 3)));
     for (std::string& text : texts)
-      for (int i = 1 + below(random, 4); i > 0; i--) text += char('a' + below(random, 2));
+      for (int i = 1 + below(random, 4); i > 0; i--)
+        text += char('a' + below(random, 2));
     StopMatcher matcher(texts);
     std::string all;
     for (int piece = 0; piece < 12; piece++) {
       std::string bytes;
-      for (int i = below(random, 4); i > 0; i--) bytes += char('a' + below(random, 3));
+      for (int i = below(random, 4); i > 0; i--)
+        bytes += char('a' + below(random, 3));
       all += bytes;
       size_t first = std::string::npos;
       int expected = -1;

@@ -11,14 +11,17 @@ inline Doubles times(const std::vector<float>& w, const Doubles& x, size_t rows)
   Doubles y(rows);
   const size_t cols = w.size() / rows;
   for (size_t r = 0; r < rows; r++)
-    for (size_t c = 0; c < cols; c++) y[r] += double(w[r * cols + c]) * x[c];
+    for (size_t c = 0; c < cols; c++)
+      y[r] += double(w[r * cols + c]) * x[c];
   return y;
 }
 inline void norm(const double* x, const std::vector<float>& w, size_t n, double* y) {
   double squares = 0;
-  for (size_t i = 0; i < n; i++) squares += x[i] * x[i];
+  for (size_t i = 0; i < n; i++)
+    squares += x[i] * x[i];
   const double inverse = 1 / std::sqrt(squares / double(n) + 1e-5);
-  for (size_t i = 0; i < n; i++) y[i] = x[i] * inverse * w[i];
+  for (size_t i = 0; i < n; i++)
+    y[i] = x[i] * inverse * w[i];
 }
 inline void rotate(double* head, int size, int position, bool half) {
   for (int i = 0; i < size / 2; i++) {
@@ -38,18 +41,23 @@ inline std::vector<Doubles> forward(const TinyLadder& ladder, int stage, const s
   const auto w = [&](const std::string& name) -> const std::vector<float>& { return ladder.values(name, stage); };
   std::vector<Doubles> x(tokens.size(), Doubles(h));
   for (size_t t = 0; t < tokens.size(); t++)
-    for (size_t i = 0; i < h; i++) x[t][i] = w("token_embd.weight")[size_t(tokens[t]) * h + i];
+    for (size_t i = 0; i < h; i++)
+      x[t][i] = w("token_embd.weight")[size_t(tokens[t]) * h + i];
   for (int layer = 0; layer < s.layers; layer++) {
     const std::string at = "blk." + std::to_string(layer) + ".";
     std::vector<Doubles> keys, values;
     for (size_t t = 0; t < tokens.size(); t++) {
       Doubles in(h);
       norm(x[t].data(), w(at + "attn_norm.weight"), h, in.data());
-      Doubles query = times(w(at + "attn_q.weight"), in, q), key = times(w(at + "attn_k.weight"), in, k), value = times(w(at + "attn_v.weight"), in, k);
+      Doubles query = times(w(at + "attn_q.weight"), in, q), key = times(w(at + "attn_k.weight"), in, k),
+              value = times(w(at + "attn_v.weight"), in, k);
       if (ladder.has(at + "attn_q.bias")) {
-        for (size_t i = 0; i < q; i++) query[i] += w(at + "attn_q.bias")[i];
-        for (size_t i = 0; i < k; i++) key[i] += w(at + "attn_k.bias")[i];
-        for (size_t i = 0; i < k; i++) value[i] += w(at + "attn_v.bias")[i];
+        for (size_t i = 0; i < q; i++)
+          query[i] += w(at + "attn_q.bias")[i];
+        for (size_t i = 0; i < k; i++)
+          key[i] += w(at + "attn_k.bias")[i];
+        for (size_t i = 0; i < k; i++)
+          value[i] += w(at + "attn_v.bias")[i];
       }
       const auto heads = [&](Doubles& all, int count, const std::string& normName) {
         for (int i = 0; i < count; i++) {
@@ -68,20 +76,25 @@ inline std::vector<Doubles> forward(const TinyLadder& ladder, int stage, const s
         Doubles score(t + 1);
         double sum = 0;
         for (size_t p = 0; p <= t; p++) {
-          for (int d = 0; d < s.headSize; d++) score[p] += query[own + d] * keys[p][kv + d];
+          for (int d = 0; d < s.headSize; d++)
+            score[p] += query[own + d] * keys[p][kv + d];
           score[p] = std::exp(score[p] / std::sqrt(double(s.headSize)));
           sum += score[p];
         }
         for (size_t p = 0; p <= t; p++)
-          for (int d = 0; d < s.headSize; d++) mixed[own + d] += score[p] / sum * values[p][kv + d];
+          for (int d = 0; d < s.headSize; d++)
+            mixed[own + d] += score[p] / sum * values[p][kv + d];
       }
       const Doubles out = times(w(at + "attn_output.weight"), mixed, h);
-      for (size_t i = 0; i < h; i++) x[t][i] += out[i];
+      for (size_t i = 0; i < h; i++)
+        x[t][i] += out[i];
       norm(x[t].data(), w(at + "ffn_norm.weight"), h, in.data());
       Doubles gate = times(w(at + "ffn_gate.weight"), in, f), up = times(w(at + "ffn_up.weight"), in, f);
-      for (size_t i = 0; i < f; i++) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
+      for (size_t i = 0; i < f; i++)
+        gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
       const Doubles down = times(w(at + "ffn_down.weight"), gate, h);
-      for (size_t i = 0; i < h; i++) x[t][i] += down[i];
+      for (size_t i = 0; i < h; i++)
+        x[t][i] += down[i];
     }
   }
   std::vector<Doubles> logits;

@@ -63,14 +63,16 @@ class TinyLadder {
   std::string config() const {
     std::string stages;
     for (int k = 0; k < 5; k++)
-      stages += std::string(k ? "," : "") + "{\"stage\":" + std::to_string(k) + ",\"bytes\":" + std::to_string(blobs[k].size()) + "}";
+      stages += std::string(k ? "," : "") + "{\"stage\":" + std::to_string(k) +
+                ",\"bytes\":" + std::to_string(blobs[k].size()) + "}";
     char model[512];
-    std::snprintf(model, sizeof model,
-                  "{\"architecture\":\"%s\",\"layers\":%d,\"hiddenSize\":%d,\"heads\":%d,\"kvHeads\":%d,\"headSize\":%d,"
-                  "\"ffnSize\":%d,\"vocabSize\":%d,\"contextTokens\":%d,\"ropeTheta\":10000,\"rmsEps\":1e-5,"
-                  "\"tiedEmbeddings\":%s,\"ropeStyle\":\"%s\"}",
-                  shape_.architecture, shape_.layers, shape_.hidden, shape_.heads, shape_.kvHeads, shape_.headSize, shape_.ffn,
-                  shape_.vocab, shape_.context, shape_.tied ? "true" : "false", shape_.rope);
+    std::snprintf(
+        model, sizeof model,
+        "{\"architecture\":\"%s\",\"layers\":%d,\"hiddenSize\":%d,\"heads\":%d,\"kvHeads\":%d,\"headSize\":%d,"
+        "\"ffnSize\":%d,\"vocabSize\":%d,\"contextTokens\":%d,\"ropeTheta\":10000,\"rmsEps\":1e-5,"
+        "\"tiedEmbeddings\":%s,\"ropeStyle\":\"%s\"}",
+        shape_.architecture, shape_.layers, shape_.hidden, shape_.heads, shape_.kvHeads, shape_.headSize, shape_.ffn,
+        shape_.vocab, shape_.context, shape_.tied ? "true" : "false", shape_.rope);
     return "{\"format\":\"zen.ladder/1\",\"name\":\"tiny\",\"model\":" + std::string(model) +
            ",\"tokenizer\":{\"a\":[1,\"\\u00e9\"]},\"stages\":[" + stages + "],\"tensors\":[" + tensors_ + "]}";
   }
@@ -91,7 +93,8 @@ class TinyLadder {
     blob.resize((blob.size() + 63) / 64 * 64);
     const size_t offset = blob.size();
     blob.insert(blob.end(), bytes.begin(), bytes.end());
-    return "\"stage\":" + std::to_string(stage) + ",\"offset\":" + std::to_string(offset) + ",\"bytes\":" + std::to_string(bytes.size());
+    return "\"stage\":" + std::to_string(stage) + ",\"offset\":" + std::to_string(offset) +
+           ",\"bytes\":" + std::to_string(bytes.size());
   }
   std::string plane(int stage, const std::vector<uint8_t>& codes, int rows, int cols, int width, int low) {
     const int blocks = cols / 32, tiles = (rows + 15) / 16;
@@ -106,18 +109,20 @@ class TinyLadder {
     return "{\"width\":" + std::to_string(width) + "," + section(stage, out) + "}";
   }
   void tensor(const std::string& name, int rows, int cols, const char* type, const std::string& rungs) {
-    tensors_ += std::string(tensors_.empty() ? "" : ",") + "{\"name\":\"" + name + "\",\"shape\":[" + std::to_string(rows) + "," +
-                std::to_string(cols) + "],\"sourceType\":\"" + type + "\",\"rungs\":[" + rungs + "]}";
+    tensors_ += std::string(tensors_.empty() ? "" : ",") + "{\"name\":\"" + name + "\",\"shape\":[" +
+                std::to_string(rows) + "," + std::to_string(cols) + "],\"sourceType\":\"" + type + "\",\"rungs\":[" +
+                rungs + "]}";
   }
 
   void vector(const std::string& name, int n, float mean, int rungs) {
     std::string text;
     for (int stage = 0; stage < rungs; stage++) {
       std::vector<float>& v = values_[name][stage];
-      for (int i = 0; i < n; i++) v.push_back(mean + real(random_, 0.3f));
+      for (int i = 0; i < n; i++)
+        v.push_back(mean + real(random_, 0.3f));
       const auto* bytes = reinterpret_cast<const uint8_t*>(v.data());
-      text += std::string(stage ? "," : "") + "{\"kind\":\"raw\",\"stage\":" + std::to_string(stage) + ",\"dtype\":\"F32\",\"data\":{" +
-              section(stage, std::vector<uint8_t>(bytes, bytes + 4 * n)) + "}}";
+      text += std::string(stage ? "," : "") + "{\"kind\":\"raw\",\"stage\":" + std::to_string(stage) +
+              ",\"dtype\":\"F32\",\"data\":{" + section(stage, std::vector<uint8_t>(bytes, bytes + 4 * n)) + "}}";
     }
     tensor(name, 1, n, "F32", text);
   }
@@ -129,12 +134,14 @@ class TinyLadder {
   };
   Source source(int rows, int cols, int bits, bool pair) {
     const int blocks = cols / 32, per = pair ? 32 : 16, most = (1 << bits) - 1;
-    Source s{std::vector<uint8_t>(size_t(rows) * cols), std::vector<uint8_t>(size_t((rows + 15) / 16) * blocks * per * 2),
+    Source s{std::vector<uint8_t>(size_t(rows) * cols),
+             std::vector<uint8_t>(size_t((rows + 15) / 16) * blocks * per * 2),
              std::vector<float>(size_t(rows) * cols)};
     const float size = 1.7f / std::sqrt(float(cols));
     for (int row = 0; row < rows; row++)
       for (int b = 0; b < blocks; b++) {
-        const uint16_t d = floatToHalf(2 * size / float(most) * (1 + real(random_, 0.2f))), m = floatToHalf(-size + real(random_, 0.1f * size));
+        const uint16_t d = floatToHalf(2 * size / float(most) * (1 + real(random_, 0.2f))),
+                       m = floatToHalf(-size + real(random_, 0.1f * size));
         const size_t at = (size_t(row / 16) * blocks + b) * per + row % 16;
         std::memcpy(&s.params[2 * at], &d, 2);
         if (pair) std::memcpy(&s.params[2 * (at + 16)], &m, 2);
@@ -179,7 +186,8 @@ class TinyLadder {
         }
       }
     }
-    const std::string head = "{\"kind\":\"coded\",\"stage\":" + std::to_string(stage) + ",\"bits\":" + std::to_string(bits) + ",\"group\":64,";
+    const std::string head = "{\"kind\":\"coded\",\"stage\":" + std::to_string(stage) +
+                             ",\"bits\":" + std::to_string(bits) + ",\"group\":64,";
     const std::string rowText = section(stage, rowScale), groupText = section(stage, scales);
     return head + "\"planes\":[" + planes + "],\"rowScale\":{" + rowText + "},\"groups\":{" + groupText + "}}";
   }
@@ -191,14 +199,17 @@ class TinyLadder {
     coded(name, 1, s.values, rows, cols, 4, codes, false, "");
     blobs[1].resize(blobs[1].size() / 64 * 64);
     std::vector<uint8_t> upper(codes.size());
-    for (size_t i = 0; i < codes.size(); i++) upper[i] = codes[i] >> 1;
+    for (size_t i = 0; i < codes.size(); i++)
+      upper[i] = codes[i] >> 1;
     const std::string two = plane(0, upper, rows, cols, 2, 1), one = plane(0, upper, rows, cols, 1, 0);
     const std::string rung0 = coded(name, 0, s.values, rows, cols, 3, upper, true, two + "," + one);
-    const std::string rung1 = coded(name, 1, s.values, rows, cols, 4, codes, true, two + "," + one + "," + plane(1, codes, rows, cols, 1, 0));
-    for (size_t i = 0; i < low3.size(); i++) low3[i] = s.codes[i] & 7;
+    const std::string rung1 =
+        coded(name, 1, s.values, rows, cols, 4, codes, true, two + "," + one + "," + plane(1, codes, rows, cols, 1, 0));
+    for (size_t i = 0; i < low3.size(); i++)
+      low3[i] = s.codes[i] & 7;
     const std::string residual = plane(3, low3, rows, cols, 2, 1) + "," + plane(3, low3, rows, cols, 1, 0);
-    const std::string rung3 = "{\"kind\":\"exact\",\"stage\":3,\"planes\":[],\"residual\":{\"bits\":3,\"planes\":[" + residual +
-                              "]},\"params\":{" + section(3, s.params) + "},\"supers\":null}";
+    const std::string rung3 = "{\"kind\":\"exact\",\"stage\":3,\"planes\":[],\"residual\":{\"bits\":3,\"planes\":[" +
+                              residual + "]},\"params\":{" + section(3, s.params) + "},\"supers\":null}";
     values_[name][3] = s.values;
     tensor(name, rows, cols, "Q4_1", rung0 + "," + rung1 + "," + rung3);
   }
@@ -206,18 +217,20 @@ class TinyLadder {
     const Source s = source(rows, cols, 4, true);
     values_[name][0] = s.values;
     tensor(name, rows, cols, "Q4_1",
-           "{\"kind\":\"exact\",\"stage\":0,\"planes\":[" + plane(0, s.codes, rows, cols, 4, 0) + "],\"residual\":null,\"params\":{" +
-               section(0, s.params) + "},\"supers\":null}");
+           "{\"kind\":\"exact\",\"stage\":0,\"planes\":[" + plane(0, s.codes, rows, cols, 4, 0) +
+               "],\"residual\":null,\"params\":{" + section(0, s.params) + "},\"supers\":null}");
   }
   void embedding(const std::string& name, int rows, int cols) {
     Source s = source(rows, cols, 8, false);
     std::vector<uint8_t> upper(s.codes.size());
-    for (size_t i = 0; i < upper.size(); i++) upper[i] = s.codes[i] >> 4;
+    for (size_t i = 0; i < upper.size(); i++)
+      upper[i] = s.codes[i] >> 4;
     const std::string four = plane(0, upper, rows, cols, 4, 0);
     const std::string rung0 = coded(name, 0, s.values, rows, cols, 4, upper, true, four);
     values_[name][2] = s.values;
-    const std::string rung2 = "{\"kind\":\"exact\",\"stage\":2,\"planes\":[" + four + "," + plane(2, s.codes, rows, cols, 4, 0) +
-                              "],\"residual\":null,\"params\":{" + section(2, s.params) + "},\"supers\":null}";
+    const std::string rung2 = "{\"kind\":\"exact\",\"stage\":2,\"planes\":[" + four + "," +
+                              plane(2, s.codes, rows, cols, 4, 0) + "],\"residual\":null,\"params\":{" +
+                              section(2, s.params) + "},\"supers\":null}";
     tensor(name, rows, cols, "Q8_0", rung0 + "," + rung2);
   }
 
@@ -234,10 +247,12 @@ class TinyFiles {
     const char* base = std::getenv("TMPDIR");
     folder_ = std::string(base ? base : "/tmp") + "/zen-tiny-XXXXXX";
     if (!mkdtemp(folder_.data())) std::abort();
-    for (int k = 0; k < 5; k++) write(k, blobs[k]);
+    for (int k = 0; k < 5; k++)
+      write(k, blobs[k]);
   }
   ~TinyFiles() {
-    for (int k = 0; k < 5; k++) unlink(path(k).c_str());
+    for (int k = 0; k < 5; k++)
+      unlink(path(k).c_str());
     rmdir(folder_.c_str());
   }
   std::string path(int stage) const { return folder_ + "/" + std::to_string(stage); }
