@@ -30,7 +30,10 @@ export interface PackOptions {
   folder: string;
   plan: PlanOptions;
   coding: CodingOptions;
-  /** Sequences on which each linear layer's share of the damage is measured; null: the prior order. */
+  /**
+   * Sequences on which each linear layer's share of the damage is measured; null: the prior order, which also
+   * holds for models that do not fit in memory as float32.
+   */
   sensitivity: Int32Array[] | null;
   progress: (progress: PackProgress) => void;
   signal: AbortSignal;
@@ -69,7 +72,7 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
     options.coding,
     report('coding'),
   );
-  if (options.sensitivity !== null) {
+  if (options.sensitivity !== null && weights <= KEEP_WEIGHTS) {
     const measured = await measureSensitivity(
       quant,
       reference,

@@ -49,10 +49,17 @@ describe('makePlan', () => {
     expect(measured.get('blk.5.ffn_gate.weight')).toMatchObject({ exactStage: 1 });
   });
 
+  it('cuts plain floats into wide codes', () => {
+    const made = makePlan(source('BF16'), { bits: 3, group: 64, embeddingBits: 5, order: null });
+    expect(made.get('blk.1.ffn_up.weight')).toEqual({ kind: 'wide', group: 64 });
+  });
+
   it.each([
     ['Q4_K', 3],
     ['Q5_0', 4],
     ['Q5_K', 4],
+    ['Q6_K', 4],
+    ['Q8_0', 6],
   ] as const)('lays the residual of %s in %d bits', (type, residualBits) => {
     const made = makePlan(source(type), { bits: 3, group: 64, embeddingBits: 5, order: null });
     expect(made.get('blk.1.ffn_up.weight')).toMatchObject({ kind: 'residual', residualBits });

@@ -70,17 +70,17 @@ function firstPlan(tensor: SourceTensor, options: PlanOptions): TensorPlan {
   const [rows, cols] = tensor.shape;
   if (bits === 0)
     return rows > 1 && cols % 32 === 0 ? { kind: 'wide', group: options.group } : { kind: 'raw' };
-  if (!isLinear(tensor.name) || bits >= 6) {
-    if (bits < 6) return { kind: 'exact' };
+  if (!isLinear(tensor.name)) {
+    // Slices need groups of 32 columns that share a scale; smaller sources are exact from the start.
+    if (bits < 8) return { kind: 'exact' };
     return { kind: 'slice', bits: options.embeddingBits, group: 32, exactStage: STAGES - 1 };
   }
-  return {
-    kind: 'residual',
-    bits: options.bits,
-    group: options.group,
-    residualBits: bits - 1,
-    exactStage: STAGES - 1,
-  };
+  const { group } = options;
+  const exactStage = STAGES - 1;
+  // Sources of 6 and 8 bits start a bit wider, and their residual spans several steps of the first codes.
+  if (bits > 5)
+    return { kind: 'residual', bits: options.bits + 1, group, residualBits: bits - 2, exactStage };
+  return { kind: 'residual', bits: options.bits, group, residualBits: bits - 1, exactStage };
 }
 
 /** Bits of a tensor's stage 0. */

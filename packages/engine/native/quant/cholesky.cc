@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "clones.h"
 #include "gemm.h"
 #include "parallel.h"
 
@@ -110,26 +111,34 @@ std::vector<float> InverseFactor(const float* hessian, int n, float damping) {
   throw std::runtime_error("the input covariance is not positive definite even with strong damping");
 }
 
-bool SolveSpd(double* a, double* b, int n) {
-  for (int j = 0; j < n; j++) {
-    double pivot = a[size_t(j) * n + j];
-    for (int k = 0; k < j; k++) pivot -= a[size_t(j) * n + k] * a[size_t(j) * n + k];
-    if (!(pivot > 0)) return false;
-    const double root = std::sqrt(pivot);
-    a[size_t(j) * n + j] = root;
-    for (int i = j + 1; i < n; i++) {
-      double sum = a[size_t(i) * n + j];
-      for (int k = 0; k < j; k++) sum -= a[size_t(i) * n + k] * a[size_t(j) * n + k];
-      a[size_t(i) * n + j] = sum / root;
-    }
+namespace {
+
+ZEN_CLONES double DotOf(const double* a, const double* b, int n) {
+  double lanes[8] = {};
+  int i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int l = 0; l < 8; l++) lanes[l] += a[i + l] * b[i + l];
   }
+  double sum = 0;
+  for (; i < n; i++) sum += a[i] * b[i];
+  for (double lane : lanes) sum += lane;
+  return sum;
+}
+
+}  // namespace
+
+bool SolveSpd(double* a, double* b, int n) {
   for (int i = 0; i < n; i++) {
-    for (int k = 0; k < i; k++) b[i] -= a[size_t(i) * n + k] * b[k];
-    b[i] /= a[size_t(i) * n + i];
+    double* row = a + size_t(i) * n;
+    for (int j = 0; j < i; j++) row[j] = (row[j] - DotOf(row, a + size_t(j) * n, j)) / a[size_t(j) * n + j];
+    const double pivot = row[i] - DotOf(row, row, i);
+    if (!(pivot > 0)) return false;
+    row[i] = std::sqrt(pivot);
+    b[i] = (b[i] - DotOf(row, b, i)) / row[i];
   }
   for (int i = n - 1; i >= 0; i--) {
-    for (int k = i + 1; k < n; k++) b[i] -= a[size_t(k) * n + i] * b[k];
     b[i] /= a[size_t(i) * n + i];
+    for (int k = 0; k < i; k++) b[k] -= a[size_t(i) * n + k] * b[i];
   }
   return true;
 }

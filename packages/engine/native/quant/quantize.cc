@@ -14,6 +14,8 @@ namespace zen::quant {
 namespace {
 
 constexpr int kRowsTogether = 48;  // share each row of the factor and of the covariance while it is in cache
+// Wider inputs are fed back within spans only: a factor costs the cube of its width. Descent sees all columns.
+constexpr int kWholeFactor = 4096, kFactorSpan = 2304;
 
 ZEN_CLONES void SubtractScaled(float* to, const float* from, float factor, int n) {
   for (int i = 0; i < n; i++) to[i] -= factor * from[i];
@@ -34,8 +36,9 @@ ZEN_CLONES double Dot(const float* a, const float* b, int n) {
 // What all rows of a tensor share.
 struct Shared {
   const float* hessian;         // damped, natural order
-  std::vector<float> factor;    // U in coding order
+  std::vector<float> factor;    // U in coding order: one square after the other
   std::vector<int> order;       // coding order of the columns
+  int span;                     // columns that share a square of the factor
   std::vector<float> diagonal;  // importance of each column in the scale search
   std::vector<float> groupSums; // [groups, cols]: Σ of the covariance's rows of a group
 };
@@ -46,16 +49,19 @@ void Feedback(std::vector<Row>& rows, const Shared& shared) {
   for (size_t r = 0; r < rows.size(); r++) {
     for (int i = 0; i < cols; i++) left[r * cols + i] = rows[r].w[shared.order[i]];
   }
-  for (int i = 0; i < cols; i++) {
-    const float* u = shared.factor.data() + static_cast<size_t>(i) * cols;
-    const int col = shared.order[i];
-    for (size_t r = 0; r < rows.size(); r++) {
-      float* x = left.data() + r * cols;
-      int code = rows[r].Nearest(col, x[i]);
-      if (code < 0) code = rows[r].Nearest(col, rows[r].w[col]);
-      rows[r].codes[col] = static_cast<uint8_t>(std::max(code, 0));
-      const float error = (x[i] - rows[r].Value(col, rows[r].codes[col])) / u[i];
-      SubtractScaled(x + i + 1, u + i + 1, error, cols - i - 1);
+  const float* u = shared.factor.data();
+  for (int begin = 0; begin < cols; begin += shared.span) {
+    const int end = std::min(cols, begin + shared.span);
+    for (int i = begin; i < end; i++, u += end - begin) {
+      const int col = shared.order[i];
+      for (size_t r = 0; r < rows.size(); r++) {
+        float* x = left.data() + r * cols;
+        int code = rows[r].Nearest(col, x[i]);
+        if (code < 0) code = rows[r].Nearest(col, rows[r].w[col]);
+        rows[r].codes[col] = static_cast<uint8_t>(std::max(code, 0));
+        const float error = (x[i] - rows[r].Value(col, rows[r].codes[col])) / u[i - begin];
+        SubtractScaled(x + i + 1, u + i - begin + 1, error, end - i - 1);
+      }
     }
   }
 }
@@ -162,21 +168,24 @@ void RefitAll(std::vector<Row>& rows, const Shared& shared) {
 }
 
 Shared Prepare(const float* damped, const float* hessian, int cols, const QuantizeOptions& options) {
-  Shared shared{damped, {}, std::vector<int>(cols), std::vector<float>(cols, 1.0f), {}};
+  Shared shared{damped, {}, std::vector<int>(cols), cols, std::vector<float>(cols, 1.0f), {}};
   std::iota(shared.order.begin(), shared.order.end(), 0);
   if (hessian == nullptr) return shared;
   for (int c = 0; c < cols; c++) shared.diagonal[c] = damped[static_cast<size_t>(c) * cols + c];
-  if (options.actOrder) {
-    std::stable_sort(shared.order.begin(), shared.order.end(),
-                     [&](int a, int b) { return shared.diagonal[a] > shared.diagonal[b]; });
-  }
-  std::vector<float> permuted(static_cast<size_t>(cols) * cols);
-  for (int i = 0; i < cols; i++) {
-    for (int j = 0; j < cols; j++) {
-      permuted[static_cast<size_t>(i) * cols + j] = hessian[static_cast<size_t>(shared.order[i]) * cols + shared.order[j]];
+  shared.span = cols <= kWholeFactor ? cols : kFactorSpan;
+  for (int begin = 0; begin < cols; begin += shared.span) {
+    const int n = std::min(shared.span, cols - begin);
+    int* order = shared.order.data() + begin;
+    if (options.actOrder) {
+      std::stable_sort(order, order + n, [&](int a, int b) { return shared.diagonal[a] > shared.diagonal[b]; });
     }
+    std::vector<float> permuted(static_cast<size_t>(n) * n);
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) permuted[static_cast<size_t>(i) * n + j] = hessian[static_cast<size_t>(order[i]) * cols + order[j]];
+    }
+    const std::vector<float> square = InverseFactor(permuted.data(), n, options.damping);
+    shared.factor.insert(shared.factor.end(), square.begin(), square.end());
   }
-  shared.factor = InverseFactor(permuted.data(), cols, options.damping);
   const int groups = Groups(cols, options.group);
   shared.groupSums.assign(static_cast<size_t>(groups) * cols, 0.0f);
   for (int c = 0; c < cols; c++) {
