@@ -1,7 +1,8 @@
-import type { LadderTensor, StageQuality } from '@zen/ladder';
+import type { LadderTensor } from '@zen/ladder';
 import type { Command } from 'commander';
 import { common, contextOf, findLadder } from '../context';
 import { formatBytes, formatTable } from '../output';
+import { stageTable } from '../stage-table';
 
 export function inspectCommand(program: Command): void {
   common(program.command('inspect'))
@@ -13,35 +14,17 @@ export function inspectCommand(program: Command): void {
       const { folder, config, digest } = await findLadder(context, text);
       const { name, model, source, stages, minServable, floors, tensors } = config;
       const value = { folder, digest, name, model, source, stages, minServable, floors };
-      const head = ['stage', 'bytes', 'bits/weight', 'top-1', 'KL', 'KL p99', 'perplexity', 'JSON'];
-      const rows = stages.map((stage) => [
-        stage.stage,
-        formatBytes(stage.bytes),
-        stage.bitsPerLinearWeight.toFixed(2),
-        ...qualityCells(stage.quality),
-      ]);
       const lines = [
         `${name}: ${model.architecture}, ${model.layers} layers, ${tensors.length} tensors`,
         `source ${source.uri} (${formatBytes(source.bytes)})`,
         `digest ${digest}`,
-        formatTable([head, ...rows]),
+        stageTable(config),
         `servable from stage ${minServable} (top-1 ≥ ${floors.top1}, KL ≤ ${floors.klMean}, JSON ≥ ${floors.jsonValid} of the source's)`,
       ];
       if (options.tensors)
         lines.push(formatTable([['tensor', 'shape', 'type', 'rungs'], ...tensors.map(tensorRow)]));
       context.output.result(options.tensors ? { ...value, tensors } : value, lines.join('\n'));
     });
-}
-
-function qualityCells(quality: StageQuality | null): string[] {
-  if (quality === null) return ['-', '-', '-', '-', '-'];
-  return [
-    quality.top1.toFixed(4),
-    quality.klMean.toFixed(4),
-    quality.klP99.toFixed(3),
-    `×${quality.perplexityRatio.toFixed(4)}`,
-    quality.jsonValid === null ? '-' : quality.jsonValid.toFixed(2),
-  ];
 }
 
 function tensorRow({ name, shape, sourceType, rungs }: LadderTensor): string[] {

@@ -1,8 +1,10 @@
-import { CODING_DEFAULTS, ladderPath, packLadder } from '@zen/ladder';
+import { CODING_DEFAULTS, ladderPath, openLadder, packLadder } from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
 import { type CorpusSequence, corpusTokens, thin } from '../corpus-tokens';
-import { formatBytes, formatTable } from '../output';
+import { measureLadder } from '../measure-ladder';
+import { formatBytes } from '../output';
+import { stageTable } from '../stage-table';
 import { tunePacked } from '../tune/tune-packed';
 
 interface PackCommandOptions {
@@ -13,10 +15,12 @@ interface PackCommandOptions {
   tune?: boolean;
   tuneMinutes: number;
   calibration?: number;
+  measure?: number;
 }
 
-/** Calibration tokens by plan. */
+/** Tokens by plan. */
 const CALIBRATION = { quick: 2048, full: 16_384 };
+const MEASURE = { quick: 512, full: 4096 };
 
 export function packCommand(program: Command): void {
   withThreads(common(program.command('pack')))
@@ -40,7 +44,7 @@ export function packCommand(program: Command): void {
       try {
         const folder = options.out ?? ladderPath(context.home, source.name, options.plan);
         const texts = await corpusTokens('calibration', source.tokenizer);
-        const config = await packLadder(source, {
+        await packLadder(source, {
           quant,
           folder,
           plan: { bits: 3, group: 64, embeddingBits: 5, order: null },
@@ -54,15 +58,23 @@ export function packCommand(program: Command): void {
           progress: ({ phase, done, total }) => context.output.progress(phase, done, total),
         });
         if (options.tune) await tunePacked(context, quant, folder, options.tuneMinutes, texts);
-        const total = config.stages.reduce((sum, stage) => sum + stage.bytes, 0);
-        const rows = config.stages.map((s) => [
-          s.stage,
-          formatBytes(s.bytes),
-          s.bitsPerLinearWeight.toFixed(2),
-        ]);
+        const tokens = options.measure ?? MEASURE[options.plan];
+        const ladder = await openLadder(folder);
+        const { config } =
+          tokens === 0
+            ? ladder
+            : await measureLadder(context, quant, ladder, {
+                with: 'engine',
+                tokens,
+                threads: options.threads,
+                json: options.plan === 'full',
+                keep: true,
+              });
+        const { name, stages, minServable } = config;
+        const bytes = stages.reduce((sum, stage) => sum + stage.bytes, 0);
         context.output.result(
-          { folder, name: config.name, stages: config.stages, bytes: total, sourceBytes: source.bytes },
-          `${formatTable([['stage', 'bytes', 'bits/weight'], ...rows])}\n${formatBytes(total)} in ${folder}, ${(total / source.bytes).toFixed(3)} × the source`,
+          { folder, name, stages, minServable, bytes, sourceBytes: source.bytes },
+          `${stageTable(config)}\n${formatBytes(bytes)} in ${folder}, ${(bytes / source.bytes).toFixed(3)} × the source`,
         );
       } finally {
         await source.close();

@@ -1,19 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import {
-  LadderReader,
-  measureQuality,
-  type OpenLadder,
-  ReferenceModel,
-  STAGES,
-  updateQuality,
-  verifyLadder,
-} from '@zen/ladder';
+import { type LadderConfig, verifyLadder } from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { common, contextOf, findLadder, quantOf, wholeNumber, withThreads } from '../context';
-import { corpusTokens, jsonPrompts, thin } from '../corpus-tokens';
+import { measureLadder } from '../measure-ladder';
 import { formatTable } from '../output';
-import { engineStages } from '../stages/engine-stages';
-import { referenceStages } from '../stages/reference-stages';
 
 interface QualityCommandOptions {
   json?: boolean;
@@ -46,40 +36,21 @@ export function qualityCommand(program: Command): void {
       const { signal } = context;
       // The top stage stands for the source: its values are the source's own, which is checked first.
       await verifyLadder(ladder, { quant, signal, progress: (p, d, t) => context.output.progress(p, d, t) });
-      const reader = await LadderReader.open(quant, ladder);
-      const sequences = thin(await corpusTokens('evaluation', ladder.config.tokenizer), options.tokens);
-      const stages =
-        options.with === 'engine'
-          ? await engineStages(ladder, options.threads)
-          : referenceStages(quant, ladder, reader);
-      try {
-        const qualities = await measureQuality({
-          quant,
-          reference: new ReferenceModel(quant, ladder.config.model, reader.cached(STAGES - 1)),
-          sequences,
-          jsonPrompts: await jsonPrompts(ladder.config.tokenizer),
-          stages: stages.list,
-          progress: (done, total) => context.output.progress('measuring', done, total),
-          signal,
-        });
-        const tokens = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
-        const config = await updateQuality(ladder, qualities, options.keep);
-        const report = reportOf({ ...ladder, config }, tokens, options.with);
-        if (options.report) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
-        const rows = report.stages.map((s) =>
-          Object.values(s)
-            .map((v) => v ?? '-')
-            .map(String),
-        );
-        context.output.result(report, formatTable([Object.keys(report.stages[0]!), ...rows]));
-      } finally {
-        stages.close();
-        await reader.close();
-      }
+      const { config, tokens } = await measureLadder(context, quant, ladder, {
+        with: options.with,
+        tokens: options.tokens,
+        threads: options.threads,
+        json: true,
+        keep: options.keep,
+      });
+      const report = reportOf(config, tokens, options.with);
+      if (options.report) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
+      const rows = report.stages.map((stage) => Object.values(stage).map((value) => String(value ?? '-')));
+      context.output.result(report, formatTable([Object.keys(report.stages[0]!), ...rows]));
     });
 }
 
-function reportOf({ config }: Pick<OpenLadder, 'config'>, tokens: number, measuredWith: string) {
+function reportOf(config: LadderConfig, tokens: number, measuredWith: string) {
   return {
     model: config.name,
     source: config.source,
