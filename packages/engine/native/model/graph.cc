@@ -83,24 +83,47 @@ void Graph::reserve(int rows) {
   });
 }
 
-void Graph::bindGroups(const std::vector<Group>& groups, uint8_t* memory, const float* x, GroupActs& acts) {
-  const int width = model_.hiddenSize;
-  for (size_t g = 0; g < groups.size(); g++) {
-    const int rows = groups[g].end - groups[g].begin, levels = groups[g].weights->exact ? kInputLevels : 1;
-    acts[g] = bindActs(memory, x + static_cast<size_t>(groups[g].begin) * static_cast<size_t>(width),
-                       static_cast<size_t>(width), rows, width, levels);
-    memory += actsBytes(rows, width, levels);
+void Graph::Layout::clear() {
+  groups.clear();
+  bands.clear();
+}
+
+void Graph::Layout::add(const StageWeights* weights, int count) {
+  if (count == 0) return;
+  const int begin = groups.empty() ? 0 : groups.back().end, levels = weights->exact ? kInputLevels : 1;
+  if (bands.empty() || bands.back().levels != levels) bands.push_back({begin, begin, levels});
+  bands.back().end += count;
+  if (groups.empty() || groups.back().weights != weights)
+    groups.push_back({weights, begin, begin, static_cast<int>(bands.size()) - 1});
+  groups.back().end += count;
+}
+
+void Graph::bindBands(const Layout& layout, uint8_t* memory, const float* x, BandActs& acts) {
+  const size_t width = static_cast<size_t>(model_.hiddenSize);
+  for (size_t b = 0; b < layout.bands.size(); b++) {
+    const Band& band = layout.bands[b];
+    const int rows = band.end - band.begin;
+    acts[b] =
+        bindActs(memory, x + static_cast<size_t>(band.begin) * width, width, rows, model_.hiddenSize, band.levels);
+    memory += actsBytes(rows, model_.hiddenSize, band.levels);
   }
+}
+
+void Graph::addTask(Tasks& tasks, const Layout& layout, const Group& group, const Matrix& matrix, const BandActs& acts,
+                    float* rows, size_t width) {
+  const int first = layout.bands[group.band].begin;
+  tasks.add({&matrix, &acts[group.band], group.begin - first, group.end - first,
+             rows + static_cast<size_t>(first) * width, width});
 }
 
 void Graph::bind() {
   const int rows = static_cast<int>(rows_.size());
   ownStreams_ = rows <= kOwnRows;
   for (Stream& s : streams_) {
-    bindGroups(groups_, s.memory, s.normed, s.acts);
+    bindBands(layout_, s.memory, s.normed, s.acts);
     if (!ownStreams_) break;
   }
-  bindGroups(headGroups_, headMemory_, headIn_, headActs_);
+  bindBands(headLayout_, headMemory_, headIn_, headActs_);
   mixedActs_ = bindActs(mixedMemory_, mixed_, model_.queryWidth(), rows, model_.queryWidth(), kInnerLevels);
   ffnActs_ = bindActs(ffnMemory_, gate_, model_.ffnSize, rows, model_.ffnSize, kInnerLevels);
 }
@@ -108,30 +131,23 @@ void Graph::bind() {
 void Graph::plan(const std::vector<Span>& spans) {
   spans_ = &spans;
   rows_.clear();
-  groups_.clear();
-  headGroups_.clear();
+  layout_.clear();
+  headLayout_.clear();
   headRows_.clear();
   units_.clear();
   spanRows_.clear();
-  const auto extend = [](std::vector<Group>& groups, const StageWeights* weights, int begin, int end) {
-    if (begin == end) return;
-    if (!groups.empty() && groups.back().weights == weights)
-      groups.back().end = end;
-    else
-      groups.push_back({weights, begin, end});
-  };
   int last = 0;
   for (size_t s = 0; s < spans.size(); s++) {
     const Span& span = spans[s];
-    const int begin = static_cast<int>(rows_.size()), headBegin = static_cast<int>(headRows_.size());
+    const int begin = static_cast<int>(rows_.size());
     spanRows_.push_back(begin);
     for (int t = span.count - span.logits; t < span.count; t++)
       headRows_.push_back(begin + t);
-    extend(groups_, span.weights, begin, begin + span.count);
-    const int group = static_cast<int>(groups_.size()) - 1;
+    layout_.add(span.weights, span.count);
+    headLayout_.add(span.weights, span.logits);
+    const int band = static_cast<int>(layout_.bands.size()) - 1;
     for (int t = 0; t < span.count; t++)
-      rows_.push_back({span.weights, static_cast<int>(s), t, group, begin + t - groups_.back().begin});
-    extend(headGroups_, span.weights, headBegin, headBegin + span.logits);
+      rows_.push_back({span.weights, static_cast<int>(s), t, band, begin + t - layout_.bands.back().begin});
     for (int t = 0; t < span.count; t += kAttentionTokens)
       for (int head = 0; head < model_.kvHeads; head++)
         units_.push_back({static_cast<int>(s), head, t, std::min(kAttentionTokens, span.count - t)});
@@ -171,19 +187,16 @@ void Graph::head(Team& team, Stream& stream, float* logits) {
       std::memcpy(in, stream.x + row * hidden, sizeof(float) * hidden);
       kernels_.add(delta_ + row * hidden, model_.hiddenSize, in);
       kernels_.rmsnorm(in, rows_[row].weights->outputNorm, model_.rmsEps, model_.hiddenSize, in);
-      size_t g = 0;
-      while (headGroups_[g].end <= i)
-        g++;
-      kernels_.quantize(headActs_[g], i - headGroups_[g].begin, i - headGroups_[g].begin + 1);
+      size_t band = 0;
+      while (headLayout_.bands[band].end <= i)
+        band++;
+      const int inBand = i - headLayout_.bands[band].begin;
+      kernels_.quantize(headActs_[band], inBand, inBand + 1);
     }
   });
   Tasks tasks;
-  const size_t vocab = static_cast<size_t>(model_.vocabSize);
-  for (size_t g = 0; g < headGroups_.size(); g++) {
-    const Group& rows = headGroups_[g];
-    tasks.add({&rows.weights->head, &headActs_[g], 0, rows.end - rows.begin,
-               logits + static_cast<size_t>(rows.begin) * vocab, vocab});
-  }
+  for (const Group& g : headLayout_.groups)
+    addTask(tasks, headLayout_, g, g.weights->head, headActs_, logits, static_cast<size_t>(model_.vocabSize));
   multiply(team, tasks);
 }
 

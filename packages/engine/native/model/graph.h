@@ -42,18 +42,28 @@ class Graph {
   struct Row {
     const StageWeights* weights;
     int span, offset;  // token of the span
-    int group, inGroup;
+    int band, inBand;
   };
   struct Group {  // rows of one stage
     const StageWeights* weights;
     int begin, end;
+    int band;
   };
-  // Integers of a layer's input, by group: its rows start at 0 there.
-  using GroupActs = std::array<Acts, kStages>;
+  struct Band {  // rows of neighbouring stages with the same precision of inputs
+    int begin, end, levels;
+  };
+  struct Layout {
+    std::vector<Group> groups;
+    std::vector<Band> bands;
+    void clear();
+    void add(const StageWeights* weights, int count);
+  };
+  // Integers of a layer's input, by band: its rows start at 0 there.
+  using BandActs = std::array<Acts, kStages>;
   struct AttentionUnit {
     int span, head, begin, count;
   };
-  struct Task {  // a matrix product of some rows of acts; y is that of acts' row 0
+  struct Task {  // a matrix product of some rows of acts; y belongs to acts' row 0
     const Matrix* matrix;
     const Acts* acts;
     int begin, end;
@@ -67,13 +77,16 @@ class Graph {
   struct Stream {
     float *x, *normed;
     uint8_t* memory;
-    GroupActs acts;
+    BandActs acts;
   };
 
   void plan(const std::vector<Span>& spans);
   void reserve(int rows);
   void bind();
-  void bindGroups(const std::vector<Group>& groups, uint8_t* memory, const float* x, GroupActs& acts);
+  void bindBands(const Layout& layout, uint8_t* memory, const float* x, BandActs& acts);
+  // Adds the task of a group's matrix; `rows` is the output of all rows of the pass.
+  static void addTask(Tasks& tasks, const Layout& layout, const Group& group, const Matrix& matrix,
+                      const BandActs& acts, float* rows, size_t width);
   void growRope(int positions);
 
   void body(Team& team, float* logits);
@@ -107,7 +120,7 @@ class Graph {
   // Of the current pass.
   const std::vector<Span>* spans_ = nullptr;
   std::vector<Row> rows_;
-  std::vector<Group> groups_, headGroups_;
+  Layout layout_, headLayout_;
   std::vector<int> headRows_, spanRows_;
   std::vector<AttentionUnit> units_;
   bool decodeOnly_ = false;      // every span is one token
@@ -117,7 +130,7 @@ class Graph {
   float *qkv_, *mixed_, *gate_, *up_, *delta_, *headIn_;
   uint8_t *mixedMemory_, *ffnMemory_, *headMemory_;
   Acts mixedActs_, ffnActs_;
-  GroupActs headActs_;
+  BandActs headActs_;
 };
 
 }  // namespace zen

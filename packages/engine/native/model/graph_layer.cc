@@ -20,20 +20,19 @@ void Graph::layer(Team& team, Stream& stream, int index) {
   {
     const size_t width = static_cast<size_t>(qkvWidth());
     Tasks tasks;
-    for (size_t g = 0; g < groups_.size(); g++) {
-      const LayerWeights& w = groups_[g].weights->layers[index];
-      const int rows = groups_[g].end - groups_[g].begin;
-      float* q = qkv_ + static_cast<size_t>(groups_[g].begin) * width;
-      tasks.add({&w.q, &stream.acts[g], 0, rows, q, width});
-      tasks.add({&w.k, &stream.acts[g], 0, rows, q + model_.queryWidth(), width});
-      tasks.add({&w.v, &stream.acts[g], 0, rows, q + model_.queryWidth() + model_.kvWidth(), width});
-    }
+    const auto add = [&](Matrix LayerWeights::* matrix, float* rows) {
+      for (const Group& g : layout_.groups)
+        addTask(tasks, layout_, g, g.weights->layers[index].*matrix, stream.acts, rows, width);
+    };
+    add(&LayerWeights::q, qkv_);
+    add(&LayerWeights::k, qkv_ + model_.queryWidth());
+    add(&LayerWeights::v, qkv_ + model_.queryWidth() + model_.kvWidth());
     multiply(team, tasks);
   }
   attention(team, index);
   {
     Tasks tasks;
-    for (const Group& g : groups_)
+    for (const Group& g : layout_.groups)
       tasks.add({&g.weights->layers[index].output, &mixedActs_, g.begin, g.end, delta_,
                  static_cast<size_t>(model_.hiddenSize)});
     multiply(team, tasks);
@@ -41,7 +40,7 @@ void Graph::layer(Team& team, Stream& stream, int index) {
   enter(team, stream, index, &LayerWeights::ffnNorm);
   feedForward(team, stream, index);
   Tasks tasks;
-  for (const Group& g : groups_)
+  for (const Group& g : layout_.groups)
     tasks.add(
         {&g.weights->layers[index].down, &ffnActs_, g.begin, g.end, delta_, static_cast<size_t>(model_.hiddenSize)});
   multiply(team, tasks);
@@ -58,7 +57,7 @@ void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeigh
         kernels_.add(delta_ + at, model_.hiddenSize, stream.x + at);
       kernels_.rmsnorm(stream.x + at, rows_[row].weights->layers[index].*norm, model_.rmsEps, model_.hiddenSize,
                        stream.normed + at);
-      kernels_.quantize(stream.acts[rows_[row].group], rows_[row].inGroup, rows_[row].inGroup + 1);
+      kernels_.quantize(stream.acts[rows_[row].band], rows_[row].inBand, rows_[row].inBand + 1);
     }
   };
   const int rows = static_cast<int>(rows_.size());
@@ -157,16 +156,19 @@ void Graph::attend(const AttentionUnit& unit, int index, void* scratch) {
 void Graph::feedForward(Team& team, Stream& stream, int index) {
   const int blocks = model_.ffnSize / kBlockCols;
   const size_t width = static_cast<size_t>(model_.ffnSize);
+  Tasks gates, ups;
+  for (const Group& g : layout_.groups) {
+    addTask(gates, layout_, g, g.weights->layers[index].gate, stream.acts, gate_, width);
+    addTask(ups, layout_, g, g.weights->layers[index].up, stream.acts, up_, width);
+  }
+  const auto product = [&](const Task& t, int from, int to) {
+    kernels_.matmul(*t.matrix, *t.acts, t.begin, t.end, t.y, t.ldy, from, to, scratch(team));
+  };
   team.parallelFor(blocks, grainOf(blocks, team), [&](int begin, int end) {
     const int first = begin * kBlockCols, count = (end - begin) * kBlockCols;
     constexpr int kTiles = kBlockCols / kTileRows;
-    for (size_t g = 0; g < groups_.size(); g++) {
-      const LayerWeights& w = groups_[g].weights->layers[index];
-      const int rows = groups_[g].end - groups_[g].begin;
-      const size_t at = static_cast<size_t>(groups_[g].begin) * width;
-      kernels_.matmul(w.gate, stream.acts[g], 0, rows, gate_ + at, width, begin * kTiles, end * kTiles, scratch(team));
-      kernels_.matmul(w.up, stream.acts[g], 0, rows, up_ + at, width, begin * kTiles, end * kTiles, scratch(team));
-    }
+    gates.each([&](const Task& task) { product(task, begin * kTiles, end * kTiles); });
+    ups.each([&](const Task& task) { product(task, begin * kTiles, end * kTiles); });
     for (int row = 0; row < ffnActs_.tokens; row++) {
       float* gate = gate_ + static_cast<size_t>(row) * width + first;
       kernels_.siluMul(gate, up_ + static_cast<size_t>(row) * width + first, count, gate);
