@@ -109,3 +109,52 @@ test('out of KV, the newest of the lowest priority gives way', async () => {
   expect(preempted.every((one) => one === low)).toBe(true);
   for (const { tokens } of harness.outcomes) expect(tokens).toHaveLength(60);
 });
+
+test('tokens are what is shared, not requests', async () => {
+  const harness = new Harness({ maxRunning: 4, maxWaiting: 1000 });
+  const tokens = served(harness);
+  for (let i = 0; i < 50; i++) harness.submit(request(4, 100, { tenant: 'long' }));
+  for (let i = 0; i < 400; i++) harness.submit(request(4, 10, { tenant: 'short' }));
+  for (let i = 0; i < 600; i++) await harness.step();
+  // Each answer of 100 tokens may put its tenant ahead by as much, for each place in the batch.
+  expect(Math.abs((tokens.get('long') ?? 0) - (tokens.get('short') ?? 0))).toBeLessThanOrEqual(4 * 104);
+  expect(tokens.get('long')).toBeGreaterThan(800);
+});
+
+test('a long prompt gets its half of every step, however many short ones crowd in', async () => {
+  const harness = new Harness({ stepTokens: 64, maxRunning: 8, maxWaiting: 5000, contextTokens: 9000 });
+  const long = harness.submit(request(3000, 1));
+  while (!long.finished && harness.steps < 1000) {
+    for (let i = 0; i < 3; i++) harness.submit(request(60, 1));
+    await harness.step();
+  }
+  expect(harness.steps).toBeLessThanOrEqual(Math.ceil(3000 / 32) + 2);
+});
+
+test('a prompt that does not fit beside the others waits instead of pushing them out', async () => {
+  const harness = new Harness({}, { blocksTotal: 16, blockTokens: 16 });
+  const first = harness.submit(request(200, 20));
+  const second = harness.submit(request(190, 20));
+  await harness.drain();
+  expect(harness.scheduler.load().preemptions).toBe(0);
+  expect(first.tokens).toHaveLength(20);
+  expect(second.tokens).toHaveLength(20);
+});
+
+test('among equals the newest gives way, and one that nobody reads before any other', async () => {
+  const harness = new Harness({ maxUnread: 4 }, { blocksTotal: 16, blockTokens: 16 });
+  const preempted: number[] = [];
+  const { truncate } = harness.backend;
+  harness.backend.truncate = (sequence, length) => {
+    preempted.push(sequence);
+    truncate.call(harness.backend, sequence, length);
+  };
+  // Handles 1 to 4 in this order; all grow beyond what fits.
+  harness.submit(request(40, 100));
+  harness.submit(request(41, 100), false);
+  harness.submit(request(42, 100));
+  harness.submit(request(43, 100));
+  await harness.drain();
+  expect(preempted.slice(0, 2)).toEqual([2, 4]);
+  expect(preempted).not.toContain(1);
+});
