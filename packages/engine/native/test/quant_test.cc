@@ -255,10 +255,10 @@ void TestGemm() {
       std::vector<float> a(m * k), b(k * n), c(m * n, 1.0f);
       for (float& x : a) x = Normal();
       for (float& x : b) x = Normal();
-      Gemm(m, n, k, RowMajor(a.data(), k), Transposed(b.data(), k), c.data(), n, true);
+      Gemm(m, n, k, RowMajor(a.data(), k), Transposed(b.data(), k), c.data(), n, threads == 1);
       for (int i = 0; i < m; i++) {
         for (int j = 0; j < n; j++) {
-          double sum = 1;
+          double sum = threads == 1 ? 1 : 0;  // added to what was there, or in its place
           for (int p = 0; p < k; p++) sum += static_cast<double>(a[i * k + p]) * b[j * k + p];
           CHECK(std::fabs(sum - c[i * n + j]) < 1e-3, "%d×%d×%d: entry %d %d is %g, must be %g", m, n, k, i, j, c[i * n + j], sum);
         }
