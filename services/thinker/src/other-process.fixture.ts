@@ -13,8 +13,6 @@ call.on('end', () => process.exit(0));
 
 export interface OtherProcess {
   child: ChildProcess;
-  /** Resolves with the first line. */
-  spoke: Promise<string>;
   /** Resolves with all lines when the process has ended. */
   ended: Promise<string[]>;
 }
@@ -24,14 +22,11 @@ export function otherProcess(address: string, request: Buffer): OtherProcess {
   const argv = ['-e', SCRIPT, require.resolve('@grpc/grpc-js'), address, request.toString('hex')];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  const spoke = new Promise<string>((resolve) => {
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-      if (output.includes('\n')) resolve(output.slice(0, output.indexOf('\n')));
-    });
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
   });
   const ended = new Promise<string[]>((resolve) => {
     child.once('close', () => resolve(output.split('\n').filter(Boolean)));
   });
-  return { child, spoke, ended };
+  return { child, ended };
 }
