@@ -28,7 +28,7 @@ def read_job(folder):
     dense = np.memmap(folder / "dense.bin", np.float32, "r")
     codes = np.memmap(folder / "codes.bin", np.uint8, "r")
     scales = np.memmap(folder / "scales.bin", np.float32, "r")
-    source, coded, start = {}, {}, {}
+    source, coded, start, fixed = {}, {}, {}, {}
     for tensor in job["tensors"]:
         rows, cols = tensor["shape"]
         name, at = tensor["name"], tensor["dense"]
@@ -39,8 +39,8 @@ def read_job(folder):
         groups = tensor["groups"]
         coded[name] = jnp.asarray(codes[tensor["codes"] : tensor["codes"] + rows * cols].reshape(rows, cols))
         pair = scales[tensor["scales"] : tensor["scales"] + 2 * rows * groups].reshape(2, rows, groups)
-        start[name] = (jnp.asarray(pair[0]), jnp.asarray(pair[1]))
-    return job, source, coded, start
+        (start if tensor["train"] else fixed)[name] = (jnp.asarray(pair[0]), jnp.asarray(pair[1]))
+    return job, source, coded, start, fixed
 
 
 def expand(codes, pair, group):
@@ -52,14 +52,15 @@ def expand(codes, pair, group):
 def main():
     folder, minutes = Path(sys.argv[1]), float(sys.argv[2])
     begun = time.monotonic()
-    job, source, coded, start = read_job(folder)
+    job, source, coded, start, fixed = read_job(folder)
     config = job["model"]
     group = {t["name"]: t["group"] for t in job["tensors"] if t["codes"] is not None}
     exact_at = {t["name"]: t["exactStage"] for t in job["tensors"] if t["codes"] is not None}
 
     def stage_weights(trained, source, coded, stage):
+        pairs = {**fixed, **trained}
         return {
-            name: expand(coded[name], trained[name], group[name])
+            name: expand(coded[name], pairs[name], group[name])
             if name in coded and exact_at[name] > stage
             else values
             for name, values in source.items()
@@ -78,7 +79,12 @@ def main():
     def update(trained, first, second, slope, step, rate):
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, slope)
         second = jax.tree.map(lambda v, g: 0.99 * v + 0.01 * g * g, second, slope)
-        move = lambda p, m, v, u: p - rate * u * (m / (1 - 0.9**step)) / (jnp.sqrt(v / (1 - 0.99**step)) + 1e-12)
+
+        def move(p, m, v, u):
+            # A tensor's mean gradient size is added below, so that parameters that hardly matter hardly move.
+            size = jnp.sqrt(v / (1 - 0.99**step))
+            return p - 2 * rate * u * (m / (1 - 0.9**step)) / (size + size.mean() + 1e-12)
+
         return jax.tree.map(move, trained, first, second, unit), first, second
 
     chance = np.random.default_rng(0)
@@ -109,7 +115,8 @@ def main():
         if step % REPORT == 0 or step == steps:
             seconds = time.monotonic() - begun
             print(json.dumps({"step": step, "steps": steps, "kl": recent, "seconds": seconds}), flush=True)
-    result = [np.stack([np.asarray(part) for part in trained[t["name"]]]).ravel() for t in job["tensors"] if t["codes"] is not None]
+    ended = {**fixed, **trained}
+    result = [np.stack(ended[t["name"]]).ravel() for t in job["tensors"] if t["codes"] is not None]
     np.concatenate(result).astype(np.float32).tofile(folder / "trained.bin")
 
 

@@ -1,7 +1,14 @@
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NativeQuant } from '@zen/engine';
-import { type LadderReader, type OpenLadder, STAGES, type TrainedScales, trainingTensors } from '@zen/ladder';
+import {
+  isLinear,
+  type LadderReader,
+  type OpenLadder,
+  STAGES,
+  type TrainedScales,
+  trainingTensors,
+} from '@zen/ladder';
 import { runLines, TUNE_FOLDER } from './python';
 
 export interface TuneOptions {
@@ -30,12 +37,14 @@ interface TuneTensor {
   groups: number;
   group: number;
   exactStage: number;
+  /** The embedding keeps its scales: every stage below the top shares them. */
+  train: boolean;
 }
 
-const NOT_CODED = { codes: null, scales: null, groups: 0, group: 0, exactStage: 0 };
+const NOT_CODED = { codes: null, scales: null, groups: 0, group: 0, exactStage: 0, train: false };
 
 /** Stages whose answers are trained, in turn. */
-const STAGES_TRAINED = [0, 1];
+const STAGES_TRAINED = [0, 1, 2];
 
 /** Trains all coded tensors' scales with `infra/tune/tune.py` on the divergence from the source. */
 export async function tune(
@@ -55,8 +64,8 @@ export async function tune(
     const bytes = await readFile(join(folder, 'trained.bin'));
     const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
     const trained = new Map<string, TrainedScales>();
-    for (const { name, shape, scales, groups } of tensors) {
-      if (scales === null) continue;
+    for (const { name, shape, scales, groups, train } of tensors) {
+      if (scales === null || !train) continue;
       const count = shape[0] * groups;
       trained.set(name, {
         scale: values.slice(scales, scales + count),
@@ -91,6 +100,7 @@ async function writeJob(
       groups: tensor.scale.length / tensor.shape[0],
       group: tensor.group,
       exactStage: tensor.exactStage,
+      train: isLinear(tensor.name),
     });
     await scales.add(tensor.offset);
   }
