@@ -31,6 +31,16 @@ export function packCommand(program: Command): void {
         .choices(['quick', 'full'])
         .default('full'),
     )
+    .option(
+      '--calibration <n>',
+      'about how many tokens to calibrate on; 0: plain rounding',
+      wholeNumber(0, 10_000_000),
+    )
+    .option(
+      '--measure <n>',
+      'about how many tokens to measure the stages on; 0: not',
+      wholeNumber(0, 10_000_000),
+    )
     .option('--out <folder>', 'where to write (default: the cache, ladders/NAME/PLAN)')
     .option(
       '--tune',
