@@ -1,6 +1,7 @@
 // Sections of rungs: packing into the tile layout, and reading back without the engine's kernels.
 #include <memory>
 
+#include "quant/parallel.h"
 #include "quant/quantize.h"
 #include "quant/tile_layout.h"
 #include "quant_arguments.h"
@@ -137,10 +138,12 @@ Bytes MergedCodes(const Exact& exact, const Coded* base, Shape shape, Floats* sc
   if (base == nullptr) return codes;
   Floats predicted(shape.count);
   Values(*base, shape, predicted.data());
-  for (size_t i = 0; i < shape.count; i++) {
-    const size_t g = i / shape.cols * groups + i % shape.cols / exact.format->group;
-    codes[i] = static_cast<uint8_t>(NearestCode(Prediction(predicted[i], (*scale)[g], (*offset)[g]), codes[i], exact.planes.bits, exact.format->bits));
-  }
+  ParallelFor(shape.rows, 16, [&](int begin, int end) {
+    for (size_t i = static_cast<size_t>(begin) * shape.cols; i < static_cast<size_t>(end) * shape.cols; i++) {
+      const size_t g = i / exact.format->group;
+      codes[i] = static_cast<uint8_t>(NearestCode(Prediction(predicted[i], (*scale)[g], (*offset)[g]), codes[i], exact.planes.bits, exact.format->bits));
+    }
+  });
   return codes;
 }
 
@@ -157,11 +160,12 @@ Napi::Value DecodeExactCall(const Napi::CallbackInfo& info) {
       [=] {
         Floats scale, offset;
         const Bytes codes = MergedCodes(exact, merge ? &base : nullptr, shape, &scale, &offset);
-        const int groups = shape.cols / exact.format->group;
-        for (size_t i = 0; i < shape.count; i++) {
-          const size_t g = i / shape.cols * groups + i % shape.cols / exact.format->group;
-          (*out)[i] = ExactValue(exact.format->type, scale[g], offset[g], codes[i]);
-        }
+        ParallelFor(shape.rows, 16, [&](int begin, int end) {
+          for (size_t i = static_cast<size_t>(begin) * shape.cols; i < static_cast<size_t>(end) * shape.cols; i++) {
+            const size_t g = i / exact.format->group;
+            (*out)[i] = ExactValue(exact.format->type, scale[g], offset[g], codes[i]);
+          }
+        });
       },
       [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
 }

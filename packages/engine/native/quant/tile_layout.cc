@@ -1,23 +1,30 @@
 #include "tile_layout.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
 
 #include "half.h"
+#include "parallel.h"
 
 namespace zen::quant {
 namespace {
 
-// Byte index and bit of a plane that hold row r (in its tile) and column c (in its block).
-struct Place {
-  size_t byte;
-  int bit;
-};
-
-Place PlaceOf(int row, int col, int width) {
-  const int perVector = 8 / width, step = col / 4;
-  return {static_cast<size_t>(step / perVector) * 64 + row * 4 + col % 4, (step % perVector) * width};
+// Calls use(byte of the plane, bit in it, index of the code) for every weight of rows [begin, end).
+template <typename Byte, typename Use>
+void EachPlace(Byte* plane, int cols, int width, int begin, int end, Use&& use) {
+  const int blocks = cols / kBlockCols32, perVector = 8 / width;
+  for (int r = begin; r < end; r++) {
+    Byte* tile = plane + static_cast<size_t>(r / kTileRows) * blocks * 64 * width + r % kTileRows * 4;
+    size_t index = static_cast<size_t>(r) * cols;
+    for (int b = 0; b < blocks; b++, tile += 64 * width) {
+      for (int step = 0; step < 8; step++) {
+        Byte* four = tile + step / perVector * 64;
+        for (int i = 0; i < 4; i++) use(four[i], step % perVector * width, index++);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -41,27 +48,21 @@ size_t SuperBytes(const SourceFormat& format, int rows, int cols) {
 
 void PackPlane(const uint8_t* codes, int rows, int cols, int shift, int width, uint8_t* plane) {
   std::memset(plane, 0, PlaneBytes(rows, cols, width));
-  const int blocks = cols / kBlockCols32, mask = (1 << width) - 1;
-  for (int r = 0; r < rows; r++) {
-    uint8_t* tile = plane + static_cast<size_t>(r / kTileRows) * blocks * 64 * width;
-    for (int c = 0; c < cols; c++) {
-      const Place at = PlaceOf(r % kTileRows, c % kBlockCols32, width);
-      const int field = (codes[static_cast<size_t>(r) * cols + c] >> shift) & mask;
-      tile[static_cast<size_t>(c / kBlockCols32) * 64 * width + at.byte] |= static_cast<uint8_t>(field << at.bit);
-    }
-  }
+  const int mask = (1 << width) - 1;
+  ParallelFor(rows, kTileRows, [&](int begin, int end) {
+    EachPlace(plane, cols, width, begin, end, [&](uint8_t& byte, int bit, size_t index) {
+      byte |= static_cast<uint8_t>(((codes[index] >> shift) & mask) << bit);
+    });
+  });
 }
 
 void UnpackPlane(const uint8_t* plane, int rows, int cols, int shift, int width, uint8_t* codes) {
-  const int blocks = cols / kBlockCols32, mask = (1 << width) - 1;
-  for (int r = 0; r < rows; r++) {
-    const uint8_t* tile = plane + static_cast<size_t>(r / kTileRows) * blocks * 64 * width;
-    for (int c = 0; c < cols; c++) {
-      const Place at = PlaceOf(r % kTileRows, c % kBlockCols32, width);
-      const int field = (tile[static_cast<size_t>(c / kBlockCols32) * 64 * width + at.byte] >> at.bit) & mask;
-      codes[static_cast<size_t>(r) * cols + c] |= static_cast<uint8_t>(field << shift);
-    }
-  }
+  const int mask = (1 << width) - 1;
+  ParallelFor(rows, kTileRows, [&](int begin, int end) {
+    EachPlace(plane, cols, width, begin, end, [&](uint8_t byte, int bit, size_t index) {
+      codes[index] |= static_cast<uint8_t>(((byte >> bit) & mask) << shift);
+    });
+  });
 }
 
 void PackRowScale(const uint16_t* rowScale, int rows, uint8_t* out) {
@@ -172,13 +173,16 @@ CodedScale CodedScaleAt(const uint8_t* rowScale, const uint8_t* groups, int grou
 void DecodeCoded(const uint8_t* codes, const uint8_t* rowScale, const uint8_t* groups, int rows, int cols, int bits,
                  int group, float* values) {
   const int groupCount = Groups(cols, group);
-  for (int r = 0; r < rows; r++) {
-    for (int c = 0; c < cols; c++) {
-      const CodedScale at = CodedScaleAt(rowScale, groups, groupCount, bits, r, c / group);
-      const size_t i = static_cast<size_t>(r) * cols + c;
-      values[i] = CodedValue(at, codes[i]);
+  ParallelFor(rows, kTileRows, [&](int begin, int end) {
+    for (int r = begin; r < end; r++) {
+      for (int g = 0; g < groupCount; g++) {
+        const CodedScale at = CodedScaleAt(rowScale, groups, groupCount, bits, r, g);
+        const size_t row = static_cast<size_t>(r) * cols;
+        const size_t last = row + std::min(cols, (g + 1) * group);
+        for (size_t i = row + static_cast<size_t>(g) * group; i < last; i++) values[i] = CodedValue(at, codes[i]);
+      }
     }
-  }
+  });
 }
 
 int NearestCode(float prediction, int residual, int residualBits, int bits) {
