@@ -25,16 +25,16 @@ const check = (name, file, argv) => ({
   count: (status) => [status === 0 ? 1 : 0, status === 0 ? 0 : 1, 0],
 });
 
-/** A native suite prints `N passed, N failed` lines, one for each program. */
+/** Every native program is one test; each ends with `NAME: N passed, N failed`, counting its single checks. */
 const native = () => ({
   name: 'native',
   file: 'make',
   argv: ['-s', '-C', 'packages/engine/native', 'check'],
   count(status, output) {
-    const lines = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)];
-    const passed = lines.reduce((sum, line) => sum + Number(line[1]), 0);
-    const failed = lines.reduce((sum, line) => sum + Number(line[2]), 0);
-    return [passed, status === 0 ? failed : Math.max(failed, 1), 0];
+    const programs = [...output.matchAll(/^\w+: (\d+) passed, (\d+) failed$/gm)];
+    const failed = programs.filter((program) => Number(program[2]) > 0 || Number(program[1]) === 0).length;
+    const skipped = [...output.matchAll(/^skipped: /gm)].length;
+    return [programs.length - failed, status === 0 ? failed : Math.max(failed, 1), skipped];
   },
 });
 

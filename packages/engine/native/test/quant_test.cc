@@ -16,18 +16,21 @@
 #include "quant/quantize.h"
 #include "quant/source.h"
 #include "quant/tile_layout.h"
+#include "test/check.h"
 
 namespace zen::quant {
 namespace {
 
-#define CHECK(condition, ...)                                        \
-  do {                                                               \
-    if (!(condition)) {                                              \
-      std::printf("%s:%d: %s: ", __FILE__, __LINE__, #condition);    \
-      std::printf(__VA_ARGS__);                                      \
-      std::printf("\n");                                             \
-      std::exit(1);                                                  \
-    }                                                                \
+// Counts like every native test, and says which case failed.
+#undef CHECK
+#define CHECK(condition, ...)                                      \
+  do {                                                             \
+    const bool good = (condition);                                 \
+    if (!good) {                                                   \
+      std::printf(__VA_ARGS__);                                    \
+      std::printf("\n");                                           \
+    }                                                              \
+    zen::test::check(good, #condition, __FILE__, __LINE__);        \
   } while (0)
 
 std::mt19937 chance(7);
@@ -291,5 +294,5 @@ int main() {
   TestCholesky();
   TestGemm();
   TestExponential();
-  std::printf("ok\n");
+  return zen::test::report("quant_test");
 }
