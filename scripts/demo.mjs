@@ -58,7 +58,8 @@ function chat(gateway, body) {
 
 function described(response) {
   const header = (name) => response.headers.get(name);
-  return `stage ${header('x-zen-stage')} (${header('x-zen-stage-reason')}), ${header('x-zen-quality')}`;
+  const quality = header('x-zen-quality');
+  return `stage ${header('x-zen-stage')} (${header('x-zen-stage-reason')})${quality ? `, ${quality}` : ''}`;
 }
 
 /** Server-sent events of a streamed completion, parsed; ends at [DONE]. */

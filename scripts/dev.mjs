@@ -27,7 +27,7 @@ if (options.help) {
 
   --model NAME       a model of \`npm run zen -- pull --help\` (default smollm2-135m-instruct)
   --port N           HTTP port of the gateway on 127.0.0.1 (default 8080)
-  --grpc-port N      gRPC port of the gateway; the thinkers take the two ports after it (default 50050)
+  --grpc-port N      gRPC port of the gateway; the thinkers take the four ports after it (default 50050)
   --threads N        threads of the engine (default: all cores)
   --prompt TEXT      what the demonstration asks
   --no-demo          start without a demonstration
@@ -105,12 +105,14 @@ async function ready(url, what) {
 
 const grpcPort = Number(options['grpc-port']);
 const thinkerAddress = { quick: `127.0.0.1:${grpcPort + 1}`, full: `127.0.0.1:${grpcPort + 2}` };
+const probeAddress = { quick: `127.0.0.1:${grpcPort + 3}`, full: `127.0.0.1:${grpcPort + 4}` };
 const gateway = `http://127.0.0.1:${options.port}`;
 
 function startThinker(plan) {
   return start(`thinker-${plan}`, 'services/thinker/dist/main.js', {
     ZEN_LADDER: ladderPath(home, options.model, plan),
     ZEN_LISTEN: thinkerAddress[plan],
+    ZEN_PROBE_LISTEN: probeAddress[plan],
     ...(options.threads === '' ? {} : { ZEN_THREADS: options.threads }),
   });
 }
@@ -136,14 +138,15 @@ try {
   if (options.once) await stop(0);
   say(`HTTP   ${gateway}/v1   (OpenAI-compatible; metrics at ${gateway}/metrics)`);
   say(`gRPC   127.0.0.1:${grpcPort}   (zen.v1.GatewayService)`);
+  say(`probe  http://${probeAddress[plan]}/metrics   (of the thinker)`);
   say(`chat   npm run zen -- chat --url ${gateway}`);
   say('stop   Ctrl-C');
   if (plan === 'quick' && !options['no-upgrade']) {
     say('packing the full plan in the background; it takes over when it is done');
     await pack('full', true);
     startThinker('full');
-    await ready(`${gateway}/readyz`, 'the gateway');
-    // The gateway prefers neither: draining the first thinker moves every new request to the second.
+    await ready(`http://${probeAddress.full}/readyz`, 'the second thinker');
+    // Time for the gateway to see it; draining the first thinker then moves every new request to the second.
     await new Promise((done) => setTimeout(done, 5000));
     first.retired = true;
     first.kill('SIGTERM');
