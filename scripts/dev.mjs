@@ -103,6 +103,18 @@ async function ready(url, what) {
   throw new Error(`${what} is not ready after two minutes; see ${join(home, 'logs')}`);
 }
 
+/** Waits until the model has every stage, and says each one as it comes. */
+async function climbed() {
+  for (let top = -1; ; await new Promise((done) => setTimeout(done, 100))) {
+    const { data } = await (await fetch(`${gateway}/v1/models`)).json();
+    const { stages } = data[0];
+    const now = stages.filter(({ attached }) => attached).length - 1;
+    if (now > top) say(`serving stage ${now} of ${stages.length - 1}`);
+    top = now;
+    if (top === stages.length - 1) return;
+  }
+}
+
 const grpcPort = Number(options['grpc-port']);
 const thinkerAddress = { quick: `127.0.0.1:${grpcPort + 1}`, full: `127.0.0.1:${grpcPort + 2}` };
 const probeAddress = { quick: `127.0.0.1:${grpcPort + 3}`, full: `127.0.0.1:${grpcPort + 4}` };
@@ -132,7 +144,10 @@ try {
   });
   await ready(`${gateway}/readyz`, 'the gateway');
   if (!options['no-demo']) {
+    await climbed();
     await showAnswer(gateway, options.model, options.prompt);
+    // An idle thinker measures what each stage costs; until it has, no stage counts as cheaper.
+    await new Promise((done) => setTimeout(done, 4000));
     await showBurst(gateway, options.model, 32);
   }
   if (options.once) await stop(0);
