@@ -8,9 +8,6 @@ export interface CodedTensor {
   /** [rows, groups] */
   scale: Uint8Array;
   zero: Uint8Array;
-  /** Σ over rows of (w − v)ᵀ·H·(w − v), and the same of w alone; 0 without a covariance. */
-  error: number;
-  energy: number;
   /** Codes that had to differ from the best one so that the source's code stays decodable. */
   bent: number;
 }

@@ -10,8 +10,6 @@ describe('extendCodes', () => {
     rowScale: Uint16Array.of(0x2c00),
     scale: Uint8Array.of(1),
     zero: Uint8Array.of(136),
-    error: 0,
-    energy: 0,
     bent: 0,
   };
   const full = extendCodes(weights, base, 1, cols, 4, 32);

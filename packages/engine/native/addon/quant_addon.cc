@@ -78,8 +78,6 @@ Napi::Value WrapCoded(Napi::Env env, CodedTensor& tensor) {
   result["rowScale"] = Wrap<Napi::Uint16Array>(env, std::make_shared<std::vector<uint16_t>>(std::move(tensor.rowScale)));
   result["scale"] = Wrap<Napi::Uint8Array>(env, std::make_shared<Bytes>(std::move(tensor.scale)));
   result["zero"] = Wrap<Napi::Uint8Array>(env, std::make_shared<Bytes>(std::move(tensor.zero)));
-  result["error"] = Napi::Number::New(env, tensor.error);
-  result["energy"] = Napi::Number::New(env, tensor.energy);
   result["bent"] = Napi::Number::New(env, static_cast<double>(tensor.bent));
   return result;
 }

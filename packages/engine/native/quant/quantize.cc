@@ -214,7 +214,6 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
   out.rowScale.resize(rows);
   out.scale.resize(static_cast<size_t>(rows) * groups);
   out.zero.resize(static_cast<size_t>(rows) * groups);
-  std::vector<double> errors(rows), energies(rows);
   std::vector<int64_t> bent(rows);
   ParallelFor(rows, kRowsTogether, [&](int begin, int end) {
     for (int r0 = begin; r0 < end; r0 += kRowsTogether) {
@@ -231,18 +230,7 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
         }
         block.rows.back().Store(fit);
       }
-      if (hessian != nullptr) {
-        for (Row& row : block.rows) {
-          row.at.assign(groups, {0, 0});  // values of 0: the error is the weights themselves
-        }
-        block.Measure(shared);
-        for (Row& row : block.rows) {
-          const size_t at = static_cast<size_t>(row.row - r0) * cols;
-          energies[row.row] = Dot(block.error.data() + at, block.gradient.data() + at, cols);
-          row.Restore();
-        }
-        Feedback(block.rows, shared);
-      }
+      if (hessian != nullptr) Feedback(block.rows, shared);
       for (Row& row : block.rows) {
         row.bent = 0;
         row.Settle(hessian != nullptr);
@@ -256,12 +244,7 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
         block.Descend(shared);
         for (Row& row : block.rows) row.Settle(true);
       }
-      if (hessian != nullptr) block.Measure(shared);
       for (Row& row : block.rows) {
-        if (hessian != nullptr) {
-          const size_t at = static_cast<size_t>(row.row - r0) * cols;
-          errors[row.row] = Dot(block.error.data() + at, block.gradient.data() + at, cols);
-        }
         std::copy(row.codes.begin(), row.codes.end(), out.codes.begin() + static_cast<size_t>(row.row) * cols);
         std::copy(row.scale.begin(), row.scale.end(), out.scale.begin() + static_cast<size_t>(row.row) * groups);
         std::copy(row.zero.begin(), row.zero.end(), out.zero.begin() + static_cast<size_t>(row.row) * groups);
@@ -270,8 +253,6 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
       }
     }
   });
-  out.error = std::accumulate(errors.begin(), errors.end(), 0.0);
-  out.energy = std::accumulate(energies.begin(), energies.end(), 0.0);
   out.bent = std::accumulate(bent.begin(), bent.end(), int64_t{0});
   return out;
 }

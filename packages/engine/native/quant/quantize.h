@@ -27,8 +27,6 @@ struct CodedTensor {
   std::vector<uint8_t> codes;      // [rows, cols]
   std::vector<uint16_t> rowScale;  // f16, [rows]
   std::vector<uint8_t> scale, zero;  // [rows, groups]
-  double error = 0;   // Σ over rows of (w - v)ᵀ·H·(w - v)
-  double energy = 0;  // the same of w itself
   int64_t bent = 0;   // codes that had to differ from the best one to stay decodable
 };
 
