@@ -6,12 +6,14 @@ import { LlamaPeer, type Timing } from './peer';
 import { type BenchReport, bar, median, type Row, report } from './report';
 import { chosen, home, ladderOf, PROMPT_TEXT, type Subject, sourceFileOf } from './subjects';
 
-const PROMPT_TOKENS = 512;
+/** What a prompt of the prefill benchmark has; decoding starts from a short one. */
+const PREFILL_TOKENS = 512;
+const DECODE_PROMPT_TOKENS = 32;
 const ROUNDS = 5;
 
 type Figure = (timing: Timing) => number;
 const decodeRate: Figure = (t) => (t.produced / t.decodeMs) * 1000;
-const prefillRate: Figure = (t) => (PROMPT_TOKENS / t.prefillMs) * 1000;
+const prefillRate: Figure = (t) => (PREFILL_TOKENS / t.prefillMs) * 1000;
 
 /** Single-stream decoding at every stage against llama.cpp on the same source file, in turns. */
 export async function decode(argv: string[]): Promise<BenchReport> {
@@ -36,7 +38,7 @@ export async function prefill(argv: string[]): Promise<BenchReport> {
 }
 
 async function compare(
-  name: string,
+  name: 'decode' | 'prefill',
   argv: string[],
   tokens: (subject: Subject) => number,
   figure: Figure,
@@ -50,7 +52,8 @@ async function compare(
   for (const subject of chosen(argv)) {
     const engine = await LadderEngine.open(ladderOf(subject), threads);
     kernels = engine.kernels;
-    const prompt = engine.tokenizer.encode(PROMPT_TEXT).subarray(0, PROMPT_TOKENS);
+    const promptTokens = name === 'prefill' ? PREFILL_TOKENS : DECODE_PROMPT_TOKENS;
+    const prompt = engine.tokenizer.encode(PROMPT_TEXT).subarray(0, promptTokens);
     const peer = await LlamaPeer.start(home(), await sourceFileOf(subject), threads);
     const stages = [...Array(engine.stages).keys()];
     const ours = stages.map((): number[] => []);

@@ -12,7 +12,7 @@ export interface Subject {
 }
 
 export const SUBJECTS: Subject[] = [
-  { name: 'smollm2-135m-instruct', decodeBar: 2.5, prefillBar: 2.5, decodeTokens: 128 },
+  { name: 'smollm2-135m-instruct', decodeBar: 2.5, prefillBar: 2.5, decodeTokens: 96 },
   { name: 'qwen2.5-coder-1.5b-instruct', decodeBar: 1, prefillBar: 2, decodeTokens: 32 },
 ];
 
