@@ -88,9 +88,23 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
       return measured.get(name)! / (rows * cols);
     };
     const order = [...measured.keys()].sort((a, b) => perWeight(b) - perWeight(a));
-    plan = makePlan(source, { ...options.plan, order });
+    plan = keepResiduals(plan, makePlan(source, { ...options.plan, order }));
   }
   return writeLadder(source, tensors, plan, coded, tensorsSha256, options.folder, quant, report('writing'));
+}
+
+/** Widths of residuals are settled while coding; a new allocation takes them over. */
+export function keepResiduals(
+  settled: Map<string, TensorPlan>,
+  next: Map<string, TensorPlan>,
+): Map<string, TensorPlan> {
+  const kept = new Map(next);
+  for (const [name, plan] of next) {
+    const before = settled.get(name);
+    if (plan.kind !== 'residual' || before?.kind !== 'residual') continue;
+    kept.set(name, { ...plan, residualBits: before.residualBits });
+  }
+  return kept;
 }
 
 /** Writes and publishes the artifact; nothing is left behind where that fails. */

@@ -61,6 +61,7 @@ export function planeWidths(bits: number): number[] {
     4: [4],
     5: [4, 1],
     6: [4, 2],
+    7: [4, 2, 1],
     8: [4, 4],
   };
   const found = widths[bits];
