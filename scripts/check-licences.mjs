@@ -38,6 +38,8 @@ Copyright Hanzo AI
 This product uses the following packages, each under its own licence:
 
 ${entries.map((e) => `${e.name} (${e.licence})`).join('\n')}
+
+The texts in packages/ladder/corpus carry the licences that its README.md names.
 `;
 if (process.argv.includes('--write')) writeFileSync('NOTICE', notice);
 else if (readFileSync('NOTICE', 'utf8') !== notice) {

@@ -16,7 +16,7 @@ export async function batch(argv: string[]): Promise<BenchReport> {
     const engine = await LadderEngine.open(ladderOf(subject), availableParallelism());
     kernels = engine.kernels;
     const text = engine.tokenizer.encode(PROMPT_TEXT);
-    const prompts = [...Array(Math.max(...STREAMS)).keys()].map((i) => text.slice(i, i + 64));
+    const prompts = [...Array(Math.max(...STREAMS)).keys()].map((i) => text.slice(i, i + 16));
     for (const stage of [...Array(engine.stages).keys()]) {
       const rates = STREAMS.map((): number[] => []);
       for (let round = -1; round < ROUNDS; round++) {
