@@ -1,23 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { loadEngine, type NativeModel, type NativeSampling } from '@zen/engine';
+import { GREEDY, loadEngine, type NativeModel } from '@zen/engine';
 import type { OpenLadder, StageUnderTest } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
-
-const GREEDY: NativeSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBiasTokens: new Int32Array(0),
-  logitBiasValues: new Float32Array(0),
-  seed: 0n,
-  stop: [],
-  stopTokens: new Int32Array(0),
-  logprobs: -1,
-};
 
 /** The stages as the native engine serves them. */
 export async function engineStages(

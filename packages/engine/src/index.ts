@@ -1,4 +1,5 @@
 export { EngineError, type EngineFailure } from './engine-error';
+export { GREEDY } from './greedy';
 export { loadEngine } from './load-engine';
 export * from './native';
 export * from './quant';
