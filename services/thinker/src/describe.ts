@@ -1,4 +1,11 @@
-import type { DescribeResponse, Load, Stage } from '@zen/contracts';
+import {
+  type DescribeResponse,
+  type Load,
+  type Progress,
+  ReplicaState,
+  type Stage,
+  StageState,
+} from '@zen/contracts';
 import type { LadderStage } from '@zen/ladder';
 import type { Serving } from './answer/answerer';
 import type { ThinkerConfig } from './config';
@@ -24,6 +31,7 @@ export function describeThinker(serving: Serving, limits: Limits): DescribeRespo
     hiddenSize: model.hiddenSize,
     vocabSize: model.vocabSize,
     artifactDigest: model.artifactDigest,
+    progress: progressNow(serving),
   };
 }
 
@@ -50,7 +58,29 @@ export function stagesNow({ model, climb }: Serving): Stage[] {
     quality: qualityOf(stage),
     servable: stage.stage >= model.minServable,
     attached: stage.stage <= climb.top,
+    state: stage.stage <= climb.top ? StageState.STAGE_STATE_SERVING : StageState.STAGE_STATE_ATTACHING,
+    bytesPresent: BigInt(stage.bytes),
   }));
+}
+
+/** All bytes are in the folder from the start; only attaching takes time. */
+export function progressNow({ model, climb }: Serving): Progress {
+  const bytes = BigInt(model.stages.reduce((sum, stage) => sum + stage.bytes, 0));
+  const complete = climb.top === model.stages.length - 1;
+  const state = complete
+    ? ReplicaState.REPLICA_STATE_COMPLETE
+    : climb.ready
+      ? ReplicaState.REPLICA_STATE_SERVING
+      : ReplicaState.REPLICA_STATE_FETCHING;
+  return {
+    state,
+    reason: '',
+    bytesPresent: bytes,
+    bytesTotal: bytes,
+    bytesPerSecond: 0n,
+    requestsInFlight: 0,
+    corruptChunks: 0n,
+  };
 }
 
 function qualityOf({ quality }: LadderStage): Stage['quality'] {

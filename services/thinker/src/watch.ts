@@ -1,6 +1,6 @@
 import { WatchResponse } from '@zen/contracts';
 import type { Serving } from './answer/answerer';
-import { loadNow, stagesNow } from './describe';
+import { loadNow, progressNow, stagesNow } from './describe';
 import { invalid } from './request/thinker-error';
 
 const DEFAULT_MS = 250;
@@ -19,7 +19,11 @@ export async function* watchThinker(
   }
   let last = Buffer.alloc(0);
   while (!signal.aborted) {
-    const now: WatchResponse = { load: loadNow(serving), stages: stagesNow(serving) };
+    const now: WatchResponse = {
+      load: loadNow(serving),
+      stages: stagesNow(serving),
+      progress: progressNow(serving),
+    };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {
       last = encoded;

@@ -1,4 +1,4 @@
-import type { GenerateResponse, Started } from '@zen/contracts';
+import { type GenerateResponse, type Started, Usage } from '@zen/contracts';
 import { decide, type Objective, predict, pressure, type StageController } from '@zen/quality';
 import {
   allows,
@@ -233,7 +233,7 @@ function eventOf({ event }: GenerateResponse): AnswerPiece | AnswerEnd | undefin
         stage: event.value.stage,
       };
     case 'finished': {
-      const usage = event.value.usage ?? { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0 };
+      const usage = event.value.usage ?? Usage.create();
       return { kind: 'end', reason: event.value.reason, usage, stop: event.value.stop };
     }
     default:

@@ -14,5 +14,6 @@ export function describeModel({ model, links }: Group): Model {
     stages: [...stages.values()].sort((a, b) => a.stage - b.stage),
     minServableStage: Math.min(4, ...abouts.map(({ minServableStage }) => minServableStage)),
     contextTokens: Math.max(0, ...abouts.map(({ limits }) => limits?.contextTokens ?? 0)),
+    family: '',
   };
 }

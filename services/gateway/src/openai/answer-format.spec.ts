@@ -1,4 +1,4 @@
-import { FinishReason } from '@zen/contracts';
+import { FinishReason, Usage } from '@zen/contracts';
 import type { AnswerEnd } from '../answer/answer';
 import { chatFormat, completionFormat } from './answer-format';
 import { chatLogprobs, completionLogprobs } from './logprobs';
@@ -8,7 +8,7 @@ const head = { id: 'id-1', model: 'm', created: 7 };
 const end = (promptTokens: number, completionTokens: number): AnswerEnd => ({
   kind: 'end',
   reason: FinishReason.FINISH_REASON_STOP,
-  usage: { promptTokens, cachedPromptTokens: 1, completionTokens },
+  usage: Usage.fromPartial({ promptTokens, cachedPromptTokens: 1, completionTokens }),
   stop: '',
 });
 const token = (bytes: number[], logprob = -1) => ({

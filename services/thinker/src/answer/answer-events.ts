@@ -1,5 +1,5 @@
 import type { GenerationEvent, SamplingParams } from '@zen/batching';
-import { FinishReason, type GenerateResponse, type Piece, type TokenLogprob } from '@zen/contracts';
+import { FinishReason, type GenerateResponse, type Piece, type TokenLogprob, Usage } from '@zen/contracts';
 import type { Tokenizer } from '@zen/tokenizer';
 import { StopFilter } from './stop-filter';
 
@@ -90,7 +90,7 @@ export class AnswerEvents {
     const { promptTokens, cachedTokens, completionTokens } = event;
     const stop = this.filter.matched ?? this.sampling.stop[event.stopIndex] ?? '';
     const reason = this.stopped ? FinishReason.FINISH_REASON_STOP : REASONS[event.reason];
-    const usage = { promptTokens, cachedPromptTokens: cachedTokens, completionTokens };
+    const usage = Usage.fromPartial({ promptTokens, cachedPromptTokens: cachedTokens, completionTokens });
     yield { event: { $case: 'finished', value: { reason, usage, stop } } };
   }
 

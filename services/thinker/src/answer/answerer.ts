@@ -1,5 +1,5 @@
 import type { BatchRequest, GenerationEvent } from '@zen/batching';
-import { FinishReason, type GenerateRequest, type GenerateResponse, type Usage } from '@zen/contracts';
+import { FinishReason, type GenerateRequest, type GenerateResponse, Usage } from '@zen/contracts';
 import type { CallContext } from '@zen/rpc';
 import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
 import { readGenerate } from '../request/read-generate';
@@ -125,7 +125,7 @@ export class Answerer {
   }
 }
 
-const NO_USAGE: Usage = { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0 };
+const NO_USAGE = Usage.create();
 
 /** Times of one answer's tokens. */
 class Stopwatch {

@@ -18,6 +18,9 @@ import {
   Stage,
   StageQuality,
   TokenLogprob,
+  Upgrade,
+  upgradeFromJSON,
+  upgradeToJSON,
   Usage,
 } from "./types";
 
@@ -35,6 +38,7 @@ export interface QualityRequest {
   /** The objective that the stage is chosen by, milliseconds, 1 to 600,000; 0 means the tenant's. */
   ttftMs: number;
   tpotMs: number;
+  upgrade: Upgrade;
 }
 
 export interface ChatRequest {
@@ -117,10 +121,12 @@ export interface Model {
   stages: Stage[];
   minServableStage: number;
   contextTokens: number;
+  /** The family that it answers for as well, if any: a request that names the family may be answered by any member. */
+  family: string;
 }
 
 function createBaseQualityRequest(): QualityRequest {
-  return { stage: undefined, minStage: undefined, full: false, ttftMs: 0, tpotMs: 0 };
+  return { stage: undefined, minStage: undefined, full: false, ttftMs: 0, tpotMs: 0, upgrade: 0 };
 }
 
 export const QualityRequest: MessageFns<QualityRequest> = {
@@ -139,6 +145,9 @@ export const QualityRequest: MessageFns<QualityRequest> = {
     }
     if (message.tpotMs !== 0) {
       writer.uint32(40).uint32(message.tpotMs);
+    }
+    if (message.upgrade !== 0) {
+      writer.uint32(48).int32(message.upgrade);
     }
     return writer;
   },
@@ -196,6 +205,14 @@ export const QualityRequest: MessageFns<QualityRequest> = {
             message.tpotMs = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.upgrade = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -227,6 +244,7 @@ export const QualityRequest: MessageFns<QualityRequest> = {
         : isSet(object.tpot_ms)
         ? globalThis.Number(object.tpot_ms)
         : 0,
+      upgrade: isSet(object.upgrade) ? upgradeFromJSON(object.upgrade) : 0,
     };
   },
 
@@ -247,6 +265,9 @@ export const QualityRequest: MessageFns<QualityRequest> = {
     if (message.tpotMs !== 0) {
       obj.tpotMs = Math.round(message.tpotMs);
     }
+    if (message.upgrade !== 0) {
+      obj.upgrade = upgradeToJSON(message.upgrade);
+    }
     return obj;
   },
 
@@ -260,6 +281,7 @@ export const QualityRequest: MessageFns<QualityRequest> = {
     message.full = object.full ?? false;
     message.ttftMs = object.ttftMs ?? 0;
     message.tpotMs = object.tpotMs ?? 0;
+    message.upgrade = object.upgrade ?? 0;
     return message;
   },
 };
@@ -1306,7 +1328,7 @@ export const ListModelsResponse: MessageFns<ListModelsResponse> = {
 };
 
 function createBaseModel(): Model {
-  return { id: "", stages: [], minServableStage: 0, contextTokens: 0 };
+  return { id: "", stages: [], minServableStage: 0, contextTokens: 0, family: "" };
 }
 
 export const Model: MessageFns<Model> = {
@@ -1322,6 +1344,9 @@ export const Model: MessageFns<Model> = {
     }
     if (message.contextTokens !== 0) {
       writer.uint32(32).uint32(message.contextTokens);
+    }
+    if (message.family !== "") {
+      writer.uint32(42).string(message.family);
     }
     return writer;
   },
@@ -1371,6 +1396,14 @@ export const Model: MessageFns<Model> = {
             message.contextTokens = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.family = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1397,6 +1430,7 @@ export const Model: MessageFns<Model> = {
         : isSet(object.context_tokens)
         ? globalThis.Number(object.context_tokens)
         : 0,
+      family: isSet(object.family) ? globalThis.String(object.family) : "",
     };
   },
 
@@ -1414,6 +1448,9 @@ export const Model: MessageFns<Model> = {
     if (message.contextTokens !== 0) {
       obj.contextTokens = Math.round(message.contextTokens);
     }
+    if (message.family !== "") {
+      obj.family = message.family;
+    }
     return obj;
   },
 
@@ -1426,6 +1463,7 @@ export const Model: MessageFns<Model> = {
     message.stages = object.stages?.map((e) => Stage.fromPartial(e)) || [];
     message.minServableStage = object.minServableStage ?? 0;
     message.contextTokens = object.contextTokens ?? 0;
+    message.family = object.family ?? "";
     return message;
   },
 };

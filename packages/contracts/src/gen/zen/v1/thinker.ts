@@ -14,10 +14,14 @@ import {
   Priority,
   priorityFromJSON,
   priorityToJSON,
+  Progress,
   Sampling,
   Stage,
   TokenLogprob,
   TokenPrompt,
+  Upgrade,
+  upgradeFromJSON,
+  upgradeToJSON,
   Usage,
 } from "./types";
 
@@ -52,6 +56,8 @@ export interface GenerateRequest {
   priority: Priority;
   /** Fairness is between tenants first, then between their requests. */
   tenant: string;
+  /** Without effect where `stage` is set. */
+  upgrade: Upgrade;
 }
 
 export interface EmbeddingPrompt {
@@ -133,6 +139,7 @@ export interface DescribeResponse {
   vocabSize: number;
   /** Identity of the artifact: its manifest's digest. */
   artifactDigest: string;
+  progress: Progress | undefined;
 }
 
 export interface Limits {
@@ -171,6 +178,7 @@ export interface WatchRequest {
 export interface WatchResponse {
   load: Load | undefined;
   stages: Stage[];
+  progress: Progress | undefined;
 }
 
 function createBaseGenerateRequest(): GenerateRequest {
@@ -184,6 +192,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     minStage: undefined,
     priority: 0,
     tenant: "",
+    upgrade: 0,
   };
 }
 
@@ -226,6 +235,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.tenant !== "") {
       writer.uint32(98).string(message.tenant);
+    }
+    if (message.upgrade !== 0) {
+      writer.uint32(104).int32(message.upgrade);
     }
     return writer;
   },
@@ -339,6 +351,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.tenant = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.upgrade = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -382,6 +402,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
         : undefined,
       priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
       tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      upgrade: isSet(object.upgrade) ? upgradeFromJSON(object.upgrade) : 0,
     };
   },
 
@@ -419,6 +440,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.tenant !== "") {
       obj.tenant = message.tenant;
+    }
+    if (message.upgrade !== 0) {
+      obj.upgrade = upgradeToJSON(message.upgrade);
     }
     return obj;
   },
@@ -464,6 +488,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.minStage = object.minStage ?? undefined;
     message.priority = object.priority ?? 0;
     message.tenant = object.tenant ?? "";
+    message.upgrade = object.upgrade ?? 0;
     return message;
   },
 };
@@ -1468,6 +1493,7 @@ function createBaseDescribeResponse(): DescribeResponse {
     hiddenSize: 0,
     vocabSize: 0,
     artifactDigest: "",
+    progress: undefined,
   };
 }
 
@@ -1502,6 +1528,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     }
     if (message.artifactDigest !== "") {
       writer.uint32(82).string(message.artifactDigest);
+    }
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1599,6 +1628,14 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
             message.artifactDigest = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1639,6 +1676,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
         : isSet(object.artifact_digest)
         ? globalThis.String(object.artifact_digest)
         : "",
+      progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -1674,6 +1712,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     if (message.artifactDigest !== "") {
       obj.artifactDigest = message.artifactDigest;
     }
+    if (message.progress !== undefined) {
+      obj.progress = Progress.toJSON(message.progress);
+    }
     return obj;
   },
 
@@ -1694,6 +1735,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     message.hiddenSize = object.hiddenSize ?? 0;
     message.vocabSize = object.vocabSize ?? 0;
     message.artifactDigest = object.artifactDigest ?? "";
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
     return message;
   },
 };
@@ -2248,7 +2292,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { load: undefined, stages: [] };
+  return { load: undefined, stages: [], progress: undefined };
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
@@ -2258,6 +2302,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     for (const v of message.stages) {
       Stage.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2291,6 +2338,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.stages.push(Stage.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2307,6 +2362,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     return {
       load: isSet(object.load) ? Load.fromJSON(object.load) : undefined,
       stages: globalThis.Array.isArray(object?.stages) ? object.stages.map((e: any) => Stage.fromJSON(e)) : [],
+      progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -2318,6 +2374,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     if (message.stages?.length) {
       obj.stages = message.stages.map((e) => Stage.toJSON(e));
     }
+    if (message.progress !== undefined) {
+      obj.progress = Progress.toJSON(message.progress);
+    }
     return obj;
   },
 
@@ -2328,6 +2387,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     const message = createBaseWatchResponse();
     message.load = (object.load !== undefined && object.load !== null) ? Load.fromPartial(object.load) : undefined;
     message.stages = object.stages?.map((e) => Stage.fromPartial(e)) || [];
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
     return message;
   },
 };

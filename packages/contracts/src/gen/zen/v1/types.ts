@@ -7,6 +7,170 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** Where a stage is on its way into a replica. */
+export enum StageState {
+  STAGE_STATE_UNSPECIFIED = 0,
+  /** STAGE_STATE_ABSENT - None of its bytes are being fetched yet. */
+  STAGE_STATE_ABSENT = 1,
+  STAGE_STATE_FETCHING = 2,
+  /** STAGE_STATE_ATTACHING - All bytes are there; the engine prepares them. */
+  STAGE_STATE_ATTACHING = 3,
+  STAGE_STATE_SERVING = 4,
+  /** STAGE_STATE_FAILED - Its bytes turned out bad, or the engine refused them. */
+  STAGE_STATE_FAILED = 5,
+  UNRECOGNIZED = -1,
+}
+
+export function stageStateFromJSON(object: any): StageState {
+  switch (object) {
+    case 0:
+    case "STAGE_STATE_UNSPECIFIED":
+      return StageState.STAGE_STATE_UNSPECIFIED;
+    case 1:
+    case "STAGE_STATE_ABSENT":
+      return StageState.STAGE_STATE_ABSENT;
+    case 2:
+    case "STAGE_STATE_FETCHING":
+      return StageState.STAGE_STATE_FETCHING;
+    case 3:
+    case "STAGE_STATE_ATTACHING":
+      return StageState.STAGE_STATE_ATTACHING;
+    case 4:
+    case "STAGE_STATE_SERVING":
+      return StageState.STAGE_STATE_SERVING;
+    case 5:
+    case "STAGE_STATE_FAILED":
+      return StageState.STAGE_STATE_FAILED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return StageState.UNRECOGNIZED;
+  }
+}
+
+export function stageStateToJSON(object: StageState): string {
+  switch (object) {
+    case StageState.STAGE_STATE_UNSPECIFIED:
+      return "STAGE_STATE_UNSPECIFIED";
+    case StageState.STAGE_STATE_ABSENT:
+      return "STAGE_STATE_ABSENT";
+    case StageState.STAGE_STATE_FETCHING:
+      return "STAGE_STATE_FETCHING";
+    case StageState.STAGE_STATE_ATTACHING:
+      return "STAGE_STATE_ATTACHING";
+    case StageState.STAGE_STATE_SERVING:
+      return "STAGE_STATE_SERVING";
+    case StageState.STAGE_STATE_FAILED:
+      return "STAGE_STATE_FAILED";
+    case StageState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export enum ReplicaState {
+  REPLICA_STATE_UNSPECIFIED = 0,
+  REPLICA_STATE_ABSENT = 1,
+  /** REPLICA_STATE_FETCHING - No servable stage yet. */
+  REPLICA_STATE_FETCHING = 2,
+  /** REPLICA_STATE_SERVING - Answers, and goes on climbing. */
+  REPLICA_STATE_SERVING = 3,
+  /** REPLICA_STATE_COMPLETE - Answers from the top stage. */
+  REPLICA_STATE_COMPLETE = 4,
+  REPLICA_STATE_FAILED = 5,
+  UNRECOGNIZED = -1,
+}
+
+export function replicaStateFromJSON(object: any): ReplicaState {
+  switch (object) {
+    case 0:
+    case "REPLICA_STATE_UNSPECIFIED":
+      return ReplicaState.REPLICA_STATE_UNSPECIFIED;
+    case 1:
+    case "REPLICA_STATE_ABSENT":
+      return ReplicaState.REPLICA_STATE_ABSENT;
+    case 2:
+    case "REPLICA_STATE_FETCHING":
+      return ReplicaState.REPLICA_STATE_FETCHING;
+    case 3:
+    case "REPLICA_STATE_SERVING":
+      return ReplicaState.REPLICA_STATE_SERVING;
+    case 4:
+    case "REPLICA_STATE_COMPLETE":
+      return ReplicaState.REPLICA_STATE_COMPLETE;
+    case 5:
+    case "REPLICA_STATE_FAILED":
+      return ReplicaState.REPLICA_STATE_FAILED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ReplicaState.UNRECOGNIZED;
+  }
+}
+
+export function replicaStateToJSON(object: ReplicaState): string {
+  switch (object) {
+    case ReplicaState.REPLICA_STATE_UNSPECIFIED:
+      return "REPLICA_STATE_UNSPECIFIED";
+    case ReplicaState.REPLICA_STATE_ABSENT:
+      return "REPLICA_STATE_ABSENT";
+    case ReplicaState.REPLICA_STATE_FETCHING:
+      return "REPLICA_STATE_FETCHING";
+    case ReplicaState.REPLICA_STATE_SERVING:
+      return "REPLICA_STATE_SERVING";
+    case ReplicaState.REPLICA_STATE_COMPLETE:
+      return "REPLICA_STATE_COMPLETE";
+    case ReplicaState.REPLICA_STATE_FAILED:
+      return "REPLICA_STATE_FAILED";
+    case ReplicaState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What a running answer does when a higher stage is attached. */
+export enum Upgrade {
+  /** UPGRADE_UNSPECIFIED - As BOUNDARY. */
+  UPGRADE_UNSPECIFIED = 0,
+  /** UPGRADE_NEVER - Ends at the stage it began with. */
+  UPGRADE_NEVER = 1,
+  /** UPGRADE_BOUNDARY - Goes on with the higher stage from its next token on. */
+  UPGRADE_BOUNDARY = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function upgradeFromJSON(object: any): Upgrade {
+  switch (object) {
+    case 0:
+    case "UPGRADE_UNSPECIFIED":
+      return Upgrade.UPGRADE_UNSPECIFIED;
+    case 1:
+    case "UPGRADE_NEVER":
+      return Upgrade.UPGRADE_NEVER;
+    case 2:
+    case "UPGRADE_BOUNDARY":
+      return Upgrade.UPGRADE_BOUNDARY;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Upgrade.UNRECOGNIZED;
+  }
+}
+
+export function upgradeToJSON(object: Upgrade): string {
+  switch (object) {
+    case Upgrade.UPGRADE_UNSPECIFIED:
+      return "UPGRADE_UNSPECIFIED";
+    case Upgrade.UPGRADE_NEVER:
+      return "UPGRADE_NEVER";
+    case Upgrade.UPGRADE_BOUNDARY:
+      return "UPGRADE_BOUNDARY";
+    case Upgrade.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export enum FinishReason {
   FINISH_REASON_UNSPECIFIED = 0,
   /** FINISH_REASON_STOP - The model ended its turn or a stop text or token matched. */
@@ -131,6 +295,24 @@ export interface Stage {
   servable: boolean;
   /** Whether its bytes are attached on this replica. */
   attached: boolean;
+  state: StageState;
+  /** Verified bytes of this stage that the replica has, 0 to `bytes`. */
+  bytesPresent: bigint;
+}
+
+/** The model's state on a replica, and what moves it. */
+export interface Progress {
+  state: ReplicaState;
+  /** Why, where `state` is failed; empty otherwise. */
+  reason: string;
+  /** Verified bytes of all stages, and how many there are. */
+  bytesPresent: bigint;
+  bytesTotal: bigint;
+  /** Over the last seconds; 0 while nothing is fetched. */
+  bytesPerSecond: bigint;
+  requestsInFlight: number;
+  /** Chunks that turned out bad on the disk since the start. */
+  corruptChunks: bigint;
 }
 
 export interface Sampling {
@@ -181,6 +363,9 @@ export interface Usage {
   promptTokens: number;
   cachedPromptTokens: number;
   completionTokens: number;
+  /** Tokens that were drafted for this answer, and those of them that the verifier kept. */
+  draftTokens: number;
+  acceptedDraftTokens: number;
 }
 
 export interface ChatMessage {
@@ -347,7 +532,16 @@ export const StageQuality: MessageFns<StageQuality> = {
 };
 
 function createBaseStage(): Stage {
-  return { stage: 0, bytes: 0n, bitsPerLinearWeight: 0, quality: undefined, servable: false, attached: false };
+  return {
+    stage: 0,
+    bytes: 0n,
+    bitsPerLinearWeight: 0,
+    quality: undefined,
+    servable: false,
+    attached: false,
+    state: 0,
+    bytesPresent: 0n,
+  };
 }
 
 export const Stage: MessageFns<Stage> = {
@@ -372,6 +566,15 @@ export const Stage: MessageFns<Stage> = {
     }
     if (message.attached !== false) {
       writer.uint32(48).bool(message.attached);
+    }
+    if (message.state !== 0) {
+      writer.uint32(56).int32(message.state);
+    }
+    if (message.bytesPresent !== 0n) {
+      if (BigInt.asUintN(64, message.bytesPresent) !== message.bytesPresent) {
+        throw new globalThis.Error("value provided for field message.bytesPresent of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.bytesPresent);
     }
     return writer;
   },
@@ -437,6 +640,22 @@ export const Stage: MessageFns<Stage> = {
             message.attached = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.bytesPresent = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -461,6 +680,12 @@ export const Stage: MessageFns<Stage> = {
       quality: isSet(object.quality) ? StageQuality.fromJSON(object.quality) : undefined,
       servable: isSet(object.servable) ? globalThis.Boolean(object.servable) : false,
       attached: isSet(object.attached) ? globalThis.Boolean(object.attached) : false,
+      state: isSet(object.state) ? stageStateFromJSON(object.state) : 0,
+      bytesPresent: isSet(object.bytesPresent)
+        ? BigInt(object.bytesPresent)
+        : isSet(object.bytes_present)
+        ? BigInt(object.bytes_present)
+        : 0n,
     };
   },
 
@@ -484,6 +709,12 @@ export const Stage: MessageFns<Stage> = {
     if (message.attached !== false) {
       obj.attached = message.attached;
     }
+    if (message.state !== 0) {
+      obj.state = stageStateToJSON(message.state);
+    }
+    if (message.bytesPresent !== 0n) {
+      obj.bytesPresent = message.bytesPresent.toString();
+    }
     return obj;
   },
 
@@ -500,6 +731,223 @@ export const Stage: MessageFns<Stage> = {
       : undefined;
     message.servable = object.servable ?? false;
     message.attached = object.attached ?? false;
+    message.state = object.state ?? 0;
+    message.bytesPresent = (object.bytesPresent !== undefined && object.bytesPresent !== null)
+      ? BigInt(object.bytesPresent)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseProgress(): Progress {
+  return {
+    state: 0,
+    reason: "",
+    bytesPresent: 0n,
+    bytesTotal: 0n,
+    bytesPerSecond: 0n,
+    requestsInFlight: 0,
+    corruptChunks: 0n,
+  };
+}
+
+export const Progress: MessageFns<Progress> = {
+  encode(message: Progress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.bytesPresent !== 0n) {
+      if (BigInt.asUintN(64, message.bytesPresent) !== message.bytesPresent) {
+        throw new globalThis.Error("value provided for field message.bytesPresent of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.bytesPresent);
+    }
+    if (message.bytesTotal !== 0n) {
+      if (BigInt.asUintN(64, message.bytesTotal) !== message.bytesTotal) {
+        throw new globalThis.Error("value provided for field message.bytesTotal of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.bytesTotal);
+    }
+    if (message.bytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.bytesPerSecond) !== message.bytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bytesPerSecond of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.bytesPerSecond);
+    }
+    if (message.requestsInFlight !== 0) {
+      writer.uint32(48).uint32(message.requestsInFlight);
+    }
+    if (message.corruptChunks !== 0n) {
+      if (BigInt.asUintN(64, message.corruptChunks) !== message.corruptChunks) {
+        throw new globalThis.Error("value provided for field message.corruptChunks of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.corruptChunks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Progress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytesPresent = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytesTotal = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.requestsInFlight = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.corruptChunks = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Progress {
+    return {
+      state: isSet(object.state) ? replicaStateFromJSON(object.state) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      bytesPresent: isSet(object.bytesPresent)
+        ? BigInt(object.bytesPresent)
+        : isSet(object.bytes_present)
+        ? BigInt(object.bytes_present)
+        : 0n,
+      bytesTotal: isSet(object.bytesTotal)
+        ? BigInt(object.bytesTotal)
+        : isSet(object.bytes_total)
+        ? BigInt(object.bytes_total)
+        : 0n,
+      bytesPerSecond: isSet(object.bytesPerSecond)
+        ? BigInt(object.bytesPerSecond)
+        : isSet(object.bytes_per_second)
+        ? BigInt(object.bytes_per_second)
+        : 0n,
+      requestsInFlight: isSet(object.requestsInFlight)
+        ? globalThis.Number(object.requestsInFlight)
+        : isSet(object.requests_in_flight)
+        ? globalThis.Number(object.requests_in_flight)
+        : 0,
+      corruptChunks: isSet(object.corruptChunks)
+        ? BigInt(object.corruptChunks)
+        : isSet(object.corrupt_chunks)
+        ? BigInt(object.corrupt_chunks)
+        : 0n,
+    };
+  },
+
+  toJSON(message: Progress): unknown {
+    const obj: any = {};
+    if (message.state !== 0) {
+      obj.state = replicaStateToJSON(message.state);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.bytesPresent !== 0n) {
+      obj.bytesPresent = message.bytesPresent.toString();
+    }
+    if (message.bytesTotal !== 0n) {
+      obj.bytesTotal = message.bytesTotal.toString();
+    }
+    if (message.bytesPerSecond !== 0n) {
+      obj.bytesPerSecond = message.bytesPerSecond.toString();
+    }
+    if (message.requestsInFlight !== 0) {
+      obj.requestsInFlight = Math.round(message.requestsInFlight);
+    }
+    if (message.corruptChunks !== 0n) {
+      obj.corruptChunks = message.corruptChunks.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Progress>, I>>(base?: I): Progress {
+    return Progress.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Progress>, I>>(object: I): Progress {
+    const message = createBaseProgress();
+    message.state = object.state ?? 0;
+    message.reason = object.reason ?? "";
+    message.bytesPresent = (object.bytesPresent !== undefined && object.bytesPresent !== null)
+      ? BigInt(object.bytesPresent)
+      : 0n;
+    message.bytesTotal = (object.bytesTotal !== undefined && object.bytesTotal !== null)
+      ? BigInt(object.bytesTotal)
+      : 0n;
+    message.bytesPerSecond = (object.bytesPerSecond !== undefined && object.bytesPerSecond !== null)
+      ? BigInt(object.bytesPerSecond)
+      : 0n;
+    message.requestsInFlight = object.requestsInFlight ?? 0;
+    message.corruptChunks = (object.corruptChunks !== undefined && object.corruptChunks !== null)
+      ? BigInt(object.corruptChunks)
+      : 0n;
     return message;
   },
 };
@@ -1080,7 +1528,7 @@ export const TokenLogprob: MessageFns<TokenLogprob> = {
 };
 
 function createBaseUsage(): Usage {
-  return { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0 };
+  return { promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0, draftTokens: 0, acceptedDraftTokens: 0 };
 }
 
 export const Usage: MessageFns<Usage> = {
@@ -1093,6 +1541,12 @@ export const Usage: MessageFns<Usage> = {
     }
     if (message.completionTokens !== 0) {
       writer.uint32(24).uint32(message.completionTokens);
+    }
+    if (message.draftTokens !== 0) {
+      writer.uint32(32).uint32(message.draftTokens);
+    }
+    if (message.acceptedDraftTokens !== 0) {
+      writer.uint32(40).uint32(message.acceptedDraftTokens);
     }
     return writer;
   },
@@ -1134,6 +1588,22 @@ export const Usage: MessageFns<Usage> = {
             message.completionTokens = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.draftTokens = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.acceptedDraftTokens = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1163,6 +1633,16 @@ export const Usage: MessageFns<Usage> = {
         : isSet(object.completion_tokens)
         ? globalThis.Number(object.completion_tokens)
         : 0,
+      draftTokens: isSet(object.draftTokens)
+        ? globalThis.Number(object.draftTokens)
+        : isSet(object.draft_tokens)
+        ? globalThis.Number(object.draft_tokens)
+        : 0,
+      acceptedDraftTokens: isSet(object.acceptedDraftTokens)
+        ? globalThis.Number(object.acceptedDraftTokens)
+        : isSet(object.accepted_draft_tokens)
+        ? globalThis.Number(object.accepted_draft_tokens)
+        : 0,
     };
   },
 
@@ -1177,6 +1657,12 @@ export const Usage: MessageFns<Usage> = {
     if (message.completionTokens !== 0) {
       obj.completionTokens = Math.round(message.completionTokens);
     }
+    if (message.draftTokens !== 0) {
+      obj.draftTokens = Math.round(message.draftTokens);
+    }
+    if (message.acceptedDraftTokens !== 0) {
+      obj.acceptedDraftTokens = Math.round(message.acceptedDraftTokens);
+    }
     return obj;
   },
 
@@ -1188,6 +1674,8 @@ export const Usage: MessageFns<Usage> = {
     message.promptTokens = object.promptTokens ?? 0;
     message.cachedPromptTokens = object.cachedPromptTokens ?? 0;
     message.completionTokens = object.completionTokens ?? 0;
+    message.draftTokens = object.draftTokens ?? 0;
+    message.acceptedDraftTokens = object.acceptedDraftTokens ?? 0;
     return message;
   },
 };
