@@ -1,4 +1,4 @@
-import type { DescribeResponse, Load, Stage } from '@zen/contracts';
+import type { DescribeResponse, Load, Progress, Stage } from '@zen/contracts';
 import type { Replica } from '@zen/quality';
 import { type Circuit, CLOSED } from '@zen/routing';
 import type { Connect, ThinkerClient } from './thinker-client';
@@ -14,7 +14,14 @@ export interface LinkOptions {
 
 type State =
   | { t: 'connecting' }
-  | { t: 'ready'; about: DescribeResponse; stages: Stage[]; load: Load; others: Others }
+  | {
+      t: 'ready';
+      about: DescribeResponse;
+      stages: Stage[];
+      load: Load;
+      others: Others;
+      progress: Progress | undefined;
+    }
   | { t: 'down' };
 
 /** Load that other gateways put on the replica: what it reported less our own share at that moment. */
@@ -62,6 +69,11 @@ export class ReplicaLink {
 
   get stages(): readonly Stage[] {
     return this.state.t === 'ready' ? this.state.stages : [];
+  }
+
+  /** How far it has climbed; undefined while it is not connected or does not say. */
+  get progress(): Progress | undefined {
+    return this.state.t === 'ready' ? this.state.progress : undefined;
   }
 
   /** As the stage choice sees it; undefined while it is not connected. */
@@ -116,8 +128,8 @@ export class ReplicaLink {
       try {
         const about = await this.client.describe({}, { signal, timeoutMs: DESCRIBE_TIMEOUT_MS });
         const request = { intervalMs: this.options.watchIntervalMs };
-        for await (const { load, stages } of this.client.watch(request, { signal })) {
-          if (load) this.report(about, stages, load);
+        for await (const { load, stages, progress } of this.client.watch(request, { signal })) {
+          if (load) this.report(about, stages, load, progress);
           backoffMs = FIRST_BACKOFF_MS;
         }
         this.down('it ended its load report');
@@ -129,13 +141,13 @@ export class ReplicaLink {
     }
   }
 
-  private report(about: DescribeResponse, stages: Stage[], load: Load): void {
+  private report(about: DescribeResponse, stages: Stage[], load: Load, progress: Progress | undefined): void {
     const wasReady = this.state.t === 'ready';
     const others = {
       sequences: Math.max(0, load.running + load.waiting - this.inFlight),
       prefillTokens: Math.max(0, Number(load.prefillTokensWaiting) - this.unstartedTokens),
     };
-    this.state = { t: 'ready', about, stages, load, others };
+    this.state = { t: 'ready', about, stages, load, others, progress };
     if (!wasReady) this.options.onState(this.address, true, '');
   }
 
