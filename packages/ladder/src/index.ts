@@ -2,9 +2,32 @@ export { CODING_DEFAULTS, type CodingOptions } from './code-tensors';
 export { type CorpusPart, type CorpusText, readCorpus } from './corpus';
 export { LadderReader } from './decode-tensor';
 export { denseSource, hashTensors, sourceTensors } from './dense-source';
+export {
+  FETCH_STRATEGIES,
+  type FetchChunk,
+  type FetchStrategy,
+  type FetchUrgency,
+  mostRequests,
+  type PlannedStage,
+  planFetch,
+} from './fetch-plan';
 export * from './ladder-config';
 export { LADDER_FAILURES, LadderError, type LadderFailure } from './ladder-error';
 export { modelTensors } from './model-tensors';
+export {
+  ARTIFACT_TYPE,
+  blobPath,
+  CONFIG_TYPE,
+  type LadderManifest,
+  MANIFEST_TYPE,
+  MAX_MANIFEST_BYTES,
+  parseConfigOf,
+  parseIndex,
+  parseManifest,
+  readManifest,
+  STAGE_TYPE,
+  type StageLayer,
+} from './oci-layout';
 export { ladderPath, type OpenLadder, openLadder, type PlanName } from './open-ladder';
 export { DEFAULT_FLOORS, type PackOptions, type PackProgress, packLadder } from './pack';
 export { makePlan, type PlanOptions, type TensorPlan } from './plan';
@@ -27,5 +50,5 @@ export {
   tuneLadder,
 } from './tune-ladder';
 export { updateQuality } from './update-quality';
-export { parseConfig } from './validate-config';
+export { MAX_CONFIG_BYTES, parseConfig } from './validate-config';
 export { type Verified, type VerifyOptions, verifyChunks, verifyLadder } from './verify';

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fields, refuse } from './fields';
-import { CHUNK_BYTES, STAGES } from './ladder-config';
+import { CHUNK_BYTES, type LadderConfig, STAGES } from './ladder-config';
 import { LadderError } from './ladder-error';
-import { MAX_CONFIG_BYTES } from './validate-config';
+import { MAX_CONFIG_BYTES, parseConfig } from './validate-config';
 
 export const ARTIFACT_TYPE = 'application/vnd.zen.ladder.v1+json';
 export const CONFIG_TYPE = 'application/vnd.zen.ladder.config.v1+json';
 export const STAGE_TYPE = 'application/vnd.zen.ladder.stage.v1';
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
-const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** A stage's blob as the manifest describes it. */
 export interface StageLayer {
@@ -34,14 +34,20 @@ export function blobPath(folder: string, digest: string): string {
 
 export const sha256Hex = (data: Uint8Array | string) => createHash('sha256').update(data).digest('hex');
 
-/** Reads `index.json` and the one manifest it names; sizes are bounded and the manifest's digest is checked. */
-export async function readManifest(folder: string): Promise<LadderManifest> {
-  const index = parse(await readBounded(join(folder, 'index.json'), MAX_MANIFEST_BYTES), 'index.json');
+/** Where the one manifest of an OCI layout is, from its `index.json`. */
+export function parseIndex(json: Buffer): { digest: string; bytes: number } {
+  const index = parse(json, 'index.json');
   const entry = Fields.of(index.list('manifests', 1, 1)[0], 'index.json manifests[0]');
   entry.choice('artifactType', [ARTIFACT_TYPE]);
-  const digest = digestOf(entry);
-  const bytes = await readBlob(folder, digest, entry.whole('size', 1, MAX_MANIFEST_BYTES));
-  const manifest = parse(bytes, 'manifest');
+  return { digest: digestOf(entry), bytes: entry.whole('size', 1, MAX_MANIFEST_BYTES) };
+}
+
+/** Checks an untrusted manifest completely; it is named by its content. */
+export function parseManifest(json: Buffer): LadderManifest {
+  if (json.byteLength > MAX_MANIFEST_BYTES) {
+    throw refuse('manifest', `must have at most ${MAX_MANIFEST_BYTES} bytes, not ${json.byteLength}`);
+  }
+  const manifest = parse(json, 'manifest');
   manifest.choice('artifactType', [ARTIFACT_TYPE]);
   const config = manifest.child('config');
   config.choice('mediaType', [CONFIG_TYPE]);
@@ -59,10 +65,27 @@ export async function readManifest(folder: string): Promise<LadderManifest> {
     return { stage, digest: digestOf(layer), bytes: size, chunks };
   });
   return {
-    digest,
+    digest: `sha256:${sha256Hex(json)}`,
     config: { digest: digestOf(config), bytes: config.whole('size', 1, MAX_CONFIG_BYTES) },
     layers,
   };
+}
+
+/** The manifest of a layout folder, bounded and checked against its digest. */
+export async function readManifest(folder: string): Promise<LadderManifest> {
+  const { digest, bytes } = parseIndex(await readBounded(join(folder, 'index.json'), MAX_MANIFEST_BYTES));
+  return parseManifest(await readBlob(folder, digest, bytes));
+}
+
+/** Checks a config blob, and that it agrees with the manifest it belongs to. */
+export function parseConfigOf(manifest: LadderManifest, json: string): LadderConfig {
+  const config = parseConfig(json);
+  for (const { stage, bytes } of manifest.layers) {
+    if (config.stages[stage]!.bytes !== bytes) {
+      throw refuse(`stages[${stage}].bytes`, `must be ${bytes}, as the manifest says`);
+    }
+  }
+  return config;
 }
 
 /** A small blob, checked against its digest. */
