@@ -84,7 +84,7 @@ async function streamChoice(
       writer.send(...events, chunks.finish(index, event));
       return event;
     }
-    events.push(chunks.piece(index, event.text, event.logprobs, offset));
+    events.push(chunks.piece(index, event, offset));
     offset += event.text.length;
     const behind = writer.send(...events);
     if (behind) await behind;

@@ -50,6 +50,8 @@ describe('the official openai client', () => {
     expect(chunks.filter((chunk) => chunk.choices[0]?.finish_reason === 'length')).toHaveLength(1);
     expect(chunks[chunks.length - 1]).toMatchObject({ choices: [], usage: { completion_tokens: 3 } });
     expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true);
+    const pieces = chunks.filter((chunk) => chunk.choices[0]?.delta.content);
+    expect(pieces.map((chunk) => (chunk as { zen?: unknown }).zen)).toEqual(Array(3).fill({ stage: 4 }));
   });
 
   test('its stream helper', async () => {

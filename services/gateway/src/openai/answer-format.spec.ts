@@ -1,5 +1,5 @@
 import { FinishReason, Usage } from '@zen/contracts';
-import type { AnswerEnd } from '../answer/answer';
+import type { AnswerEnd, AnswerPiece } from '../answer/answer';
 import { chatFormat, completionFormat } from './answer-format';
 import { chatLogprobs, completionLogprobs } from './logprobs';
 import { usageOf } from './usage';
@@ -11,6 +11,9 @@ const end = (promptTokens: number, completionTokens: number): AnswerEnd => ({
   usage: Usage.fromPartial({ promptTokens, cachedPromptTokens: 1, completionTokens }),
   stop: '',
 });
+const piece = (text: string, stage: number, logprobs: AnswerPiece['logprobs'] = []): AnswerPiece => {
+  return { kind: 'piece', text, stage, logprobs };
+};
 const token = (bytes: number[], logprob = -1) => ({
   tokenId: 1,
   token: Buffer.from(bytes),
@@ -23,14 +26,15 @@ describe('chunks', () => {
 
   test('of a chat are JSON of the right shape', () => {
     const chunks = chatFormat.chunks(head, { logprobs: false, usage: false });
-    expect(JSON.parse(chunks.piece(2, text, [], 0))).toEqual({
+    expect(JSON.parse(chunks.piece(2, piece(text, 3), 0))).toEqual({
       id: 'id-1',
       object: 'chat.completion.chunk',
       created: 7,
       model: 'm',
       choices: [{ index: 2, delta: { content: text }, logprobs: null, finish_reason: null }],
+      zen: { stage: 3 },
     });
-    expect(chunks.piece(0, text, [], 0)).not.toContain('\n');
+    expect(chunks.piece(0, piece(text, 3), 0)).not.toContain('\n');
     expect(JSON.parse(chunks.opening(0) ?? '').choices[0].delta.role).toBe('assistant');
     expect(JSON.parse(chunks.finish(1, end(1, 1))).choices[0]).toMatchObject({
       index: 1,
@@ -41,10 +45,11 @@ describe('chunks', () => {
   test('of a completion are JSON of the right shape', () => {
     const chunks = completionFormat.chunks(head, { logprobs: true, usage: true });
     expect(chunks.opening(0)).toBeNull();
-    expect(JSON.parse(chunks.piece(0, text, [token([65])], 3))).toMatchObject({
+    expect(JSON.parse(chunks.piece(0, piece(text, 0, [token([65])]), 3))).toMatchObject({
       object: 'text_completion',
       usage: null,
       choices: [{ text, logprobs: { tokens: ['A'], text_offset: [3] } }],
+      zen: { stage: 0 },
     });
     const usage = usageOf([end(3, 4)], 1);
     expect(JSON.parse(chunks.usage(usage))).toMatchObject({ choices: [], usage: { total_tokens: 7 } });

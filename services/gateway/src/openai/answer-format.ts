@@ -1,5 +1,5 @@
 import type { TokenLogprob } from '@zen/contracts';
-import type { AnswerEnd } from '../answer/answer';
+import type { AnswerEnd, AnswerPiece } from '../answer/answer';
 import { chatLogprobs, completionLogprobs } from './logprobs';
 import { finishReason, type OpenAiUsage } from './usage';
 
@@ -28,8 +28,11 @@ export interface AnswerFormat {
 export interface ChunkWriter {
   /** Before the first piece of a choice; null where the route has no such chunk. */
   opening(index: number): string | null;
-  /** `offset`: UTF-16 units of the choice's text so far. */
-  piece(index: number, text: string, logprobs: readonly TokenLogprob[], offset: number): string;
+  /**
+   * `offset`: UTF-16 units of the choice's text so far. The chunk says besides OpenAI's fields which stage computed
+   * it, `"zen":{"stage":2}`: an answer may climb while it runs.
+   */
+  piece(index: number, piece: AnswerPiece, offset: number): string;
   finish(index: number, end: AnswerEnd): string;
   usage(usage: OpenAiUsage): string;
 }
@@ -50,13 +53,13 @@ export const chatFormat: AnswerFormat = {
   }),
   chunks(head, options) {
     const [before, after] = frame('chat.completion.chunk', head, options.usage);
-    const choice = (index: number, delta: string, logprobs: string, reason: string) =>
-      `${before}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${after}`;
+    const choice = (index: number, delta: string, logprobs: string, reason: string, more = '') =>
+      `${before}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${after}${more}}`;
     return {
       opening: (index) => choice(index, '{"role":"assistant","content":"","refusal":null}', 'null', 'null'),
-      piece: (index, text, logprobs) => {
+      piece: (index, { text, logprobs, stage }) => {
         const shown = options.logprobs ? JSON.stringify(chatLogprobs(logprobs)) : 'null';
-        return choice(index, `{"content":${JSON.stringify(text)}}`, shown, 'null');
+        return choice(index, `{"content":${JSON.stringify(text)}}`, shown, 'null', stageField(stage));
       },
       finish: (index, end) => choice(index, '{}', 'null', `"${finishReason(end.reason)}"`),
       usage: (usage) => usageChunk('chat.completion.chunk', head, usage),
@@ -80,13 +83,13 @@ export const completionFormat: AnswerFormat = {
   }),
   chunks(head, options) {
     const [before, after] = frame('text_completion', head, options.usage);
-    const choice = (index: number, text: string, logprobs: string, reason: string) =>
-      `${before}{"index":${index},"text":${text},"logprobs":${logprobs},"finish_reason":${reason}}${after}`;
+    const choice = (index: number, text: string, logprobs: string, reason: string, more = '') =>
+      `${before}{"index":${index},"text":${text},"logprobs":${logprobs},"finish_reason":${reason}}${after}${more}}`;
     return {
       opening: () => null,
-      piece: (index, text, logprobs, offset) => {
+      piece: (index, { text, logprobs, stage }, offset) => {
         const shown = options.logprobs ? JSON.stringify(completionLogprobs(logprobs, offset)) : 'null';
-        return choice(index, JSON.stringify(text), shown, 'null');
+        return choice(index, JSON.stringify(text), shown, 'null', stageField(stage));
       },
       finish: (index, end) => choice(index, '""', 'null', `"${finishReason(end.reason)}"`),
       usage: (usage) => usageChunk('text_completion', head, usage),
@@ -94,9 +97,14 @@ export const completionFormat: AnswerFormat = {
   },
 };
 
+function stageField(stage: number): string {
+  return `,"zen":{"stage":${stage}}`;
+}
+
+/** What surrounds a choice; the closing brace is the chunk's to add. */
 function frame(object: string, head: AnswerHead, usage: boolean): [before: string, after: string] {
   const fields = JSON.stringify({ id: head.id, object, created: head.created, model: head.model });
-  return [`${fields.slice(0, -1)},"choices":[`, usage ? '],"usage":null}' : ']}'];
+  return [`${fields.slice(0, -1)},"choices":[`, usage ? '],"usage":null' : ']'];
 }
 
 function usageChunk(object: string, { id, created, model }: AnswerHead, usage: OpenAiUsage): string {
