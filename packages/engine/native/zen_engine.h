@@ -91,7 +91,8 @@ ZEN_API int zen_open(const char *config_json, size_t config_bytes, const zen_ope
 ZEN_API int zen_attach_stage(zen_model *model, int32_t stage, const char *blob_path, zen_error *error);
 ZEN_API int zen_detach_stage(zen_model *model, int32_t stage, zen_error *error);
 ZEN_API int zen_stats(zen_model *model, zen_engine_stats *stats, zen_error *error);
-ZEN_API int zen_create_sequence(zen_model *model, const zen_sampling *sampling, int32_t *sequence, zen_error *error);
+ZEN_API int zen_create_sequence(zen_model *model, const zen_sampling *sampling, const int32_t *sampled,
+                                size_t sampled_count, int32_t *sequence, zen_error *error);
 ZEN_API int zen_free_sequence(zen_model *model, int32_t sequence, zen_error *error);
 ZEN_API int zen_match_prefix(zen_model *model, int32_t sequence, int32_t stage, const int32_t *tokens, size_t count,
                              int32_t *computed, zen_error *error);

@@ -51,9 +51,10 @@ class CheckedModel implements NativeModel {
   stats(): EngineStats {
     return guard(() => this.native.stats());
   }
-  createSequence(sampling: NativeSampling): number {
+  createSequence(sampling: NativeSampling, sampled = new Int32Array(0)): number {
     checkSampling(sampling);
-    return guard(() => this.native.createSequence(sampling));
+    tokenArray('sampled', sampled, 0);
+    return guard(() => this.native.createSequence(sampling, sampled));
   }
   freeSequence(sequence: number): void {
     handle(sequence);

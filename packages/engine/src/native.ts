@@ -23,13 +23,22 @@ export interface OpenOptions {
 }
 
 export interface NativeModel {
-  /** Maps a stage's blob and prepares it off the event loop; usable by the next step. Stages attach in order. */
+  /**
+   * Maps a stage's blob, reads it in and prepares it, off the event loop and at low priority; usable by the next
+   * step. Stages attach in order.
+   */
   attachStage(stage: number, blobPath: string): Promise<void>;
-  /** Drops this stage and all above it; a running step ends with what it started with, later ones are refused. */
+  /**
+   * Drops this stage and all above it, and forgets cached KV blocks that were computed with them. A running step
+   * ends with what it started with, later ones are refused.
+   */
   detachStage(stage: number): void;
   stats(): EngineStats;
-  /** A new sequence; the result is its handle. */
-  createSequence(sampling: NativeSampling): number;
+  /**
+   * A new sequence; the result is its handle. `sampled` (default none): what an earlier sequence of the same answer
+   * sampled, which counts for penalties and stop texts; append it to go on.
+   */
+  createSequence(sampling: NativeSampling, sampled?: Int32Array): number;
   /**
    * Frees the handle and gives its KV blocks back (they stay cached for prefix sharing until evicted); during a
    * step, at its end.

@@ -163,9 +163,11 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     s.stop_tokens = stopTokens.data();
     s.stop_token_count = stopTokens.size();
     s.logprobs = Whole(given.Get("logprobs"), "logprobs", -1, ZEN_MAX_TOP);
+    const auto sampled = copyOf<int32_t>(info[1], "sampled");
     int32_t sequence = 0;
     zen_error error;
-    expect(info.Env(), zen_create_sequence(model(info).get(), &s, &sequence, &error), error);
+    expect(info.Env(),
+           zen_create_sequence(model(info).get(), &s, sampled.data(), sampled.size(), &sequence, &error), error);
     return Napi::Number::New(info.Env(), sequence);
   }
 

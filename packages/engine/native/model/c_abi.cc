@@ -122,8 +122,11 @@ int zen_stats(zen_model* model, zen_engine_stats* stats, zen_error* error) {
   });
 }
 
-int zen_create_sequence(zen_model* model, const zen_sampling* sampling, int32_t* sequence, zen_error* error) {
-  return guarded(error, [&] { *sequence = model->engine.createSequence(zen::samplingOf(*sampling)); });
+int zen_create_sequence(zen_model* model, const zen_sampling* sampling, const int32_t* sampled, size_t count,
+                        int32_t* sequence, zen_error* error) {
+  return guarded(error, [&] {
+    *sequence = model->engine.createSequence(zen::samplingOf(*sampling), zen::copied(sampled, count));
+  });
 }
 int zen_free_sequence(zen_model* model, int32_t sequence, zen_error* error) {
   return guarded(error, [&] { model->engine.freeSequence(sequence); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/background.h"
 #include "model/failure.h"
 
 namespace zen {
@@ -42,8 +43,11 @@ void Engine::attachStage(int stage, const std::string& path) {
       throw Failure("stage " + std::to_string(stage), "must follow stage " + std::to_string(stage - 1));
     if (stage > 0) below = stages_[stage - 1];
   }
-  auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
-  auto built = buildStage(config_, stage, below.get(), std::move(blob));
+  auto built = inBackground([&] {
+    auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
+    blob->load();
+    return buildStage(config_, stage, below.get(), std::move(blob));
+  });
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stage > 0 && stages_[stage - 1] != below)
     throw Failure("stage " + std::to_string(stage), "must not lose the stage below while it attaches");
@@ -52,9 +56,14 @@ void Engine::attachStage(int stage, const std::string& path) {
 
 void Engine::detachStage(int stage) {
   if (stage < 0 || stage >= kStages) throw Failure("stage", "must be from 0 to 4");
+  Stages dropped;  // given back after the lock, which unmapping would hold for long
   const std::lock_guard<std::mutex> lock(mutex_);
   for (int s = stage; s < kStages; s++)
-    stages_[s].reset();
+    dropped[s] = std::move(stages_[s]);
+  // A stage is dropped because its bytes are bad: so are keys and values computed with them.
+  cache_.purge(stage);
+  for (auto& [id, sequence] : sequences_)
+    if (sequence->stage() >= stage) sequence->withhold();
 }
 
 Stats Engine::stats() {
@@ -73,15 +82,19 @@ Stats Engine::stats() {
   return s;
 }
 
-int Engine::createSequence(Sampling sampling) {
+int Engine::createSequence(Sampling sampling, const std::vector<int32_t>& sampled) {
   sampling.check(config_.model.vocabSize);
+  checkTokens(sampled, "sampled");
   const std::lock_guard<std::mutex> lock(mutex_);
   if (sequences_.size() >= kMaxSequences)
     throw Failure("sequences", "must be at most " + std::to_string(kMaxSequences));
   while (sequences_.count(nextSequence_))
     nextSequence_ = nextSequence_ % 0x7fffffff + 1;
   const int id = nextSequence_;
-  sequences_.emplace(id, std::make_shared<Sequence>(std::move(sampling), cache_));
+  const auto made = std::make_shared<Sequence>(std::move(sampling), cache_);
+  for (int32_t token : sampled)
+    count(*made, token);
+  sequences_.emplace(id, made);
   nextSequence_ = id % 0x7fffffff + 1;
   return id;
 }

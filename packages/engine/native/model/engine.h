@@ -54,7 +54,8 @@ class Engine {
   void attachStage(int stage, const std::string& path);
   void detachStage(int stage);
   Stats stats();
-  int createSequence(Sampling sampling);
+  // `sampled`: what an earlier sequence of the same answer sampled; it counts for penalties and stop texts.
+  int createSequence(Sampling sampling, const std::vector<int32_t>& sampled = {});
   void freeSequence(int sequence);
   int matchPrefix(int sequence, int stage, const std::vector<int32_t>& tokens);
   void truncate(int sequence, int length);
@@ -74,7 +75,9 @@ class Engine {
   void compute(std::vector<Running*> order, const Stages& stages);
   void sampleRows(const std::vector<Running*>& rows);
   void finish(Running& running);
-  void settle(std::vector<Running>& running, bool done);
+  // Counts a sampled token; the stop text that it completes, −1 for none.
+  int count(Sequence& sequence, int32_t token) const;
+  void settle(std::vector<Running>& running, const Stages& stages, bool done);
 
   const LadderConfig config_;
   const EngineOptions options_;

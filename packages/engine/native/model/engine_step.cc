@@ -88,10 +88,10 @@ std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
   try {
     compute(order, stages);
   } catch (...) {
-    settle(all, false);
+    settle(all, stages, false);
     throw;
   }
-  settle(all, true);
+  settle(all, stages, true);
   std::vector<StepOutput> outputs;
   for (Running& r : all)
     outputs.push_back(r.output);
@@ -161,22 +161,27 @@ void Engine::sampleRows(const std::vector<Running*>& rows) {
   if (failure) std::rethrow_exception(failure);
 }
 
+int Engine::count(Sequence& s, int32_t token) const {
+  s.outputCounts[token]++;
+  const uint32_t begin = options_.tokenOffsets[token], end = options_.tokenOffsets[token + 1];
+  return s.stops.append(std::string_view(options_.tokenBytes).substr(begin, end - begin));
+}
+
 void Engine::finish(Running& r) {
   const int32_t token = r.output.sampled.token;
   if (token < 0) return;
   Sequence& s = *r.sequence;
-  s.outputCounts[token]++;
+  const int stop = count(s, token);
   const auto& stops = s.sampling.stopTokens;
   if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
     r.output.finish = StepOutput::Finish::StopToken;
     return;
   }
-  const uint32_t begin = options_.tokenOffsets[token], end = options_.tokenOffsets[token + 1];
-  r.output.stopIndex = s.stops.append(std::string_view(options_.tokenBytes).substr(begin, end - begin));
-  if (r.output.stopIndex >= 0) r.output.finish = StepOutput::Finish::StopText;
+  r.output.stopIndex = stop;
+  if (stop >= 0) r.output.finish = StepOutput::Finish::StopText;
 }
 
-void Engine::settle(std::vector<Running>& all, bool done) {
+void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (Running& r : all) {
     if (r.output.status != StepOutput::Status::Ok) {
@@ -186,6 +191,8 @@ void Engine::settle(std::vector<Running>& all, bool done) {
     Sequence& s = *r.sequence;
     if (done) {
       finish(r);
+      // A stage that was detached meanwhile leaves nothing behind.
+      if (stages_[r.item->stage] != stages[r.item->stage]) s.withhold();
       s.publish(r.item->stage);
     } else {
       s.tokens.resize(static_cast<size_t>(r.before));

@@ -58,8 +58,7 @@ void KvCache::release(int block) {
     b.idle = idle_.insert(idle_.end(), block);
 }
 
-// Takes an unused block out of the cache.
-void KvCache::forget(int block) {
+void KvCache::unindex(int block) {
   Block& b = blocks_[block];
   const auto [begin, end] = index_.equal_range(hash(b.parent, b.stage, b.tokens));
   for (auto it = begin; it != end; ++it)
@@ -67,9 +66,24 @@ void KvCache::forget(int block) {
       index_.erase(it);
       break;
     }
-  idle_.erase(b.idle);
   b.serial = 0;
+}
+
+// Takes an unused block out of the cache.
+void KvCache::forget(int block) {
+  unindex(block);
+  idle_.erase(blocks_[block].idle);
   free_.push_back(block);
+}
+
+void KvCache::purge(int stage) {
+  for (int b = 0; b < total_; b++) {
+    if (blocks_[b].serial == 0 || blocks_[b].stage < stage) continue;
+    if (blocks_[b].refs == 0)
+      forget(b);
+    else
+      unindex(b);  // its sequences keep it until they let go
+  }
 }
 
 uint64_t KvCache::hash(uint64_t parent, int stage, const int32_t* tokens) {

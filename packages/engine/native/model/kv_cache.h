@@ -44,6 +44,9 @@ class KvCache {
   // (with a reference) takes its place: equal tokens at one stage have bit-identical keys and values.
   Found publish(int block, uint64_t parent, int stage, const int32_t* tokens);
 
+  // Takes every block of this stage and those above out of the cache: nobody finds it any more.
+  void purge(int stage);
+
   // Tests: throws std::logic_error where counts and lists disagree.
   void verify() const;
 
@@ -59,6 +62,7 @@ class KvCache {
   static uint64_t hash(uint64_t parent, int stage, const int32_t* tokens);
   int find(uint64_t key, uint64_t parent, int stage, const int32_t* tokens) const;
   void take(int block);
+  void unindex(int block);
   void forget(int block);
 
   const size_t blockBytes_;

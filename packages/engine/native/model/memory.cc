@@ -31,8 +31,8 @@ Region& Region::operator=(Region&& other) noexcept {
   return *this;
 }
 
-Blob::Blob(const std::string& path, int stage, uint64_t expectedBytes) : bytes_(expectedBytes) {
-  const std::string field = "stage " + std::to_string(stage);
+Blob::Blob(const std::string& path, int stage, uint64_t expectedBytes) : bytes_(expectedBytes), field_("stage " + std::to_string(stage)) {
+  const std::string& field = field_;
   const auto problem = [&](const char* what) {
     return Failure(field, what + std::string(": ") + path + ": " + std::strerror(errno));
   };
@@ -50,13 +50,26 @@ Blob::Blob(const std::string& path, int stage, uint64_t expectedBytes) : bytes_(
       throw problem("must be a file that can be mapped");
     }
     data_ = static_cast<uint8_t*>(at);
-    madvise(at, expectedBytes, MADV_WILLNEED);
   }
   close(file);
 }
 
 Blob::~Blob() {
   if (data_) munmap(data_, bytes_);
+}
+
+void Blob::load() const {
+  constexpr uint64_t kPiece = 4 << 20;  // short enough that others get the map's lock in between
+  for (uint64_t at = 0; at < bytes_; at += kPiece) {
+    const size_t size = static_cast<size_t>(bytes_ - at < kPiece ? bytes_ - at : kPiece);
+#if defined(MADV_POPULATE_READ)
+    if (madvise(data_ + at, size, MADV_POPULATE_READ) == 0) continue;
+    // Kernels before 5.14 do not know it.
+    if (errno != EINVAL) throw Failure(field_, std::string("must be readable: ") + std::strerror(errno));
+#endif
+    for (size_t page = 0; page < size; page += 4096)
+      static_cast<void>(*static_cast<const volatile uint8_t*>(data_ + at + page));
+  }
 }
 
 void Blob::forget(uint64_t offset, uint64_t bytes) const {

@@ -33,12 +33,16 @@ class Blob {
 
   const uint8_t* data() const { return data_; }
   uint64_t bytes() const { return bytes_; }
+  // Maps every page, reading from the disk what is not in memory, so that no step waits for it. Throws Failure where
+  // the disk cannot give it.
+  void load() const;
   // Gives the whole pages inside this range back; they come again from the file when they are read.
   void forget(uint64_t offset, uint64_t bytes) const;
 
  private:
   uint8_t* data_ = nullptr;
   uint64_t bytes_ = 0;
+  std::string field_;  // for messages
 };
 
 }  // namespace zen

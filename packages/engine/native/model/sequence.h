@@ -35,6 +35,10 @@ class Sequence {
   bool reserve(int count);
   // After the tokens up to length() are computed: offers the blocks that became full.
   void publish(int stage);
+  // Offers nothing more until it begins anew: what it holds must not be found by others.
+  void withhold() { shareable_ = false; }
+  // The stage of its first tokens, −1 for none.
+  int stage() const { return stage_; }
   void truncate(int length);
 
  private:

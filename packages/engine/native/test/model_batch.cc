@@ -1,6 +1,9 @@
 // What a sequence gets must not depend on its neighbours, the batch, chunks, threads, shared prefixes or preemption:
 // every comparison here is of the exact bits of the 20 largest log-probabilities of every sampled token.
+#include <atomic>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "check.h"
 #include "model/engine.h"
@@ -210,6 +213,85 @@ void outOfKv(const TinyLadder& ladder, const TinyFiles& files) {
   CHECK(bench.engine.step({{c, Tokens(8, 3), {}, 0, true}})[0].status == StepOutput::Status::Ok);
 }
 
+// A stage that is dropped leaves no keys and values behind, those of a step that ran meanwhile included; lower stages
+// keep theirs.
+void dropped(const TinyLadder& ladder, const TinyFiles& files) {
+  Bench bench(ladder, files, KvType::F16, 2);
+  Engine& e = bench.engine;
+  const Tokens prompt(40, 7);
+  const auto cachedAt = [&](int stage) {
+    const int s = e.createSequence(sampling(0));
+    const int found = e.matchPrefix(s, stage, prompt);
+    e.freeSequence(s);
+    return found;
+  };
+  const auto attach = [&] {
+    for (int k = 2; k < 5; k++)
+      e.attachStage(k, files.path(k));
+  };
+  bench.together({{prompt, 1, 0}, {prompt, 3, 0}, {prompt, 4, 0}}, 64, 1);
+  CHECK(cachedAt(1) == 32 && cachedAt(3) == 32 && cachedAt(4) == 32);
+  // Holds 8 tokens of stage 3: its block is offered when it is full, which must not happen any more.
+  const int half = e.createSequence(sampling(0));
+  e.step({{half, Tokens(8, 9), {}, 3, false}});
+  e.detachStage(2);
+  attach();
+  CHECK(cachedAt(1) == 32 && cachedAt(3) == 0 && cachedAt(4) == 0);
+  e.step({{half, Tokens(24, 9), {}, 3, false}});
+  const int other = e.createSequence(sampling(0));
+  CHECK(e.matchPrefix(other, 3, Tokens(32, 9)) == 0);
+  e.truncate(half, 0);
+  e.step({{half, Tokens(32, 9), {}, 3, false}});
+  CHECK(e.matchPrefix(other, 3, Tokens(40, 9)) == 32);
+  // A step that runs meanwhile publishes nothing either.
+  int ran = 0;
+  for (int round = 0; round < 40; round++) {
+    const int s = e.createSequence(sampling(0));
+    std::atomic<bool> begun{false};
+    std::thread stepping([&] {
+      begun = true;
+      try {
+        e.step({{s, Tokens(150, 5), {}, 3, false}});
+        ran++;
+      } catch (const Failure&) {
+        // Detached before it began.
+      }
+    });
+    while (!begun)
+      std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::microseconds(20 * round));
+    e.detachStage(2);
+    stepping.join();
+    e.freeSequence(s);
+    attach();
+    const int fresh = e.createSequence(sampling(0));
+    CHECK(e.matchPrefix(fresh, 3, Tokens(150, 5)) == 0);
+    e.freeSequence(fresh);
+  }
+  CHECK(ran > 0);
+}
+
+// Another sequence goes on where one stopped, penalties and stop texts included.
+void resumed(const TinyLadder& ladder, const TinyFiles& files) {
+  Bench bench(ladder, files, KvType::F16, 2);
+  Engine& e = bench.engine;
+  for (int index = 0; index < 8; index++) {
+    const Case c{Tokens(20, index), 2, index};
+    const Trace whole = bench.together({c}, 64, 12)[0];
+    const Tokens sampled(whole.tokens.begin(), whole.tokens.begin() + 6);
+    const int s = e.createSequence(sampling(index), sampled);
+    Tokens next = c.prompt;
+    next.insert(next.end(), sampled.begin(), sampled.end());
+    Trace rest;
+    for (int i = 6; i < 12; i++) {
+      rest.add(e.step({{s, next, {}, c.stage, true}})[0]);
+      next.assign(1, rest.tokens.back());
+    }
+    CHECK(rest.tokens == Tokens(whole.tokens.begin() + 6, whole.tokens.end()));
+    CHECK(std::memcmp(rest.logprobs.data(), whole.logprobs.data() + 6 * 20, rest.logprobs.size() * 4) == 0);
+  }
+}
+
 // Rows of embeddings in place of tokens; equal rows give equal results, and nothing is shared by mistake.
 void embeddings(const TinyLadder& ladder, const TinyFiles& files) {
   Bench bench(ladder, files, KvType::F16, 2);
@@ -278,6 +360,8 @@ int main() {
   preempted(ladder, files);
   copyOnWrite(ladder, files);
   outOfKv(ladder, files);
+  dropped(ladder, files);
+  resumed(ladder, files);
   embeddings(ladder, files);
   refusals(ladder, files);
   return report("model_batch");

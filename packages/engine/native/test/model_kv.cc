@@ -54,7 +54,7 @@ bool append(Model& m, int count, int stage, Random& random) {
   return true;
 }
 
-int refused = 0, matched = 0;
+int refused = 0, matched = 0, purged = 0;
 
 void randomUse(unsigned seed) {
   Random random(seed);
@@ -94,6 +94,15 @@ void randomUse(unsigned seed) {
         std::swap(m, live.back());
         live.pop_back();
       }
+    }
+    if (round % 50 == 49) {
+      const int stage = below(random, 2);
+      cache.purge(stage);
+      for (const Model& m : live) {
+        Sequence fresh(Sampling{}, cache);
+        purged += fresh.matchPrefix(1, m.tokens.data(), int(m.tokens.size())) != 0;
+      }
+      CHECK(purged == 0);
     }
     try {
       cache.verify();
