@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { cacheHome } from '@zen/disk';
 import { loadQuant, type NativeQuant } from '@zen/engine';
-import { cacheHome, type FetchProgress, openSource, sourceSettings } from '@zen/importers';
+import { type FetchProgress, openSource, sourceSettings } from '@zen/importers';
 import { ladderPath, type OpenLadder, openLadder, type SourceModel } from '@zen/ladder';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Output } from './output';

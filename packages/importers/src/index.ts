@@ -1,7 +1,6 @@
-export { cacheHome } from './cache/cache-home';
+export { cacheHome } from '@zen/disk';
 export { CATALOG, type CatalogEntry, catalogEntry } from './catalog';
 export type { FetchProgress, FetchSettings } from './fetch/fetch-context';
-export type { RetryPolicy } from './fetch/retry';
 export { type OpenSourceOptions, openSource } from './open-source';
 export { dequantize } from './quant/dequantize';
 export { halfToFloat } from './quant/half';

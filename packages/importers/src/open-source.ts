@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { DEFAULT_RETRY, type RetryPolicy } from '@zen/http';
 import type { SourceModel } from '@zen/ladder';
 import { Tokenizer, TokenizerError, type TokenizerSpec } from '@zen/tokenizer';
 import { sha256File } from './cache/cache-entry';
@@ -8,7 +9,6 @@ import { catalogEntry } from './catalog';
 import { fetchCached } from './fetch/fetch-cached';
 import type { FetchProgress, FetchSettings } from './fetch/fetch-context';
 import { chooseFiles } from './fetch/repository-files';
-import { DEFAULT_RETRY, type RetryPolicy } from './fetch/retry';
 import { openGguf } from './gguf/gguf-model';
 import { openSafetensors } from './safetensors/safetensors-model';
 import { fileError, SourceError } from './source-error';

@@ -1,3 +1,6 @@
+import { DiskError } from '@zen/disk';
+import { HttpError } from '@zen/http';
+
 /**
  * What can go wrong between a source's address and its tensors; a closed set, so that callers can map each
  * kind to one message, exit code or status.
@@ -46,20 +49,19 @@ export class SourceError extends Error {
   ) {
     super(message, options);
   }
+
+  /** Translates what the packages below fail with; anything else passes through. */
+  static from(error: unknown): unknown {
+    if (!(error instanceof HttpError || error instanceof DiskError)) return error;
+    return new SourceError(error.failure, error.message, { cause: error });
+  }
 }
 
 /** Translates an error of `node:fs` on `path`; a SourceError passes through. */
 export function fileError(error: unknown, path: string): SourceError {
   if (error instanceof SourceError) return error;
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  const detail = error instanceof Error ? error.message : String(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SourceError('disk-full', `no space left for ${path}; free some and run again to resume`, {
-      cause: error,
-    });
-  }
-  if (code === 'ENOENT') return new SourceError('not-found', `${path} does not exist`, { cause: error });
-  return new SourceError('file', `${path}: ${detail}`, { cause: error });
+  const { failure, message } = DiskError.from(error, path);
+  return new SourceError(failure, message, { cause: error });
 }
 
 /** Throws `cancelled` once the signal has fired. */

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cacheHome } from '@zen/disk';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
-import { cacheHome } from './cache/cache-home';
 import { openSource } from './open-source';
 
 // Generous: the machine may be busy, and no test here is about time.

@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { replaceFile } from '@zen/disk';
 import { fileError, SourceError } from '../source-error';
 import { isSafeRelativePath } from '../source-uri';
-import { replaceFile } from './partial-file';
 
 /** One finished file of a cache entry, relative to the entry's folder. */
 export interface CachedFile {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { publishFile, replaceFile } from '@zen/disk';
 import { fileError } from '../source-error';
 
 /** What a partial file remembers beside its bytes: whose they are, and how far they are on disk. */
@@ -125,9 +125,8 @@ export class PartialFile {
     try {
       await this.file.sync();
       await this.file.close();
-      await rename(`${this.target}.part`, this.target);
+      await publishFile(`${this.target}.part`, this.target);
       await rm(`${this.target}.part.json`, { force: true });
-      await syncFolder(dirname(this.target));
     } catch (error) {
       throw fileError(error, this.target);
     }
@@ -143,33 +142,6 @@ export class PartialFile {
     await this.file.close();
     await rm(`${this.target}.part`, { force: true });
     await rm(`${this.target}.part.json`, { force: true });
-  }
-}
-
-/** Writes a small file so that a reader sees the old or the new content, never a mixture. */
-export async function replaceFile(path: string, content: string): Promise<void> {
-  const next = `${path}.${process.pid}.new`;
-  try {
-    const file = await open(next, 'w');
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(next, path);
-  } catch (error) {
-    await rm(next, { force: true });
-    throw fileError(error, path);
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

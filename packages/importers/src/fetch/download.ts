@@ -1,19 +1,18 @@
 import { createHash, type Hash } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { httpRequest, RetryableError, readBody, withRetries } from '@zen/http';
 import { type CachedFile, describeFile } from '../cache/cache-entry';
 import { PartialFile } from '../cache/partial-file';
 import { SourceError } from '../source-error';
 import type { FetchContext } from './fetch-context';
-import { httpGet, readBody } from './http-request';
-import { RetryableError, withRetries } from './retry';
 
 /** Credentials of a request, which may have to be renewed while a long download goes on. */
 export interface Authorization {
   /** Value of the Authorization header, or null. */
   header(): string | null;
   /** Prepares new credentials after a 401; the request is then tried again. Without it, 401 is an error. */
-  answer?(challenge: string | null): Promise<void>;
+  answer?(challenge: string | null, signal: AbortSignal): Promise<void>;
   /** The credentials were good. */
   accepted?(): void;
 }
@@ -55,7 +54,7 @@ export async function download(request: DownloadRequest, context: FetchContext):
     return await describeFile(context.folder, request.name, actual);
   } catch (error) {
     await file.close();
-    throw error;
+    throw SourceError.from(error);
   }
 }
 
@@ -108,14 +107,14 @@ async function fetchRest(
     if (typeof validator === 'string') headers['if-range'] = validator;
   }
   const authorization = request.authorization?.header() ?? null;
-  const response = await httpGet(
+  const response = await httpRequest(
     { url: request.url, headers, authorization, accept: request.authorization?.answer ? [401, 416] : [416] },
     context.retry,
     context.signal,
   );
   if (response.status === 401) {
     await response.body?.cancel();
-    await request.authorization?.answer?.(response.headers.get('www-authenticate'));
+    await request.authorization?.answer?.(response.headers.get('www-authenticate'), context.signal);
     throw new RetryableError('status 401', 0);
   }
   request.authorization?.accepted?.();

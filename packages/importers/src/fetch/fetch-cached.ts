@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { lockFile } from '@zen/disk';
+import type { RetryPolicy } from '@zen/http';
 import {
   type CachedFile,
   type CacheRecord,
@@ -8,7 +10,6 @@ import {
   removeDamaged,
   writeRecord,
 } from '../cache/cache-entry';
-import { lockFile } from '../cache/process-lock';
 import { fileError, SourceError } from '../source-error';
 import { isSafeRelativePath, type SourceUri } from '../source-uri';
 import { download } from './download';
@@ -16,7 +17,6 @@ import type { FetchContext, FetchProgress, FetchSettings } from './fetch-context
 import { fetchHuggingFace } from './hugging-face';
 import { fetchOci } from './oci';
 import { fetchPypi } from './pypi';
-import type { RetryPolicy } from './retry';
 
 export interface FetchCachedOptions {
   home: string;
@@ -45,6 +45,14 @@ export async function fetchCached(
   address: string,
   options: FetchCachedOptions,
 ): Promise<CacheEntry> {
+  try {
+    return await fetchEntry(uri, address, options);
+  } catch (error) {
+    throw SourceError.from(error);
+  }
+}
+
+async function fetchEntry(uri: RemoteUri, address: string, options: FetchCachedOptions): Promise<CacheEntry> {
   const folder = join(options.home, 'sources', entryName(address));
   const sound = async () => {
     const record = await readRecord(folder, address);

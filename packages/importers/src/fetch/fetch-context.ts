@@ -1,5 +1,5 @@
+import type { RegistryLogin, RetryPolicy } from '@zen/http';
 import type { CachedFile } from '../cache/cache-entry';
-import type { RetryPolicy } from './retry';
 
 /** How far a source is. `totalBytes` is null until it is known. */
 export interface FetchProgress {
@@ -30,7 +30,7 @@ export interface FetchSettings {
   /** Token for gated repositories, or null. */
   huggingFaceToken: string | null;
   /** User name and password of OCI registries by host, or empty. */
-  ociCredentials: Readonly<Record<string, { username: string; password: string }>>;
+  ociCredentials: Readonly<Record<string, RegistryLogin>>;
   /** Python 3 with pip, for `pypi://`. */
   python: string;
   /** Largest file fetched, in bytes. */

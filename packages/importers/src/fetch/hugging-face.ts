@@ -1,12 +1,11 @@
 import { HubApiError, listFiles, modelInfo } from '@huggingface/hub';
+import { HttpError, httpRequest, readSmallBody, withRetries } from '@zen/http';
 import type { CachedFile } from '../cache/cache-entry';
 import { SourceError } from '../source-error';
 import type { SourceUri } from '../source-uri';
 import { download } from './download';
 import type { FetchContext } from './fetch-context';
-import { httpGet, readBody } from './http-request';
 import { chooseFiles, type OfferedFile } from './repository-files';
-import { withRetries } from './retry';
 
 /** Largest answer of the hub's API. */
 const MAX_ANSWER = 64 * 1024 * 1024;
@@ -75,25 +74,20 @@ function boundedFetch(hubUrl: string, authorization: string | null, context: Fet
     const url = input instanceof Request ? input.url : String(input);
     return withRetries(url, context.retry, context.signal, async () => {
       const own = new URL(url).origin === new URL(hubUrl).origin;
-      const response = await httpGet(
+      const response = await httpRequest(
         { url, headers: { accept: 'application/json' }, authorization: own ? authorization : null },
         context.retry,
         context.signal,
       );
-      const parts: Uint8Array[] = [];
-      let length = 0;
-      for await (const part of readBody(response, context.retry, context.signal)) {
-        length += part.length;
-        if (length > MAX_ANSWER) throw new SourceError('too-large', `${url}: above ${MAX_ANSWER} bytes`);
-        parts.push(part);
-      }
-      return new Response(Buffer.concat(parts), { status: response.status, headers: response.headers });
+      const body = await readSmallBody(response, MAX_ANSWER, context.retry, context.signal);
+      return new Response(new Uint8Array(body), { status: response.status, headers: response.headers });
     });
   };
 }
 
 function hubError(error: unknown, where: string): SourceError {
   if (error instanceof SourceError) return error;
+  if (error instanceof HttpError) return new SourceError(error.failure, error.message, { cause: error });
   const detail = error instanceof Error ? error.message : String(error);
   const failure = error instanceof HubApiError ? 'network' : 'bad-format';
   return new SourceError(failure, `${where}: ${detail}`, { cause: error });

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
+import { httpJson, RegistryAuthorization, RetryableError, registryOrigin, withRetries } from '@zen/http';
 import type { CachedFile } from '../cache/cache-entry';
 import { SourceError } from '../source-error';
 import type { SourceUri } from '../source-uri';
 import { download } from './download';
 import type { FetchContext } from './fetch-context';
-import { httpJson } from './http-request';
-import { OciAuthorization } from './oci-authorization';
 import { chooseFiles } from './repository-files';
-import { RetryableError, withRetries } from './retry';
 
 const MAX_MANIFEST = 4 * 1024 * 1024;
 const MAX_LAYERS = 4_096;
@@ -33,9 +31,9 @@ export async function fetchOci(
   context: FetchContext,
 ): Promise<CachedFile[]> {
   const where = `oci://${uri.registry}/${uri.repository}`;
-  const base = `${registryProtocol(uri.registry)}//${uri.registry}/v2/${uri.repository}`;
+  const base = `${registryOrigin(uri.registry)}/v2/${uri.repository}`;
   const credentials = context.settings.ociCredentials[uri.registry] ?? null;
-  const authorization = new OciAuthorization(uri.repository, credentials, context);
+  const authorization = new RegistryAuthorization(uri.repository, 'pull', credentials, context.retry);
   const layers = parseLayers(await readManifest(base, uri.reference, authorization, context), where);
   const chosen = chooseLayers(layers, where);
   const totalBytes = chosen.reduce((sum, { layer }) => sum + layer.bytes, 0);
@@ -60,15 +58,10 @@ export async function fetchOci(
   return done;
 }
 
-/** Registries on the own machine speak plain HTTP, as in other clients. */
-function registryProtocol(registry: string): string {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(registry) ? 'http:' : 'https:';
-}
-
 async function readManifest(
   base: string,
   reference: string,
-  authorization: OciAuthorization,
+  authorization: RegistryAuthorization,
   context: FetchContext,
 ): Promise<unknown> {
   const url = `${base}/manifests/${reference}`;
@@ -85,7 +78,7 @@ async function readManifest(
       context.signal,
     );
     if (answer.status === 401) {
-      await authorization.answer(answer.headers.get('www-authenticate'));
+      await authorization.answer(answer.headers.get('www-authenticate'), context.signal);
       throw new RetryableError('status 401', 0);
     }
     authorization.accepted();

@@ -1,4 +1,4 @@
-import { SourceError } from '../source-error';
+import { HttpError } from './http-error';
 import { RetryableError, type RetryPolicy, retryAfterMs, withRetries } from './retry';
 
 const POLICY: RetryPolicy = { attempts: 3, baseDelayMs: 1, maxDelayMs: 8, idleMs: 1_000 };
@@ -30,7 +30,7 @@ describe('withRetries', () => {
     let tries = 0;
     const attempt = withRetries('x', POLICY, signal(), async () => {
       tries += 1;
-      throw new SourceError('not-found', 'gone');
+      throw new HttpError('not-found', 'gone');
     });
     await expect(attempt).rejects.toThrow('gone');
     expect(tries).toBe(1);

@@ -1,4 +1,4 @@
-import { SourceError } from '../source-error';
+import { checkCancelled, HttpError } from './http-error';
 import { RetryableError, type RetryPolicy, retryAfterMs } from './retry';
 
 const MAX_REDIRECTS = 5;
@@ -7,7 +7,10 @@ const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export interface HttpRequest {
   url: string;
+  /** GET unless stated. Only GET and HEAD follow redirects. */
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Readonly<Record<string, string>>;
+  body?: Uint8Array;
   /** Credentials; sent to the first host only, never after a redirect to another. */
   authorization?: string | null;
   /** Statuses besides 2xx that the caller handles itself. */
@@ -15,10 +18,10 @@ export interface HttpRequest {
 }
 
 /**
- * One GET with a bounded number of redirects and a limit on silence. Throws RetryableError for what another
- * try may heal and SourceError for the rest. The caller must read or cancel the body.
+ * One request with a bounded number of redirects and a limit on silence. Throws RetryableError for what another
+ * try may heal and HttpError for the rest. The caller must read or cancel the body.
  */
-export async function httpGet(
+export async function httpRequest(
   request: HttpRequest,
   policy: RetryPolicy,
   signal: AbortSignal,
@@ -29,32 +32,39 @@ export async function httpGet(
     const headers: Record<string, string> = { 'accept-encoding': 'identity', ...request.headers };
     if (request.authorization && new URL(url).origin === origin)
       headers.authorization = request.authorization;
-    const response = await send(url, headers, policy, signal);
+    const response = await send(url, request, headers, policy, signal);
     if (response.status < 300 || response.status > 399 || response.status === 304) {
       return check(response, url, request.accept ?? []);
     }
     await response.body?.cancel();
+    if (request.method !== undefined && request.method !== 'GET' && request.method !== 'HEAD') {
+      throw new HttpError('network', `${url}: a ${request.method} was redirected`);
+    }
     url = nextUrl(response, url);
   }
-  throw new SourceError('network', `${request.url}: more than ${MAX_REDIRECTS} redirects`);
+  throw new HttpError('network', `${request.url}: more than ${MAX_REDIRECTS} redirects`);
 }
 
 async function send(
   url: string,
+  { method = 'GET', body }: HttpRequest,
   headers: Record<string, string>,
   policy: RetryPolicy,
   signal: AbortSignal,
 ): Promise<Response> {
+  checkCancelled(signal, url);
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), policy.idleMs);
   try {
     return await fetch(url, {
+      method,
       headers,
       redirect: 'manual',
       signal: AbortSignal.any([signal, silence.signal]),
+      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
     });
   } catch (error) {
-    if (signal.aborted) throw new SourceError('cancelled', `${url}: cancelled`, { cause: error });
+    if (signal.aborted) throw new HttpError('cancelled', `${url}: cancelled`, { cause: error });
     if (silence.signal.aborted) throw new RetryableError(`no answer for ${policy.idleMs / 1000} s`, null);
     throw new RetryableError(networkReason(error), null, { cause: error });
   } finally {
@@ -65,14 +75,14 @@ async function send(
 function nextUrl(response: Response, from: string): string {
   const location = response.headers.get('location');
   if (location === null || !URL.canParse(location, from)) {
-    throw new SourceError('network', `${from}: status ${response.status} without a usable Location`);
+    throw new HttpError('network', `${from}: status ${response.status} without a usable Location`);
   }
   const next = new URL(location, from);
   if (next.protocol !== 'https:' && next.protocol !== 'http:') {
-    throw new SourceError('network', `${from}: redirect to ${next.protocol} refused`);
+    throw new HttpError('network', `${from}: redirect to ${next.protocol} refused`);
   }
   if (new URL(from).protocol === 'https:' && next.protocol === 'http:') {
-    throw new SourceError('network', `${from}: redirect from https to http refused`);
+    throw new HttpError('network', `${from}: redirect from https to http refused`);
   }
   return next.href;
 }
@@ -83,18 +93,18 @@ async function check(response: Response, url: string, accept: readonly number[])
     const encoding = response.headers.get('content-encoding');
     if (encoding === null || encoding === 'identity') return response;
     await response.body?.cancel();
-    throw new SourceError('network', `${url}: content-encoding ${encoding} was not asked for`);
+    throw new HttpError('network', `${url}: content-encoding ${encoding} was not asked for`);
   }
   const wait = retryAfterMs(response.headers.get('retry-after'), Date.now());
   await response.body?.cancel();
   if (RETRYABLE.has(status)) throw new RetryableError(`status ${status}`, wait);
-  if (status === 401 || status === 403) throw new SourceError('unauthorized', `${url}: status ${status}`);
-  if (status === 404 || status === 410) throw new SourceError('not-found', `${url}: status ${status}`);
-  throw new SourceError('network', `${url}: status ${status}`);
+  if (status === 401 || status === 403) throw new HttpError('unauthorized', `${url}: status ${status}`);
+  if (status === 404 || status === 410) throw new HttpError('not-found', `${url}: status ${status}`);
+  throw new HttpError('network', `${url}: status ${status}`);
 }
 
 /** fetch() hides the reason in a chain of causes. */
-export function networkReason(error: unknown): string {
+function networkReason(error: unknown): string {
   const reasons: string[] = [];
   for (let at = error; at instanceof Error && reasons.length < 4; at = at.cause) {
     const code = (at as NodeJS.ErrnoException).code;
@@ -124,8 +134,7 @@ export async function* readBody(
       try {
         next = await Promise.race([reader.read(), silence]);
       } catch (error) {
-        if (signal.aborted)
-          throw new SourceError('cancelled', `${response.url}: cancelled`, { cause: error });
+        if (signal.aborted) throw new HttpError('cancelled', `${response.url}: cancelled`, { cause: error });
         if (error instanceof RetryableError) throw error;
         throw new RetryableError(networkReason(error), null, { cause: error });
       } finally {
@@ -140,6 +149,23 @@ export async function* readBody(
   }
 }
 
+/** A whole body of at most `maxBytes`. */
+export async function readSmallBody(
+  response: Response,
+  maxBytes: number,
+  policy: RetryPolicy,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of readBody(response, policy, signal)) {
+    length += part.length;
+    if (length > maxBytes) throw new HttpError('too-large', `${response.url}: above ${maxBytes} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
 /** A small JSON document, for manifests and the like. */
 export async function httpJson(
   request: HttpRequest,
@@ -147,15 +173,8 @@ export async function httpJson(
   policy: RetryPolicy,
   signal: AbortSignal,
 ): Promise<{ json: unknown; bytes: Uint8Array; headers: Headers; status: number }> {
-  const response = await httpGet(request, policy, signal);
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of readBody(response, policy, signal)) {
-    length += part.length;
-    if (length > maxBytes) throw new SourceError('too-large', `${request.url}: above ${maxBytes} bytes`);
-    parts.push(part);
-  }
-  const bytes = Buffer.concat(parts);
+  const response = await httpRequest(request, policy, signal);
+  const bytes = await readSmallBody(response, maxBytes, policy, signal);
   try {
     return {
       json: JSON.parse(bytes.toString('utf8')),
@@ -165,6 +184,6 @@ export async function httpJson(
     };
   } catch (error) {
     if (!response.ok) return { json: null, bytes, headers: response.headers, status: response.status };
-    throw new SourceError('bad-format', `${request.url}: not JSON`, { cause: error });
+    throw new HttpError('bad-format', `${request.url}: not JSON`, { cause: error });
   }
 }

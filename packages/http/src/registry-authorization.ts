@@ -1,22 +1,23 @@
-import { SourceError } from '../source-error';
-import type { Authorization } from './download';
-import type { FetchContext } from './fetch-context';
+import { HttpError } from './http-error';
 import { httpJson } from './http-request';
-import { withRetries } from './retry';
+import type { RegistryLogin } from './registry-logins';
+import { type RetryPolicy, withRetries } from './retry';
 
 const MAX_TOKEN_ANSWER = 1024 * 1024;
 /** Challenges answered in a row; a registry that is never satisfied is refused. */
 const MAX_CHALLENGES = 3;
 
 /** The bearer token flow of OCI registries, and basic authentication where that is asked for. */
-export class OciAuthorization implements Authorization {
+export class RegistryAuthorization {
   private current: string | null = null;
   private challenges = 0;
 
   constructor(
     private readonly repository: string,
-    private readonly credentials: { username: string; password: string } | null,
-    private readonly context: FetchContext,
+    /** What is asked for where the registry's challenge names no scope. */
+    private readonly actions: 'pull' | 'pull,push',
+    private readonly login: RegistryLogin | null,
+    private readonly retry: RetryPolicy,
   ) {}
 
   /** Value of the next request's Authorization header, or null. */
@@ -29,49 +30,50 @@ export class OciAuthorization implements Authorization {
   }
 
   /** Prepares the answer to a `WWW-Authenticate`; the request is then tried again. */
-  async answer(challenge: string | null): Promise<void> {
+  async answer(challenge: string | null, signal: AbortSignal): Promise<void> {
     this.challenges += 1;
     if (this.challenges > MAX_CHALLENGES) {
-      throw new SourceError('unauthorized', `oci repository ${this.repository}: refused`);
+      throw new HttpError('unauthorized', `oci repository ${this.repository}: refused`);
     }
     const scheme = /^\s*(\w+)/.exec(challenge ?? '')?.[1]?.toLowerCase();
-    if (scheme === 'basic' && this.credentials) this.current = this.basic();
-    else if (scheme === 'bearer') this.current = `Bearer ${await this.token(challenge!)}`;
-    else throw new SourceError('unauthorized', `oci repository ${this.repository}: wants credentials`);
+    if (scheme === 'basic' && this.login) this.current = this.basic();
+    else if (scheme === 'bearer') this.current = `Bearer ${await this.token(challenge!, signal)}`;
+    else throw new HttpError('unauthorized', `oci repository ${this.repository}: wants credentials`);
   }
 
   private basic(): string | null {
-    if (!this.credentials) return null;
-    const { username, password } = this.credentials;
+    if (!this.login) return null;
+    const { username, password } = this.login;
     return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   }
 
-  private async token(challenge: string): Promise<string> {
+  private async token(challenge: string, signal: AbortSignal): Promise<string> {
     const fields = new Map([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1]!, m[2]!]));
     const realm = fields.get('realm') ?? '';
     const url = URL.canParse(realm) ? new URL(realm) : null;
     if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-      throw new SourceError(
+      throw new HttpError(
         'unauthorized',
         `oci repository ${this.repository}: realm ${realm} is no web address`,
       );
     }
     const service = fields.get('service');
     if (service !== undefined) url.searchParams.set('service', service);
-    url.searchParams.set('scope', fields.get('scope') ?? `repository:${this.repository}:pull`);
-    const { json } = await withRetries(url.href, this.context.retry, this.context.signal, () =>
-      httpJson(
-        { url: url.href, authorization: this.basic() },
-        MAX_TOKEN_ANSWER,
-        this.context.retry,
-        this.context.signal,
-      ),
+    url.searchParams.set('scope', fields.get('scope') ?? `repository:${this.repository}:${this.actions}`);
+    const { json } = await withRetries(url.href, this.retry, signal, () =>
+      httpJson({ url: url.href, authorization: this.basic() }, MAX_TOKEN_ANSWER, this.retry, signal),
     );
     const answer = (json ?? {}) as { token?: unknown; access_token?: unknown };
     const token = answer.token ?? answer.access_token;
     if (typeof token !== 'string' || !/^[\x21-\x7e]{1,65536}$/.test(token)) {
-      throw new SourceError('unauthorized', `${url.origin}: no usable token`);
+      throw new HttpError('unauthorized', `${url.origin}: no usable token`);
     }
     return token;
   }
+}
+
+/** Registries on the own machine speak plain HTTP, as in other clients. */
+export function registryOrigin(registry: string): string {
+  const local = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(registry);
+  return `${local ? 'http' : 'https'}://${registry}`;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkCancelled, fileError, SourceError } from '../source-error';
+import { DiskError } from './disk-error';
 
 interface Holder {
   pid: number;
@@ -33,17 +33,19 @@ export async function lockFile(
   const started = performance.now();
   let announced = false;
   while (!(await tryTake(path, mine))) {
-    checkCancelled(options.signal, path);
+    if (options.signal.aborted) {
+      throw new DiskError('cancelled', `${path}: cancelled`, { cause: options.signal.reason });
+    }
     const holder = await readHolder(path);
     if (holder === null || (await removeIfDead(path, holder))) continue;
     const who = `process ${holder.pid} on ${holder.host}`;
     if (!announced) options.onWait?.(who);
     announced = true;
     if (performance.now() - started > options.waitMs) {
-      throw new SourceError('locked', `${path}: held by ${who} for more than ${options.waitMs / 1000} s`);
+      throw new DiskError('locked', `${path}: held by ${who} for more than ${options.waitMs / 1000} s`);
     }
     await sleep(POLL_MS, undefined, { signal: options.signal }).catch((cause) => {
-      throw new SourceError('cancelled', `${path}: cancelled while waiting for ${who}`, { cause });
+      throw new DiskError('cancelled', `${path}: cancelled while waiting for ${who}`, { cause });
     });
   }
   return hold(path, mine);
@@ -69,7 +71,7 @@ function hold(path: string, mine: Holder): ProcessLock {
 
 async function touch(path: string, mine: Holder): Promise<void> {
   const holder = await readHolder(path);
-  if (holder?.token !== mine.token) throw new SourceError('locked', `${path}: taken by another process`);
+  if (holder?.token !== mine.token) throw new DiskError('locked', `${path}: taken by another process`);
   const now = new Date();
   await utimes(path, now, now);
 }
@@ -83,7 +85,7 @@ async function tryTake(path: string, mine: Holder): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw fileError(error, path);
+    throw DiskError.from(error, path);
   } finally {
     await rm(own, { force: true });
   }
@@ -97,7 +99,7 @@ async function readHolder(path: string): Promise<Holder | null> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     if (error instanceof SyntaxError) return { pid: 0, host: '', token: '' }; // a foreign file: it can only age
-    throw fileError(error, path);
+    throw DiskError.from(error, path);
   }
 }
 
@@ -109,12 +111,12 @@ async function removeIfDead(path: string, holder: Holder): Promise<boolean> {
     await rename(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    throw fileError(error, path);
+    throw DiskError.from(error, path);
   }
   const moved = await readHolder(aside);
   if (moved && moved.token !== holder.token) {
     await link(aside, path).catch((error) => {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError(error, path);
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw DiskError.from(error, path);
     });
   }
   await rm(aside, { force: true });
@@ -127,7 +129,7 @@ async function isDead(path: string, holder: Holder): Promise<boolean> {
     if (Date.now() - (await stat(path)).mtimeMs > STALE_MS) return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    throw fileError(error, path);
+    throw DiskError.from(error, path);
   }
   if (holder.host !== hostname() || holder.pid <= 0) return false;
   try {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkCancelled, SourceError } from '../source-error';
+import { checkCancelled, HttpError } from './http-error';
 
 export interface RetryPolicy {
   /** Tries in a row without progress before giving up. */
@@ -34,8 +34,7 @@ export class RetryableError extends Error {
 }
 
 /**
- * Runs `once` until it returns. `once` reports progress by its return of `made()`: after progress the count of
- * tries starts anew, so that a long download survives many drops.
+ * Runs `once` until it returns. It says `progressed()` when it got further: then the count of tries starts anew, so that a long download survives many drops.
  */
 export async function withRetries<T>(
   what: string,
@@ -59,12 +58,12 @@ export async function withRetries<T>(
       if (failures >= policy.attempts || delayMs > policy.maxDelayMs) {
         const wait =
           delayMs > policy.maxDelayMs ? `, the server asks to wait ${Math.ceil(delayMs / 1000)} s` : '';
-        throw new SourceError('network', `${what}: ${error.message} (${failures} tries${wait})`, {
+        throw new HttpError('network', `${what}: ${error.message} (${failures} tries${wait})`, {
           cause: error,
         });
       }
       await sleep(delayMs, undefined, { signal }).catch((cause) => {
-        throw new SourceError('cancelled', `${what}: cancelled`, { cause });
+        throw new HttpError('cancelled', `${what}: cancelled`, { cause });
       });
     }
   }
