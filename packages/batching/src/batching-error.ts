@@ -4,6 +4,7 @@
  * - `prompt-too-long` no room for one token after the prompt
  * - `tokens-too-many` more tokens asked for than the context holds
  * - `kv-exhausted` the backend has no KV memory for a sequence that is alone
+ * - `stage-lost` the stage that this sequence needs was dropped
  * - `stalled` the consumer took nothing for longer than the limit
  * - `backend` the step that this sequence was part of failed; `cause` says why
  * - `closed` the scheduler has shut down
@@ -14,6 +15,7 @@ export type BatchingFailure =
   | 'prompt-too-long'
   | 'tokens-too-many'
   | 'kv-exhausted'
+  | 'stage-lost'
   | 'stalled'
   | 'backend'
   | 'closed';

@@ -42,6 +42,7 @@ export class KvMemory {
     if (sequence.handle === null || sequence.computed === 0) return;
     this.backend.truncate(sequence.handle, 0);
     sequence.computed = 0;
+    sequence.kvStage = -1;
     if (sequence.state === 'running') sequence.state = 'waiting';
     this.preemptions++;
   }

@@ -23,6 +23,10 @@ export interface BatchRequest {
   maxTokens: number;
   /** Compute with this stage; null follows the highest that is attached. */
   stage: number | null;
+  /** Without a `stage`: ends when it cannot have at least this one any more. Default 0. */
+  minStage?: number;
+  /** Without a `stage`, when a higher one is attached: `never` stays with the first, `boundary` (default) follows. */
+  upgrade?: 'never' | 'boundary';
   /** On the caller's clock, microseconds; Infinity for none. */
   deadlineUs: number;
 }

@@ -1,10 +1,12 @@
 import { admit } from './admission';
+import { answerLimit } from './answer-limit';
 import { BatchingError } from './batching-error';
 import { CostModel, type StageCost } from './cost-model';
 import { type Finished, Generation } from './generation';
 import { KvMemory } from './kv-memory';
 import type { BatchRequest, Limits } from './request';
 import { ranked, Sequence } from './sequence';
+import { StageChoice } from './stage-choice';
 import type { StepBackend, StepItem, StepOutput } from './step-backend';
 import { composeStep, type PlannedItem } from './step-plan';
 import { TenantClock } from './tenant-clock';
@@ -43,7 +45,7 @@ export class Scheduler {
   /** As of the last time no step ran: the backend must not be asked during one. */
   private kv: ReturnType<StepBackend['kv']>;
   private submitted = 0;
-  private topStage = 0;
+  private readonly stages = new StageChoice();
   private closed = false;
 
   constructor(
@@ -65,9 +67,18 @@ export class Scheduler {
     return Math.min(this.limits.contextTokens, this.kv.blocksTotal * this.backend.blockTokens);
   }
 
-  /** The stage of sequences that name none, from their next step on. */
+  /** The stage of sequences that name none, from their next step on, as far as their requests allow it. */
   setTopStage(stage: number): void {
-    this.topStage = stage;
+    this.stages.top = stage;
+  }
+
+  /**
+   * The bytes of this stage are bad: nothing that was computed with it or above is used any more, neither KV nor
+   * what a running step gives. Sequences go on with `top`, or end where they may not; null: no stage may answer.
+   */
+  dropStage(stage: number, top: number | null): void {
+    for (const [sequence, error] of this.stages.lose(stage, top, this.live)) this.end(sequence, error);
+    this.onWork();
   }
 
   /** Queues a request; throws a BatchingError that names the limit it breaks. */
@@ -80,7 +91,7 @@ export class Scheduler {
       taken: () => this.unpark(sequence),
       cancel: () => this.finish(sequence, 'cancelled', -1),
     });
-    const maxTokens = this.answerLimit(request);
+    const maxTokens = answerLimit(request, this.contextTokens);
     const sequence = new Sequence(this.submitted++, request, maxTokens, nowUs, generation);
     this.live.add(sequence);
     this.clock.arrive(request.tenant);
@@ -91,6 +102,7 @@ export class Scheduler {
   /** What to compute next, or null if there is nothing to do before `onWork` or `nextDeadlineUs`. */
   plan(nowUs: number): StepPlan | null {
     this.freeLeftovers();
+    this.restartLost();
     this.kv = this.backend.kv();
     this.expire(nowUs);
     this.park(nowUs);
@@ -125,11 +137,11 @@ export class Scheduler {
     const short: Sequence[] = [];
     planned.forEach(({ sequence }, i) => {
       const output = outputs[i] as StepOutput;
-      if (sequence.state === 'ended') return;
+      if (sequence.state === 'ended' || sequence.lost) return;
       if (output.status === 'noKv') short.push(sequence);
       else this.advance(sequence, items[i] as StepItem, output);
     });
-    const [first] = short.filter(({ state }) => state !== 'ended');
+    const first = short.find(({ state }) => state !== 'ended');
     if (first) this.outOfKv(first, planned.length === 1, nowUs);
     this.kv = this.backend.kv();
   }
@@ -137,7 +149,7 @@ export class Scheduler {
   /** The step of this plan failed: so do its sequences, and nothing else. */
   fail({ planned }: StepPlan, cause: unknown): void {
     for (const { sequence } of planned) {
-      this.end(sequence, new BatchingError('backend', 'the step failed', { cause }));
+      if (!sequence.lost) this.end(sequence, new BatchingError('backend', 'the step failed', { cause }));
     }
   }
 
@@ -171,14 +183,13 @@ export class Scheduler {
       if (!one.decoding) prefillTokensWaiting += one.pending;
     }
     const { blocksTotal, blocksFree } = this.kv;
-    const { running, waiting, parked } = count;
-    const kv = { kvBlocksTotal: blocksTotal, kvBlocksFree: blocksFree };
     return {
-      running,
-      waiting,
-      parked,
+      running: count.running,
+      waiting: count.waiting,
+      parked: count.parked,
       prefillTokensWaiting,
-      ...kv,
+      kvBlocksTotal: blocksTotal,
+      kvBlocksFree: blocksFree,
       costs: this.model.costs(),
       preemptions: this.memory.preemptions,
     };
@@ -189,27 +200,15 @@ export class Scheduler {
     this.model.observe(measure);
   }
 
-  private answerLimit({ prompt, maxTokens }: BatchRequest): number {
-    const length = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
-    const limit = this.contextTokens;
-    if (length === 0) throw new BatchingError('prompt-empty', 'prompt: 0 tokens, must be at least 1');
-    if (length >= limit) {
-      throw new BatchingError('prompt-too-long', `prompt: ${length} tokens, limit ${limit - 1}`);
-    }
-    if (maxTokens > limit) {
-      throw new BatchingError('tokens-too-many', `max_tokens: ${maxTokens}, limit ${limit}`);
-    }
-    return maxTokens === 0 ? limit - length : Math.min(maxTokens, limit - length);
-  }
-
   /** Gives the sequence a handle and what the prefix cache has. */
   private enter(sequence: Sequence, nowUs: number): boolean {
     const { request, generation } = sequence;
-    const stage = this.stageOf(sequence);
+    const stage = this.stages.enter(sequence);
     try {
-      sequence.handle ??= this.backend.createSequence(request.sampling);
+      sequence.handle ??= this.backend.createSequence(request.sampling, Int32Array.from(sequence.sampled));
       if (sequence.computed === 0 && request.prompt.kind === 'tokens') {
         sequence.computed = this.backend.matchPrefix(sequence.handle, stage, sequence.tokens());
+        if (sequence.computed > 0) sequence.kvStage = stage;
       }
     } catch (cause) {
       this.end(sequence, new BatchingError('backend', 'the sequence could not start', { cause }));
@@ -227,11 +226,9 @@ export class Scheduler {
   }
 
   private item({ sequence, count }: PlannedItem): StepItem {
-    return sequence.item(count, this.stageOf(sequence), sequence.handle as number);
-  }
-
-  private stageOf({ request }: Sequence): number {
-    return request.stage ?? this.topStage;
+    const stage = this.stages.of(sequence);
+    sequence.kvStage = Math.max(sequence.kvStage, stage);
+    return sequence.item(count, stage, sequence.handle as number);
   }
 
   private advance(sequence: Sequence, item: StepItem, output: StepOutput): void {
@@ -261,7 +258,7 @@ export class Scheduler {
   }
 
   private mixedPromptTokens(decodes: number): number {
-    const cost = this.model.cost(this.topStage);
+    const cost = this.model.cost(this.stages.top);
     if (!cost || cost.prefillUsPerToken === 0) return Number.POSITIVE_INFINITY;
     const decodeUs = cost.decodeBaseUs + cost.decodePerSequenceUs * decodes;
     return (this.limits.mixedStepUs - decodeUs) / cost.prefillUsPerToken;
@@ -336,6 +333,15 @@ export class Scheduler {
     this.clock.leave(sequence.request.tenant);
     this.leftovers.push(sequence);
     this.onWork();
+  }
+
+  /** Takes sequences whose KV is bad out of the batch; a new handle counts again what they have sampled. */
+  private restartLost(): void {
+    for (const one of this.live) {
+      if (!one.lost) continue;
+      if (one.handle !== null) this.backend.freeSequence(one.handle);
+      one.restart();
+    }
   }
 
   private freeLeftovers(): void {

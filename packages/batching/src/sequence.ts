@@ -17,6 +17,12 @@ export class Sequence {
   handle: number | null = null;
   /** Leading positions whose KV is computed. */
   computed = 0;
+  /** Highest stage that any of that KV may have been computed with, -1 for none. */
+  kvStage = -1;
+  /** The stage it was admitted with, null before that. */
+  firstStage: number | null = null;
+  /** Its KV came from a stage that was dropped: what a running step gives is thrown away, and it begins anew. */
+  lost = false;
   /** Prompt tokens that the prefix cache gave at the first admission. */
   cachedTokens = 0;
   started = false;
@@ -49,6 +55,15 @@ export class Sequence {
 
   get decoding(): boolean {
     return this.pending === 1 && this.sampled.length > 0;
+  }
+
+  /** Waits to be computed anew with another handle; what it has sampled stays. */
+  restart(): void {
+    this.handle = null;
+    this.computed = 0;
+    this.kvStage = -1;
+    this.lost = false;
+    if (this.state === 'running') this.state = 'waiting';
   }
 
   /** Priority with age: 0 to 2. */

@@ -43,10 +43,12 @@ export class SimulatedBackend implements StepBackend {
     return this.held.size;
   }
 
-  createSequence(sampling: SamplingParams): number {
+  createSequence(sampling: SamplingParams, sampled = new Int32Array(0)): number {
     this.idle();
     const handle = ++this.created;
-    this.held.set(handle, { sampling, history: [], sampled: [], blocks: [], text: '' });
+    const held: Held = { sampling, history: [], sampled: [...sampled], blocks: [], text: '' };
+    for (const token of sampled) this.write(held, token);
+    this.held.set(handle, held);
     return handle;
   }
 
@@ -70,6 +72,11 @@ export class SimulatedBackend implements StepBackend {
     const held = this.get(sequence);
     held.history.length = Math.min(held.history.length, length);
     this.cache.release(held.blocks.splice(Math.ceil(length / this.blockTokens)));
+  }
+
+  /** Forgets cached blocks of this stage and above, as an engine does that drops them. */
+  purge(stage: number): void {
+    this.cache.purge(stage);
   }
 
   kv(): { blocksTotal: number; blocksFree: number } {
@@ -117,12 +124,16 @@ export class SimulatedBackend implements StepBackend {
       topLogprobs: Float32Array.from(top, (_, i) => -0.5 - i),
     };
     if (sampling.stopTokens.includes(token)) return { ...output, finish: 'stopToken' };
-    const bytes = this.model.bytesOf?.(token);
-    if (bytes) held.text += Buffer.from(bytes).toString('latin1');
+    this.write(held, token);
     const stopIndex = sampling.stop.findIndex((stop) =>
       held.text.includes(Buffer.from(stop).toString('latin1')),
     );
     return stopIndex < 0 ? output : { ...output, finish: 'stopText', stopIndex };
+  }
+
+  private write(held: Held, token: number): void {
+    const bytes = this.model.bytesOf?.(token);
+    if (bytes) held.text += Buffer.from(bytes).toString('latin1');
   }
 
   private get(sequence: number): Held {

@@ -59,6 +59,11 @@ export class SimulatedKv {
     }
   }
 
+  /** Nobody finds blocks of this stage and above any more. */
+  purge(stage: number): void {
+    for (const key of this.cached.keys()) if (Number.parseInt(key, 10) >= stage) this.cached.delete(key);
+  }
+
   private use(block: Block): void {
     if (block.users++ === 0) this.used++;
   }

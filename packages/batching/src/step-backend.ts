@@ -6,8 +6,11 @@
 export interface StepBackend {
   /** Tokens in one KV block. */
   readonly blockTokens: number;
-  /** A new, empty sequence; the result is its handle. */
-  createSequence(sampling: SamplingParams): number;
+  /**
+   * A new, empty sequence; the result is its handle. `sampled` (default none): tokens that an earlier sequence of
+   * the same answer sampled, which count as if this one had.
+   */
+  createSequence(sampling: SamplingParams, sampled?: Int32Array): number;
   freeSequence(sequence: number): void;
   /**
    * For a sequence that holds no tokens: takes over KV blocks that were computed for the same leading tokens at

@@ -1,0 +1,15 @@
+import { BatchingError } from './batching-error';
+import type { BatchRequest } from './request';
+
+/** Tokens that a request may get within a context of `limit` tokens; throws a BatchingError where it does not fit. */
+export function answerLimit({ prompt, maxTokens }: BatchRequest, limit: number): number {
+  const length = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+  if (length === 0) throw new BatchingError('prompt-empty', 'prompt: 0 tokens, must be at least 1');
+  if (length >= limit) {
+    throw new BatchingError('prompt-too-long', `prompt: ${length} tokens, limit ${limit - 1}`);
+  }
+  if (maxTokens > limit) {
+    throw new BatchingError('tokens-too-many', `max_tokens: ${maxTokens}, limit ${limit}`);
+  }
+  return maxTokens === 0 ? limit - length : Math.min(maxTokens, limit - length);
+}
