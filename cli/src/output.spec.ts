@@ -41,6 +41,14 @@ describe('Output', () => {
     expect(text(err)).toBe('coding\nwriting\n');
   });
 
+  it('says every half minute how far a long phase is and how long it takes yet', () => {
+    const { out, err, text } = captured();
+    let now = 0;
+    const output = new Output(true, out, err, () => now);
+    for (let done = 2; done <= 8; done++, now += 12_000) output.progress('coding', done, 10);
+    expect(text(err)).toBe('coding\ncoding 50%, about 60 s left\ncoding 80%, about 24 s left\n');
+  });
+
   it('writes text without --json', () => {
     const { out, err, text } = captured();
     new Output(false, out, err).result({ a: 1 }, 'text');

@@ -1,14 +1,21 @@
 import cliProgress from 'cli-progress';
 
-/** Answers go to stdout, progress to stderr: a bar on a terminal, else a line per phase. */
+/** Least time between two lines of the same phase where there is no terminal, in milliseconds. */
+const LINE_MS = 30_000;
+
+/** Answers go to stdout, progress to stderr: a bar on a terminal, else lines, one per phase and per half minute. */
 export class Output {
   private bar: cliProgress.SingleBar | null = null;
   private phase = '';
+  /** When the phase began with how much done already, and when its last line was written. */
+  private began = { at: 0, done: 0 };
+  private lineAt = 0;
 
   constructor(
     private readonly json: boolean,
     private readonly stdout: NodeJS.WritableStream,
     private readonly stderr: NodeJS.WritableStream & { isTTY?: boolean },
+    private readonly now: () => number = Date.now,
   ) {}
 
   /** The command's result: one line of JSON, or text. */
@@ -26,11 +33,13 @@ export class Output {
     if (phase !== this.phase) {
       this.endProgress();
       this.phase = phase;
+      this.began = { at: this.now(), done };
+      this.lineAt = this.began.at;
       if (this.stderr.isTTY) {
         this.bar = new cliProgress.SingleBar(
           {
             stream: this.stderr,
-            format: `${phase.padEnd(10)} [{bar}] {percentage}% | {duration_formatted}`,
+            format: `${phase.padEnd(10)} [{bar}] {percentage}% | {duration_formatted}, {eta_formatted} left`,
             hideCursor: true,
           },
           cliProgress.Presets.shades_classic,
@@ -43,7 +52,22 @@ export class Output {
     if (this.bar !== null) {
       this.bar.setTotal(Math.max(1, total));
       this.bar.update(done);
+    } else if (this.now() - this.lineAt >= LINE_MS) {
+      this.lineAt = this.now();
+      this.stderr.write(
+        `${phase} ${Math.floor((100 * done) / Math.max(1, total))}%${this.left(done, total)}\n`,
+      );
     }
+  }
+
+  /** The rest of the phase at the pace so far. */
+  private left(done: number, total: number): string {
+    const gone = done - this.began.done;
+    if (gone <= 0 || done >= total) return '';
+    const ms = ((this.now() - this.began.at) / gone) * (total - done);
+    return ms < 90_000
+      ? `, about ${Math.ceil(ms / 1000)} s left`
+      : `, about ${Math.ceil(ms / 60_000)} min left`;
   }
 
   endProgress(): void {

@@ -29,7 +29,8 @@ export function inspectCommand(program: Command): void {
 
 function tensorRow({ name, shape, sourceType, rungs }: LadderTensor): string[] {
   const text = rungs.map((rung) => {
-    const bits = rung.kind === 'coded' ? `${rung.bits}g${rung.group}` : rung.kind;
+    const like = rung.kind === 'coded' && rung.like ? ` like ${rung.like}` : '';
+    const bits = rung.kind === 'coded' ? `${rung.bits}g${rung.group}${like}` : rung.kind;
     return `${rung.stage}:${bits}`;
   });
   return [name, shape.join('×'), sourceType, text.join(' ')];

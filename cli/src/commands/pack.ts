@@ -1,4 +1,4 @@
-import { CODING_DEFAULTS, ladderPath, openLadder, packLadder } from '@zen/ladder';
+import { CODING_DEFAULTS, ladderPath, openLadder, packLadder, type SourceModel } from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
 import { type CorpusSequence, corpusTokens, thin } from '../corpus-tokens';
@@ -57,8 +57,8 @@ export function packCommand(program: Command): void {
         await packLadder(source, {
           quant,
           folder,
-          plan: { bits: 3, group: 64, embeddingBits: 5, order: null },
-          sensitivity: options.plan === 'full' ? sensitivityTexts(texts) : null,
+          plan: { bits: 3, group: 64, embeddingBits: 5 },
+          sensitivity: options.plan === 'full' ? sensitivityTexts(texts, source) : null,
           coding: {
             ...CODING_DEFAULTS,
             ...(options.plan === 'quick' ? { rounds: 1 } : {}),
@@ -95,8 +95,13 @@ export function packCommand(program: Command): void {
 const calibrationTexts = (texts: CorpusSequence[], tokens: number) =>
   tokens === 0 ? [] : thin(texts, tokens);
 
-/** Short pieces of different kinds: enough to rank layers, few enough to run the model for each. */
-function sensitivityTexts(texts: CorpusSequence[]): Int32Array[] {
+/** Models from here on (in weights) are measured on fewer tokens: every layer runs for all tensors below it. */
+const LARGE_MODEL = 2 ** 29;
+
+/** Short pieces of different kinds: enough to rank tensors, few enough to run the model for each. */
+function sensitivityTexts(texts: CorpusSequence[], source: SourceModel): Int32Array[] {
+  const weights = source.tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
+  const length = weights > LARGE_MODEL ? 16 : 32;
   const step = Math.max(1, Math.floor(texts.length / 6));
-  return texts.filter((_, index) => index % step === 0).map(({ tokens }) => tokens.slice(0, 32));
+  return texts.filter((_, index) => index % step === 0).map(({ tokens }) => tokens.slice(0, length));
 }

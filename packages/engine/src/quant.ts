@@ -143,6 +143,14 @@ export interface NativeQuant {
     x: Float32Array,
     tokens: number,
   ): Promise<Float32Array>;
+  /** Adds x·xᵀ of the head's input, the normalized last hidden states, to `hessian` in place. */
+  addHeadInput(
+    shape: ReferenceShape,
+    norm: Float32Array,
+    x: Float32Array,
+    tokens: number,
+    hessian: Float32Array,
+  ): Promise<void>;
   /** Per token: KL(reference ‖ test), −ln p of the target in reference and test (NaN without one: −1), same top. */
   compareLogits(
     reference: Float32Array,

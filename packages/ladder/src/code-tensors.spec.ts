@@ -1,10 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { NativeQuant } from '@zen/engine';
-import { CODING_DEFAULTS, codeTensors } from './code-tensors';
+import { CODING_DEFAULTS, type CodingJob, codeTensors } from './code-tensors';
 import { keepResiduals } from './pack';
 import type { TensorPlan } from './plan';
-import type { ReferenceModel } from './reference-model';
-import type { SourceModel, SourceTensor } from './source-model';
+import { ReferenceModel } from './reference-model';
+import type { SourceTensor } from './source-model';
 import { SAMPLE_MODEL } from './testing/sample-config';
+import { WorkFolder } from './work-folder';
 
 const NAME = 'blk.0.attn_q.weight';
 const coded = {
@@ -14,47 +18,91 @@ const coded = {
   zero: new Uint8Array(1),
   bent: 0,
 };
-const freshPlan = (exactStage: number) =>
-  new Map<string, TensorPlan>([
-    [NAME, { kind: 'residual', bits: 3, group: 64, residualBits: 3, exactStage }],
-  ]);
+const freshPlan = (exactStage: number, names = [NAME]) =>
+  new Map<string, TensorPlan>(
+    names.map((name) => [name, { kind: 'residual', bits: 3, group: 64, residualBits: 3, exactStage }]),
+  );
+const tensor = (name: string): SourceTensor => ({
+  name,
+  shape: [1, 32],
+  type: 'Q5_1',
+  bytes: async () => new Uint8Array(24),
+});
 
-/** Codes one tensor with a native half that needs at least so many residual bits. */
-async function codeOne(plan: Map<string, TensorPlan>, least: number): Promise<number[]> {
-  const tensor: SourceTensor = {
-    name: NAME,
-    shape: [1, 32],
-    type: 'Q4_1',
-    bytes: async () => new Uint8Array(20),
+let folder = '';
+let work: WorkFolder;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'zen-coding-'));
+  work = await WorkFolder.open(join(folder, 'ladder'), 'key');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function job(plan: Map<string, TensorPlan>, quant: object, layers = 1): CodingJob {
+  const read = async () => new Float32Array(50 * SAMPLE_MODEL.hiddenSize);
+  const native = quant as NativeQuant;
+  return {
+    quant: native,
+    tensors: new Map([...plan.keys()].map((name) => [name, tensor(name)])),
+    plan,
+    reference: new ReferenceModel(native, { ...SAMPLE_MODEL, layers, tiedEmbeddings: false }, read),
+    read,
+    options: { ...CODING_DEFAULTS, calibration: [] },
+    work,
+    progress: () => {},
   };
+}
+
+/** A native half that needs at least so many residual bits, and what it was asked for. */
+function quantizer(least: number) {
   const tried: number[] = [];
   const quantize = async (...args: unknown[]) => {
     tried.push(args[6] as number);
-    return (args[6] as number) < least ? null : coded;
+    return args[4] !== null && (args[6] as number) < least ? null : coded;
   };
-  const made = await codeTensors(
-    { quantize } as unknown as NativeQuant,
-    { config: { ...SAMPLE_MODEL, layers: 1 } } as SourceModel,
-    new Map([[NAME, tensor]]),
-    plan,
-    {} as ReferenceModel,
-    async () => new Float32Array(32),
-    { ...CODING_DEFAULTS, calibration: [] },
-    () => {},
-  );
-  expect(made.get(NAME)).toEqual([coded]);
-  return tried;
+  return { quantize, tried };
 }
+
+const head = (plan: Map<string, TensorPlan>) => plan.set('output.weight', { kind: 'exact' });
 
 describe('codeTensors', () => {
   it('widens a residual until every code is decodable, and a new allocation keeps the width', async () => {
-    const plan = freshPlan(4);
-    expect(await codeOne(plan, 4)).toEqual([3, 4]);
+    const plan = head(freshPlan(4));
+    const quant = quantizer(4);
+    await codeTensors(job(plan, quant));
+    expect(quant.tried).toEqual([3, 4]);
+    expect((await work.coding(NAME))?.rungs).toEqual([coded]);
     expect(plan.get(NAME)).toMatchObject({ residualBits: 4 });
     expect(keepResiduals(plan, freshPlan(1)).get(NAME)).toMatchObject({ residualBits: 4, exactStage: 1 });
   });
 
-  it('names a tensor that cannot be coded at all', async () => {
-    await expect(codeOne(freshPlan(4), 9)).rejects.toThrow(`${NAME}: its values cannot be coded`);
+  it('leaves the codes free where the residual has all bits of a code', async () => {
+    const plan = head(freshPlan(4));
+    const quant = quantizer(9);
+    await codeTensors(job(plan, quant));
+    expect(quant.tried).toEqual([3, 4, 0]);
+    expect(plan.get(NAME)).toMatchObject({ residualBits: 5 });
+  });
+
+  it('goes on after the last layer that was finished, with its states', async () => {
+    const names = [0, 1, 2].map((layer) => `blk.${layer}.attn_q.weight`);
+    const layersRun: number[] = [];
+    const quant = (failAt: number) => ({
+      quantize: async () => coded,
+      referenceLayer: async (_shape: object, _weights: unknown, _lengths: Int32Array, x: Float32Array) => {
+        if (x[0] === failAt) throw new Error('killed');
+        layersRun.push(x[0]!);
+        x[0]! += 1;
+      },
+    });
+    const calibrated = (failAt: number) => {
+      const made = job(head(freshPlan(4, names)), quant(failAt), 3);
+      return { ...made, options: { ...made.options, calibration: [Int32Array.of(1)] } };
+    };
+    await expect(codeTensors(calibrated(2))).rejects.toThrow('killed');
+    const again = calibrated(-1);
+    await codeTensors(again);
+    // The state counts the layers that it went through.
+    expect(layersRun).toEqual([0, 1, 2]);
+    for (const name of names) expect(await work.coding(name)).toMatchObject({ residualBits: 3 });
   });
 });

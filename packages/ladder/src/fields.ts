@@ -14,6 +14,10 @@ export class Fields {
     return new Fields(value as Record<string, unknown>, path);
   }
 
+  /** The object itself, for what has been checked. */
+  read(): unknown {
+    return this.object;
+  }
   value(name: string): unknown {
     return Object.hasOwn(this.object, name) ? this.object[name] : undefined;
   }

@@ -77,6 +77,8 @@ export interface Plane extends Section {
 export interface CodedRung {
   kind: 'coded';
   stage: number;
+  /** The sections are those of a coded rung of this tensor, which has the same shape and nearly the same weights. */
+  like?: string;
   bits: number;
   group: number;
   planes: Plane[];

@@ -14,7 +14,7 @@ import {
 } from './oci-layout';
 
 /** Writes a small file durably. */
-async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
   try {
     const file = await open(path, 'w');
     try {
@@ -38,7 +38,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** Whether a process still runs; a leftover of a dead one may be removed. */
-function alive(pid: number): boolean {
+export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,5 +1,5 @@
-import type { NativeQuant } from '@zen/engine';
-import { type CodedTensors, type CodingOptions, codeTensors } from './code-tensors';
+import type { CodedTensor, NativeQuant } from '@zen/engine';
+import { type CodingOptions, codeTensors } from './code-tensors';
 import { denseSource, hashTensors, sourceTensors } from './dense-source';
 import {
   isLinear,
@@ -10,11 +10,14 @@ import {
   STAGES,
   sectionsOf,
 } from './ladder-config';
+import { LadderError } from './ladder-error';
 import { LayoutWriter } from './layout-writer';
-import { makePlan, type PlanOptions, type TensorPlan } from './plan';
+import { exactBits, makePlan, type PlanOptions, type TensorPlan } from './plan';
 import { ReferenceModel } from './reference-model';
 import { measureSensitivity } from './sensitivity';
+import { sharesHead } from './shared-head';
 import type { SourceModel, SourceTensor } from './source-model';
+import { WorkFolder } from './work-folder';
 import { writeTensor } from './write-tensor';
 
 /** What the pack tool is doing; `total` in the phase's own units. */
@@ -28,12 +31,9 @@ export interface PackOptions {
   quant: NativeQuant;
   /** The OCI layout folder to make; an older ladder there is replaced when the new one is complete. */
   folder: string;
-  plan: PlanOptions;
+  plan: Omit<PlanOptions, 'sharedHead' | 'order'>;
   coding: CodingOptions;
-  /**
-   * Sequences on which each linear layer's share of the damage is measured; null: the prior order, which also
-   * holds for models that do not fit in memory as float32.
-   */
+  /** Sequences on which each tensor's share of the damage is measured; null: the prior order. */
   sensitivity: Int32Array[] | null;
   progress: (progress: PackProgress) => void;
   signal: AbortSignal;
@@ -45,8 +45,26 @@ export const DEFAULT_FLOORS: QualityFloors = { top1: 0.6, klMean: 0.9, jsonValid
 /** Weights up to which dense tensors are kept in memory between passes (2 GiB as float32). */
 const KEEP_WEIGHTS = 2 ** 29;
 
-/** Packs a source into a ladder. */
+/**
+ * Packs a source into a ladder. A pack that was stopped or killed goes on where it was, from a work folder beside
+ * its target.
+ */
 export async function packLadder(source: SourceModel, options: PackOptions): Promise<LadderConfig> {
+  const { plan, coding, sensitivity, folder } = options;
+  // Another version of what is in the folder needs another number here.
+  const work = await WorkFolder.open(folder, [1, source.sha256, plan, coding, sensitivity]);
+  try {
+    const config = await packWith(work, source, options);
+    await work.remove();
+    return config;
+  } catch (error) {
+    // It would end the same way again, or the disk is needed.
+    if (error instanceof LadderError) await work.remove();
+    throw error;
+  }
+}
+
+async function packWith(work: WorkFolder, source: SourceModel, options: PackOptions): Promise<LadderConfig> {
   const { quant, signal } = options;
   const tensors = sourceTensors(source);
   const weights = source.tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
@@ -55,42 +73,32 @@ export async function packLadder(source: SourceModel, options: PackOptions): Pro
     signal.throwIfAborted();
     options.progress({ phase, done, total });
   };
-  const tensorsSha256 = await hashTensors(
-    tensors.keys(),
-    async (name) => (await read(name))!,
-    report('hashing'),
-  );
-  let plan = makePlan(source, options.plan);
-  const reference = new ReferenceModel(quant, source.config, read);
-  const coded = await codeTensors(
-    quant,
-    source,
-    tensors,
-    plan,
-    reference,
-    read,
-    options.coding,
-    report('coding'),
-  );
-  if (options.sensitivity !== null && weights <= KEEP_WEIGHTS) {
-    const measured = await measureSensitivity(
-      quant,
-      reference,
-      tensors,
-      plan,
-      coded,
-      read,
-      options.sensitivity,
-      report('allocating'),
-    );
-    const perWeight = (name: string) => {
-      const [rows, cols] = tensors.get(name)!.shape;
-      return measured.get(name)! / (rows * cols);
-    };
-    const order = [...measured.keys()].sort((a, b) => perWeight(b) - perWeight(a));
-    plan = keepResiduals(plan, makePlan(source, { ...options.plan, order }));
+  let tensorsSha256 = await work.note<string>('sha256');
+  if (tensorsSha256 === null) {
+    const values = async (name: string) => (await read(name))!;
+    tensorsSha256 = await hashTensors(tensors.keys(), values, report('hashing'));
+    await work.keepNote('sha256', tensorsSha256);
   }
-  return writeLadder(source, tensors, plan, coded, tensorsSha256, options.folder, quant, report('writing'));
+  const planOptions = { ...options.plan, sharedHead: await sharesHead(quant, tensors), order: null };
+  let plan = makePlan(source, planOptions);
+  const reference = new ReferenceModel(quant, source.config, read);
+  const job = { quant, tensors, plan, reference, read, work };
+  await codeTensors({ ...job, options: options.coding, progress: report('coding') });
+  if (options.sensitivity !== null) {
+    let measured = await work.note<[string, number][]>('sensitivity');
+    if (measured === null) {
+      const progress = report('allocating');
+      measured = [...(await measureSensitivity({ ...job, sequences: options.sensitivity, progress }))];
+      await work.keepNote('sensitivity', measured);
+    }
+    const perBit = new Map(
+      measured.map(([name, kl]) => [name, kl / exactBits(tensors.get(name)!, plan.get(name)!)]),
+    );
+    const order = [...perBit.keys()].sort((a, b) => perBit.get(b)! - perBit.get(a)!);
+    plan = keepResiduals(plan, makePlan(source, { ...planOptions, order }));
+  }
+  const rungs = async (name: string) => (await work.coding(name))?.rungs ?? [];
+  return writeLadder(source, tensors, plan, rungs, tensorsSha256, options.folder, quant, report('writing'));
 }
 
 /** Widths of residuals are settled while coding; a new allocation takes them over. */
@@ -112,7 +120,7 @@ export async function writeLadder(
   source: SourceModel,
   tensors: Map<string, SourceTensor>,
   plan: Map<string, TensorPlan>,
-  coded: CodedTensors,
+  coded: (name: string) => Promise<CodedTensor[]>,
   tensorsSha256: string,
   folder: string,
   quant: NativeQuant,
@@ -120,14 +128,15 @@ export async function writeLadder(
 ): Promise<LadderConfig> {
   const writer = await LayoutWriter.create(folder);
   try {
-    const written: LadderTensor[] = [];
-    for (const tensor of tensors.values()) {
-      progress(written.length, tensors.size);
-      const how = plan.get(tensor.name)!;
-      written.push(await writeTensor(quant, writer.blobs, tensor, how, coded.get(tensor.name) ?? []));
+    const written = new Map<string, LadderTensor>();
+    for (const tensor of writingOrder(tensors, plan)) {
+      progress(written.size, tensors.size);
+      const { name } = tensor;
+      const rungs = await coded(name);
+      written.set(name, await writeTensor(quant, writer.blobs, tensor, plan.get(name)!, rungs, written));
     }
     const layers = await writer.finishBlobs();
-    const bits = linearBits(written);
+    const bits = linearBits([...written.values()]);
     const config: LadderConfig = {
       format: 'zen.ladder/1',
       name: source.name,
@@ -142,7 +151,7 @@ export async function writeLadder(
       })),
       minServable: 0,
       floors: DEFAULT_FLOORS,
-      tensors: written,
+      tensors: [...tensors.keys()].map((name) => written.get(name)!),
     };
     await writer.publish(config, layers);
     progress(tensors.size, tensors.size);
@@ -151,6 +160,19 @@ export async function writeLadder(
     await writer.abandon();
     throw error;
   }
+}
+
+/** The source's order, but a tensor whose codes are another's comes right after that one. */
+function writingOrder(tensors: Map<string, SourceTensor>, plan: Map<string, TensorPlan>): SourceTensor[] {
+  const order: SourceTensor[] = [];
+  for (const tensor of tensors.values()) {
+    if (plan.get(tensor.name)!.kind === 'like') continue;
+    order.push(tensor);
+    for (const [name, how] of plan) {
+      if (how.kind === 'like' && how.tensor === tensor.name) order.push(tensors.get(name)!);
+    }
+  }
+  return order;
 }
 
 /** Bits per linear weight of all blobs up to each stage, everything of a linear layer counted. */

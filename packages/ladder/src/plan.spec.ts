@@ -3,8 +3,8 @@ import { makePlan } from './plan';
 import type { SourceModel, SourceType } from './source-model';
 import { SAMPLE_MODEL } from './testing/sample-config';
 
-function source(type: SourceType, layers = 8): SourceModel {
-  const config = { ...SAMPLE_MODEL, layers };
+function source(type: SourceType, layers = 8, tiedEmbeddings = true): SourceModel {
+  const config = { ...SAMPLE_MODEL, layers, tiedEmbeddings };
   return {
     name: 'sample',
     uri: 'file:///sample',
@@ -26,7 +26,13 @@ function source(type: SourceType, layers = 8): SourceModel {
 }
 
 describe('makePlan', () => {
-  const plan = makePlan(source('Q4_1'), { bits: 3, group: 64, embeddingBits: 5, order: null });
+  const plan = makePlan(source('Q4_1'), {
+    bits: 3,
+    group: 64,
+    embeddingBits: 5,
+    sharedHead: false,
+    order: null,
+  });
 
   it('keeps vectors as they are and grows the embedding from a slice', () => {
     expect(plan.get('output_norm.weight')).toEqual({ kind: 'raw' });
@@ -45,12 +51,24 @@ describe('makePlan', () => {
   it('follows a measured order where there is one', () => {
     // Enough layers that one of them fits into what stage 1 may add.
     const order = ['blk.5.ffn_gate.weight', ...[...plan.keys()].filter((name) => name.startsWith('blk.'))];
-    const measured = makePlan(source('Q4_1', 24), { bits: 3, group: 64, embeddingBits: 5, order });
+    const measured = makePlan(source('Q4_1', 24), {
+      bits: 3,
+      group: 64,
+      embeddingBits: 5,
+      sharedHead: false,
+      order,
+    });
     expect(measured.get('blk.5.ffn_gate.weight')).toMatchObject({ exactStage: 1 });
   });
 
   it('cuts plain floats into wide codes', () => {
-    const made = makePlan(source('BF16'), { bits: 3, group: 64, embeddingBits: 5, order: null });
+    const made = makePlan(source('BF16'), {
+      bits: 3,
+      group: 64,
+      embeddingBits: 5,
+      sharedHead: false,
+      order: null,
+    });
     expect(made.get('blk.1.ffn_up.weight')).toEqual({ kind: 'wide', group: 64 });
   });
 
@@ -58,10 +76,46 @@ describe('makePlan', () => {
     ['Q4_K', 3],
     ['Q5_0', 4],
     ['Q5_K', 4],
-    ['Q6_K', 4],
+    ['Q6_K', 6],
     ['Q8_0', 6],
   ] as const)('lays the residual of %s in %d bits', (type, residualBits) => {
-    const made = makePlan(source(type), { bits: 3, group: 64, embeddingBits: 5, order: null });
+    const made = makePlan(source(type), {
+      bits: 3,
+      group: 64,
+      embeddingBits: 5,
+      sharedHead: false,
+      order: null,
+    });
     expect(made.get('blk.1.ffn_up.weight')).toMatchObject({ kind: 'residual', residualBits });
+  });
+
+  it("lets the embedding use the head's codes where both hold the same weights", () => {
+    const options = { bits: 3, group: 64, embeddingBits: 5, order: null };
+    const shared = makePlan(source('Q6_K', 8, false), { ...options, sharedHead: true });
+    expect(shared.get('output.weight')).toMatchObject({
+      kind: 'residual',
+      bits: 4,
+      group: 32,
+      residualBits: 4,
+    });
+    expect(shared.get('token_embd.weight')).toMatchObject({ kind: 'like', tensor: 'output.weight' });
+    const apart = makePlan(source('Q6_K', 8, false), { ...options, sharedHead: false });
+    expect(apart.get('token_embd.weight')).toMatchObject({ kind: 'slice' });
+    // A head that is exact from the start has no codes to share.
+    const exact = makePlan(source('Q4_K', 8, false), { ...options, sharedHead: true });
+    expect(exact.get('token_embd.weight')).toMatchObject({ kind: 'slice' });
+  });
+
+  it('starts the layers at the edges of a 6-bit source wider', () => {
+    const made = makePlan(source('Q6_K'), {
+      bits: 3,
+      group: 64,
+      embeddingBits: 5,
+      sharedHead: false,
+      order: null,
+    });
+    expect(made.get('blk.0.ffn_down.weight')).toMatchObject({ bits: 4 });
+    expect(made.get('blk.3.ffn_down.weight')).toMatchObject({ bits: 3 });
+    expect(made.get('blk.3.attn_v.weight')).toMatchObject({ bits: 4 });
   });
 });

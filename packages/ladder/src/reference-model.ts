@@ -49,8 +49,8 @@ export class ReferenceModel {
   ) {}
 
   /** Hidden states after the embedding: [tokens, hiddenSize]. */
-  async embed(sequences: Int32Array[]): Promise<Float32Array> {
-    const table = await this.need('token_embd.weight');
+  async embed(sequences: Int32Array[], read: DenseReader = this.read): Promise<Float32Array> {
+    const table = await need(read, 'token_embd.weight');
     const { hiddenSize, vocabSize } = this.model;
     const x = new Float32Array(sequences.reduce((sum, tokens) => sum + tokens.length, 0) * hiddenSize);
     let at = 0;
@@ -91,9 +91,14 @@ export class ReferenceModel {
   }
 
   /** Logits of rows `from` to `to` of the last hidden states: [to − from, vocabSize]. */
-  async logits(x: Float32Array, from: number, to: number): Promise<Float32Array> {
-    const norm = await this.need('output_norm.weight');
-    const head = await this.need(this.model.tiedEmbeddings ? 'token_embd.weight' : 'output.weight');
+  async logits(
+    x: Float32Array,
+    from: number,
+    to: number,
+    read: DenseReader = this.read,
+  ): Promise<Float32Array> {
+    const norm = await need(read, 'output_norm.weight');
+    const head = await need(read, this.headName);
     const { hiddenSize } = this.model;
     const rows = x.subarray(from * hiddenSize, to * hiddenSize);
     return this.quant.referenceHead(this.model, norm, head, rows, to - from);
@@ -107,9 +112,23 @@ export class ReferenceModel {
     return x;
   }
 
-  private async need(name: string): Promise<Float32Array> {
-    const values = await this.read(name);
-    if (values === null) throw new LadderError('unsupported', `tensor ${name} is missing`);
-    return values;
+  /** Sums of x·xᵀ of the head's inputs for last hidden states. */
+  async headHessian(x: Float32Array): Promise<Float32Array> {
+    const { hiddenSize } = this.model;
+    const norm = await need(this.read, 'output_norm.weight');
+    const sums = new Float32Array(hiddenSize * hiddenSize);
+    await this.quant.addHeadInput(this.model, norm, x, x.length / hiddenSize, sums);
+    return sums;
   }
+
+  /** The tensor that makes logits. */
+  get headName(): string {
+    return this.model.tiedEmbeddings ? 'token_embd.weight' : 'output.weight';
+  }
+}
+
+async function need(read: DenseReader, name: string): Promise<Float32Array> {
+  const values = await read(name);
+  if (values === null) throw new LadderError('unsupported', `tensor ${name} is missing`);
+  return values;
 }

@@ -1,6 +1,6 @@
 import type { CodedRung, ExactRung, LadderConfig, RawRung } from './ladder-config';
 import { LadderError } from './ladder-error';
-import { sampleConfig } from './testing/sample-config';
+import { SAMPLE_MODEL, sampleConfig } from './testing/sample-config';
 import { parseConfig } from './validate-config';
 
 const named = (config: LadderConfig, name: string) => config.tensors.find((tensor) => tensor.name === name)!;
@@ -79,6 +79,29 @@ describe('parseConfig', () => {
     change(config);
     expect(() => parseConfig(JSON.stringify(config))).toThrow(message);
     expect(() => parseConfig(JSON.stringify(config))).toThrow(LadderError);
+  });
+
+  it("accepts codes that are another tensor's, and nothing else that is", () => {
+    const shared = () => {
+      const config = sampleConfig({ ...SAMPLE_MODEL, tiedEmbeddings: false });
+      const own = named(config, 'output.weight').rungs[0] as CodedRung;
+      const rung = { ...structuredClone(own), like: 'output.weight' };
+      named(config, 'token_embd.weight').rungs[0] = rung;
+      return { config, rung };
+    };
+    const refusal = (change: (made: ReturnType<typeof shared>) => unknown) => {
+      const made = shared();
+      change(made);
+      return () => parseConfig(JSON.stringify(made.config));
+    };
+    const at = 'tensor token_embd.weight.rungs[0]';
+    expect(refusal(() => {})).not.toThrow();
+    expect(refusal(({ rung }) => set(rung, 'like', undefined))).toThrow(/overlaps/);
+    expect(refusal(({ rung }) => set(rung, 'like', 'output.bias'))).toThrow(`${at} must name the sections`);
+    expect(refusal(({ rung }) => set(rung, 'like', 'token_embd.weight'))).toThrow(`${at} must name`);
+    expect(refusal(({ rung }) => set(rung, 'like', 7))).toThrow(`${at}.like must be a text`);
+    expect(refusal(({ rung }) => set(rung.rowScale, 'offset', 0))).toThrow(`${at} must name the sections`);
+    expect(refusal(({ rung }) => set(rung.planes[0]!, 'offset', 2 ** 40))).toThrow(/offset must be/);
   });
 
   it('refuses what is no JSON object', () => {

@@ -1,9 +1,14 @@
 import { Fields, refuse } from './fields';
-import type { LadderConfig, LadderStage } from './ladder-config';
-import { STAGES } from './ladder-config';
+import {
+  type CodedRung,
+  type LadderConfig,
+  type LadderStage,
+  type LadderTensor,
+  STAGES,
+} from './ladder-config';
 import { modelTensors } from './model-tensors';
 import type { ModelConfig } from './source-model';
-import { validateTensor } from './validate-tensor';
+import { type TensorClaims, validateTensor } from './validate-tensor';
 
 export const MAX_CONFIG_BYTES = 64 * 1024 * 1024;
 const MAX_BLOB_BYTES = 2 ** 42;
@@ -81,6 +86,7 @@ function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[])
   /** Taken ranges of every blob, to find overlaps. */
   const taken: { offset: number; bytes: number; owner: string }[][] = stages.map(() => []);
   const tensors = fields.list('tensors', 1, 65_536);
+  const likes: TensorClaims['likes'] = [];
   for (const [index, value] of tensors.entries()) {
     const name = Fields.of(value, `tensors[${index}]`).text('name', 200);
     const known = expected.get(name);
@@ -89,11 +95,13 @@ function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[])
     if (seen.has(name)) throw refuse(`tensor ${name}`, 'must be listed once');
     seen.add(name);
     const tensor = validateTensor(Fields.of(value, `tensor ${name}`), known.shape, stages);
-    for (const section of tensor) taken[section.stage]!.push({ ...section, owner: name });
+    likes.push(...tensor.likes);
+    for (const section of tensor.sections) taken[section.stage]!.push({ ...section, owner: name });
   }
   for (const [name, { needed }] of expected) {
     if (needed && !seen.has(name)) throw refuse(`tensor ${name}`, 'is missing');
   }
+  checkLikes(likes, tensors as LadderTensor[], expected);
   for (const [stage, ranges] of taken.entries()) {
     ranges.sort((a, b) => a.offset - b.offset);
     for (let i = 1; i < ranges.length; i++) {
@@ -103,4 +111,30 @@ function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[])
       }
     }
   }
+}
+
+/** A rung that uses another tensor's codes names exactly the sections of one of that tensor's own rungs. */
+function checkLikes(
+  likes: TensorClaims['likes'],
+  tensors: LadderTensor[],
+  expected: ReturnType<typeof modelTensors>,
+): void {
+  for (const { rung, path } of likes) {
+    const peer = tensors.find(({ name }) => name === rung.like);
+    const own =
+      peer?.rungs.filter((other): other is CodedRung => other.kind === 'coded' && !other.like) ?? [];
+    if (!own.some((other) => placeOf(other) === placeOf(rung))) {
+      throw refuse(path, `must name the sections of a coded rung of ${rung.like}`);
+    }
+    const [rows, cols] = expected.get(peer!.name)!.shape;
+    const owner = path.slice('tensor '.length, path.indexOf('.rungs['));
+    const [ownRows, ownCols] = expected.get(owner)!.shape;
+    if (rows !== ownRows || cols !== ownCols) throw refuse(path, `must have the shape of ${rung.like}`);
+  }
+}
+
+/** Everything that says how a coded rung is read. */
+function placeOf({ bits, group, planes, rowScale, groups }: CodedRung): string {
+  const sections = [...planes, rowScale, groups].map(({ stage, offset }) => `${stage}:${offset}`);
+  return `${bits} ${group} ${planes.map(({ width }) => width)} ${sections}`;
 }

@@ -1,5 +1,5 @@
 import { type Fields, Fields as Reader, refuse } from './fields';
-import { ALIGNMENT, type LadderStage, type Section, STAGES } from './ladder-config';
+import { ALIGNMENT, type CodedRung, type LadderStage, type Section, STAGES } from './ladder-config';
 import {
   groupBytes,
   paramBytes,
@@ -12,8 +12,16 @@ import { SOURCE_TYPES, type SourceType } from './source-model';
 
 const MAX_WEIGHTS = 2 ** 31;
 
-/** Checks one tensor's rungs; returns its sections, each once. */
-export function validateTensor(fields: Fields, shape: [number, number], stages: LadderStage[]): Section[] {
+/** What one tensor claims of the blobs. */
+export interface TensorClaims {
+  /** Its own sections, each once. */
+  sections: Section[];
+  /** Coded rungs that use the sections of another tensor. */
+  likes: { rung: CodedRung; path: string }[];
+}
+
+/** Checks one tensor's rungs by themselves. */
+export function validateTensor(fields: Fields, shape: [number, number], stages: LadderStage[]): TensorClaims {
   const [rows, cols] = shape;
   const given = fields.list('shape', 2, 2);
   if (given[0] !== rows || given[1] !== cols) {
@@ -29,13 +37,16 @@ export function validateTensor(fields: Fields, shape: [number, number], stages: 
     reader.rung(rung, stage);
     last = stage;
   }
-  return [...reader.sections.values()];
+  return { sections: [...reader.sections.values()], likes: reader.likes };
 }
 
 class RungReader {
   /** By stage and offset; a later rung may name a plane again. */
   readonly sections = new Map<string, Section>();
+  readonly likes: TensorClaims['likes'] = [];
   private coded = false;
+  /** While a rung is read whose sections belong to another tensor. */
+  private foreign = false;
 
   constructor(
     private readonly rows: number,
@@ -63,9 +74,15 @@ class RungReader {
     const bits = fields.whole('bits', 1, 8);
     const group = fields.whole('group', 32, 128);
     if (![32, 64, 128].includes(group)) throw refuse(fields.at('group'), 'must be 32, 64 or 128');
+    this.foreign = fields.value('like') !== undefined;
     this.planes(fields, stage, bits);
     this.section(fields.child('rowScale'), stage, rowScaleBytes(this.rows));
     this.section(fields.child('groups'), stage, groupBytes(this.rows, this.cols, group));
+    if (this.foreign) {
+      fields.text('like', 200);
+      this.likes.push({ rung: fields.read() as CodedRung, path: fields.path });
+      this.foreign = false;
+    }
     this.coded = true;
   }
 
@@ -116,6 +133,7 @@ class RungReader {
     const offset = fields.whole('offset', 0, Math.max(0, blob - bytes));
     if (bytes > blob) throw refuse(fields.path, `does not fit in the ${blob} bytes of stage ${stage}'s blob`);
     if (offset % ALIGNMENT !== 0) throw refuse(fields.at('offset'), `must be a multiple of ${ALIGNMENT}`);
+    if (this.foreign) return;
     const key = `${stage}:${offset}`;
     const known = this.sections.get(key);
     if (known !== undefined && known.bytes !== bytes) throw refuse(fields.path, 'overlaps another section');

@@ -15,20 +15,24 @@ import { planeWidths, SOURCE_FORMATS } from './source-format';
 import type { SourceTensor } from './source-model';
 import { WIDE_BITS } from './wide-codes';
 
-/** Writes one tensor's sections into the stages' blobs and says where they are. */
+/**
+ * Writes one tensor's sections into the stages' blobs and says where they are. `written`: the tensors so far, for
+ * plans that use another tensor's codes.
+ */
 export async function writeTensor(
   quant: NativeQuant,
   blobs: BlobWriter[],
   tensor: SourceTensor,
   plan: TensorPlan,
   coded: CodedTensor[],
+  written: ReadonlyMap<string, LadderTensor>,
 ): Promise<LadderTensor> {
   const writer = new TensorWriter(quant, blobs, tensor, await tensorBytes(tensor));
   return {
     name: tensor.name,
     shape: tensor.shape,
     sourceType: tensor.type,
-    rungs: await writer.rungs(plan, coded),
+    rungs: await writer.rungs(plan, coded, written),
   };
 }
 
@@ -47,12 +51,18 @@ class TensorWriter {
     this.sourceBits = SOURCE_FORMATS[tensor.type].bits;
   }
 
-  async rungs(plan: TensorPlan, coded: CodedTensor[]): Promise<Rung[]> {
+  async rungs(
+    plan: TensorPlan,
+    coded: CodedTensor[],
+    written: ReadonlyMap<string, LadderTensor>,
+  ): Promise<Rung[]> {
     switch (plan.kind) {
       case 'raw':
         return [await this.raw(0)];
       case 'exact':
-        return [await this.exact(0, await this.planes(0, await this.codes(), planeWidths(this.sourceBits)))];
+        return [await this.whole(0)];
+      case 'like':
+        return [likeRung(written, plan.tensor), await this.whole(plan.exactStage)];
       case 'slice': {
         const base = await this.coded(0, plan.bits, plan.group, coded[0]!, []);
         const low = planeWidths(this.sourceBits - plan.bits);
@@ -71,6 +81,7 @@ class TensorWriter {
       }
       case 'residual': {
         const base = await this.coded(0, plan.bits, plan.group, coded[0]!, []);
+        if (plan.residualBits === this.sourceBits) return [base, await this.whole(plan.exactStage)];
         const widths = planeWidths(plan.residualBits);
         const planes = await this.planes(plan.exactStage, await this.codes(), widths);
         const params = await this.params(plan.exactStage);
@@ -100,6 +111,10 @@ class TensorWriter {
     const rowScale = await this.put(stage, packed.rowScale);
     const groups = await this.put(stage, packed.groups);
     return { kind: 'coded', stage, bits, group, planes, rowScale, groups };
+  }
+
+  private async whole(stage: number): Promise<Rung> {
+    return this.exact(stage, await this.planes(stage, await this.codes(), planeWidths(this.sourceBits)));
   }
 
   private async exact(stage: number, planes: Plane[]): Promise<Rung> {
@@ -133,4 +148,11 @@ class TensorWriter {
   private put(stage: number, data: Uint8Array): Promise<Section> {
     return this.blobs[stage]!.section(data);
   }
+}
+
+/** The coded rung of stage 0 of another tensor, to be used as this one's. */
+function likeRung(written: ReadonlyMap<string, LadderTensor>, name: string): CodedRung {
+  const rung = written.get(name)?.rungs[0];
+  if (rung?.kind !== 'coded') throw new RangeError(`${name} must be written first, with codes`);
+  return { ...rung, like: name };
 }

@@ -68,6 +68,18 @@ Napi::Value HeadCall(const Napi::CallbackInfo& info) {
       [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
 }
 
+// addHeadInput(model, norm, x, tokens, hessian): Promise<void>, hessian changed in place
+Napi::Value HeadInputCall(const Napi::CallbackInfo& info) {
+  const ReferenceModel m = ModelOf(info[0]);
+  const int tokens = Whole(info[3], "tokens", 1, 1 << 20);
+  const size_t h = m.hidden;
+  const float* norm = Typed<float>(info[1], "norm", h).data;
+  const float* x = Typed<float>(info[2], "x", tokens * h).data;
+  float* hessian = Typed<float>(info[4], "hessian", h * h).data;
+  return Job::Run(
+      info, [=] { AddHeadInput(m, norm, x, tokens, hessian); }, [](Napi::Env env) { return env.Undefined(); });
+}
+
 // compareLogits(reference, test, targets, vocab): Promise<Float32Array> of kl, reference loss, test loss, same top
 Napi::Value CompareCall(const Napi::CallbackInfo& info) {
   const Span<int32_t> targets = Typed<int32_t>(info[2], "targets");
@@ -89,6 +101,7 @@ Napi::Value CompareCall(const Napi::CallbackInfo& info) {
 void InitReference(Napi::Env env, Napi::Object quant) {
   quant["referenceLayer"] = Napi::Function::New(env, LayerCall);
   quant["referenceHead"] = Napi::Function::New(env, HeadCall);
+  quant["addHeadInput"] = Napi::Function::New(env, HeadInputCall);
   quant["compareLogits"] = Napi::Function::New(env, CompareCall);
 }
 

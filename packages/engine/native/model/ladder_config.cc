@@ -53,6 +53,31 @@ void refuseOverlaps(const std::vector<TensorEntry>& tensors, std::array<std::vec
   }
 }
 
+bool samePlaces(const Rung& a, const Rung& b) {
+  const auto same = [](const Section& x, const Section& y) {
+    return x.stage == y.stage && x.offset == y.offset && x.bytes == y.bytes && x.width == y.width;
+  };
+  return a.bits == b.bits && a.group == b.group && same(a.rowScale, b.rowScale) && same(a.scales, b.scales) &&
+         std::equal(a.planes.begin(), a.planes.end(), b.planes.begin(), b.planes.end(), same);
+}
+
+// A rung that uses another tensor's codes names exactly the sections of one of that tensor's own rungs.
+void refuseForeign(const std::vector<TensorEntry>& tensors) {
+  for (const TensorEntry& t : tensors)
+    for (size_t i = 0; i < t.rungs.size(); i++) {
+      const Rung& rung = t.rungs[i];
+      if (rung.like.empty()) continue;
+      const std::string path = "tensor " + t.name + ".rungs[" + std::to_string(i) + "]";
+      const auto peer = std::find_if(tensors.begin(), tensors.end(), [&](const auto& o) { return o.name == rung.like; });
+      const auto own = [&](const Rung& other) {
+        return other.kind == Rung::Kind::Coded && other.like.empty() && samePlaces(rung, other);
+      };
+      if (peer == tensors.end() || std::none_of(peer->rungs.begin(), peer->rungs.end(), own))
+        throw Failure(path, "must name the sections of a coded rung of " + rung.like);
+      if (peer->rows != t.rows || peer->cols != t.cols) throw Failure(path, "must have the shape of " + rung.like);
+    }
+}
+
 }  // namespace
 
 int tensorsPerLayer(Architecture architecture) {
@@ -129,6 +154,7 @@ LadderConfig LadderConfig::parse(std::string_view text) {
   }
   for (size_t i = 0; i < expected.size(); i++)
     if (config.tensors[i].rungs.empty()) throw Failure("tensor " + expected[i].name, "must be in the table");
+  refuseForeign(config.tensors);
   refuseOverlaps(config.tensors, taken);
   return config;
 }

@@ -50,6 +50,7 @@ struct Rung {
   int stage;
   int bits = 0;                 // of a coded or exact code
   int group = 0;                // coded
+  std::string like;             // coded: the tensor whose sections it uses; empty: its own
   std::vector<Section> planes;  // of the whole code, or of the residual where residualBits > 0
   int residualBits = 0;
   Section rowScale, scales, supers;  // coded: rowScale, groups; exact: params, supers

@@ -68,10 +68,14 @@ void RungReader::coded(const Fields& f, Rung& rung) {
   rung.bits = f.integer("bits", 1, 8);
   rung.group = f.integer("group", 32, 128);
   if (rung.group != 32 && rung.group != 64 && rung.group != 128) f.refuse("group", "must be 32, 64 or 128");
+  foreign_ = f.value("like") != nullptr;
+  if (foreign_) rung.like = f.text("like", 200);
+  if (foreign_ && rung.like.empty()) f.refuse("like", "must name a tensor");
   rung.planes = planes(f, rung.stage, rung.bits);
   const uint64_t rows = paddedRows(rows_), groups = (static_cast<uint64_t>(cols_) + rung.group - 1) / rung.group;
   rung.rowScale = section(f.child("rowScale"), rung.stage, rows * 2);
   rung.scales = section(f.child("groups"), rung.stage, rows * groups * 2);
+  foreign_ = false;
   codedBelow_ = true;
 }
 
@@ -132,6 +136,7 @@ Section RungReader::section(const Fields& f, int rungStage, uint64_t bytes) {
              "must fit in the " + std::to_string(blob) + " bytes of the blob of stage " + std::to_string(s.stage));
   s.offset = static_cast<uint64_t>(f.whole("offset", 0, static_cast<int64_t>(blob - bytes)));
   if (s.offset % kSectionAlignment != 0) f.refuse("offset", "must be a multiple of 64");
+  if (foreign_) return s;
   const auto [known, added] = seen_.try_emplace({s.stage, s.offset}, bytes);
   if (!added && known->second != bytes) throw Failure(f.path(), "must not overlap another section of the tensor");
   return s;

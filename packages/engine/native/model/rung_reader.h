@@ -13,7 +13,7 @@ class RungReader {
       : tensor_(std::move(tensor)), rows_(rows), cols_(cols), stageBytes_(stageBytes) {}
 
   TensorEntry read(const std::string& name);
-  // After read(): every section once.
+  // After read(): every section of its own once.
   std::vector<Section> sections() const;
 
  private:
@@ -29,6 +29,7 @@ class RungReader {
   const std::array<uint64_t, kStages>& stageBytes_;
   SourceType type_ = SourceType::F32;
   bool codedBelow_ = false;
+  bool foreign_ = false;  // while a rung is read whose sections belong to another tensor
   std::map<std::pair<int, uint64_t>, uint64_t> seen_;  // (stage, offset) → bytes
 };
 

@@ -1,6 +1,7 @@
 #include "quantize.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <numeric>
 
@@ -215,8 +216,9 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
   out.scale.resize(static_cast<size_t>(rows) * groups);
   out.zero.resize(static_cast<size_t>(rows) * groups);
   std::vector<int64_t> bent(rows);
+  std::atomic<bool> failed{false};  // the other threads need not finish then
   ParallelFor(rows, kRowsTogether, [&](int begin, int end) {
-    for (int r0 = begin; r0 < end; r0 += kRowsTogether) {
+    for (int r0 = begin; r0 < end && !failed; r0 += kRowsTogether) try {
       Block block;
       const int last = std::min(end, r0 + kRowsTogether);
       block.rows.reserve(last - r0);
@@ -251,6 +253,9 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
         out.rowScale[row.row] = row.rowScale;
         bent[row.row] = row.bent;
       }
+    } catch (const Undecodable&) {
+      failed = true;
+      throw;
     }
   });
   out.bent = std::accumulate(bent.begin(), bent.end(), int64_t{0});

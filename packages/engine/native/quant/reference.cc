@@ -149,6 +149,12 @@ void ForwardLayer(const ReferenceModel& m, const ReferenceLayer& w, const std::v
   AddTo(x, h.data(), t * m.hidden);
 }
 
+void AddHeadInput(const ReferenceModel& m, const float* norm, const float* x, int tokens, float* hessian) {
+  std::vector<float> h(static_cast<size_t>(tokens) * m.hidden);
+  RmsNorm(x, norm, tokens, m.hidden, m.rmsEps, h.data());
+  AddOuter(h.data(), tokens, m.hidden, hessian);
+}
+
 void Head(const ReferenceModel& m, const float* norm, const float* head, const float* x, int tokens, float* logits) {
   std::vector<float> h(static_cast<size_t>(tokens) * m.hidden);
   RmsNorm(x, norm, tokens, m.hidden, m.rmsEps, h.data());

@@ -30,6 +30,9 @@ void ForwardLayer(const ReferenceModel& model, const ReferenceLayer& layer, cons
 // logits: [tokens, vocab].
 void Head(const ReferenceModel& model, const float* norm, const float* head, const float* x, int tokens, float* logits);
 
+// Adds x·xᵀ of the head's input (the last hidden states, normalized) to `hessian` [hidden, hidden].
+void AddHeadInput(const ReferenceModel& model, const float* norm, const float* x, int tokens, float* hessian);
+
 // What one distribution says about another, token by token.
 struct TokenDivergence {
   float kl;             // KL(reference ‖ test) in nats

@@ -152,6 +152,35 @@ void checks() {
                  "tensor token_embd.weight.shape must have at most 2^31 weights"));
 }
 
+// The second shape's embedding uses the head's codes.
+void likes() {
+  const std::string good = TinyLadder(tinyShapes()[1]).config();
+  const size_t at = good.find("\"like\":");
+  const auto with = [&](const std::string& from, const std::string& to) {
+    const size_t where = good.find(from, at);
+    return good.substr(0, where) + to + good.substr(where + from.size());
+  };
+  const std::string rung = "tensor token_embd.weight.rungs[0]";
+  const struct {
+    const char* name;
+    std::string text, expected;
+  } cases[] = {
+      {"no such tensor", with("output.weight", "output.bias"), rung + " must name the sections of a coded rung of"},
+      {"itself", with("output.weight", "token_embd.weight"), rung + " must name the sections"},
+      {"no name", with("\"output.weight\"", "\"\""), rung + ".like must name a tensor"},
+      {"a number", with("\"output.weight\"", "7"), rung + ".like must be a text"},
+      {"another plane", with("\"offset\":", "\"offset\":64,\"was\":"), rung + " must name the sections"},
+      {"no like", with("\"like\"", "\"lime\""), "must not overlap"},
+      {"past its blob", with("\"offset\":", "\"offset\":99999936,\"was\":"), ".offset must be a whole number from 0 to"},
+  };
+  CHECK(refusal([&] { LadderConfig::parse(good); }).empty());
+  for (const auto& c : cases) {
+    const std::string got = refusal([&] { LadderConfig::parse(c.text); });
+    if (!contains(got, c.expected.c_str())) std::printf("%s: \"%s\"\n", c.name, got.c_str());
+    CHECK_FOR(contains(got, c.expected.c_str()), c.name);
+  }
+}
+
 void blobs() {
   const TinyFiles files(ladder->blobs);
   Engine engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(102)});
@@ -188,6 +217,7 @@ int main() {
   ladder = &tiny;
   config = tiny.config();
   checks();
+  likes();
   blobs();
   return report("model_config");
 }

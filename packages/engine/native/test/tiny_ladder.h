@@ -3,7 +3,7 @@
 //
 // Matrices: coded 3 bits at stage 0 (planes 2+1), 4 bits at stage 1 (one plane more, fresh scales), exact Q4_1 from a
 // 3-bit residual at stage 3. attn_v: exact Q4_1 planes from stage 0. The embedding: its coded 4-bit slice at stage 0,
-// exact Q8_0 at stage 2. Vectors: raw, norms with a second rung at stage 1.
+// exact Q8_0 at stage 2; with a head of its own it uses the head's codes at stage 0. Vectors: raw, norms with a second rung at stage 1.
 #pragma once
 #include <unistd.h>
 
@@ -34,6 +34,7 @@ class TinyLadder {
  public:
   explicit TinyLadder(const TinyShape& shape, unsigned seed = 1) : shape_(shape), random_(seed) {
     const int h = shape.hidden, q = shape.heads * shape.headSize, k = shape.kvHeads * shape.headSize, f = shape.ffn;
+    if (!shape.tied) matrix("output.weight", shape.vocab, h);
     embedding("token_embd.weight", shape.vocab, h);
     for (int l = 0; l < shape.layers; l++) {
       const std::string at = "blk." + std::to_string(l) + ".";
@@ -57,7 +58,6 @@ class TinyLadder {
       }
     }
     vector("output_norm.weight", h, 1, 2);
-    if (!shape.tied) matrix("output.weight", shape.vocab, h);
   }
 
   std::string config() const {
@@ -203,6 +203,7 @@ class TinyLadder {
       upper[i] = codes[i] >> 1;
     const std::string two = plane(0, upper, rows, cols, 2, 1), one = plane(0, upper, rows, cols, 1, 0);
     const std::string rung0 = coded(name, 0, s.values, rows, cols, 3, upper, true, two + "," + one);
+    if (name == "output.weight") head_ = rung0;
     const std::string rung1 =
         coded(name, 1, s.values, rows, cols, 4, codes, true, two + "," + one + "," + plane(1, codes, rows, cols, 1, 0));
     for (size_t i = 0; i < low3.size(); i++)
@@ -222,12 +223,20 @@ class TinyLadder {
   }
   void embedding(const std::string& name, int rows, int cols) {
     Source s = source(rows, cols, 8, false);
+    values_[name][2] = s.values;
+    if (!head_.empty()) {
+      values_[name][0] = values_["output.weight"][0];
+      const std::string rung0 = "{\"like\":\"output.weight\"," + head_.substr(1);
+      tensor(name, rows, cols, "Q8_0",
+             rung0 + ",{\"kind\":\"exact\",\"stage\":2,\"planes\":[" + plane(2, s.codes, rows, cols, 8, 0) +
+                 "],\"residual\":null,\"params\":{" + section(2, s.params) + "},\"supers\":null}");
+      return;
+    }
     std::vector<uint8_t> upper(s.codes.size());
     for (size_t i = 0; i < upper.size(); i++)
       upper[i] = s.codes[i] >> 4;
     const std::string four = plane(0, upper, rows, cols, 4, 0);
     const std::string rung0 = coded(name, 0, s.values, rows, cols, 4, upper, true, four);
-    values_[name][2] = s.values;
     const std::string rung2 = "{\"kind\":\"exact\",\"stage\":2,\"planes\":[" + four + "," +
                               plane(2, s.codes, rows, cols, 4, 0) + "],\"residual\":null,\"params\":{" +
                               section(2, s.params) + "},\"supers\":null}";
@@ -236,7 +245,7 @@ class TinyLadder {
 
   TinyShape shape_;
   Random random_;
-  std::string tensors_;
+  std::string tensors_, head_;
   std::map<std::string, std::map<int, std::vector<float>>> values_;
 };
 
