@@ -102,6 +102,12 @@ export class PacedThinker {
     return this.server?.address ?? '';
   }
 
+  /** Attaches every stage up to this one and reports it. */
+  climb(attachedTo: number): void {
+    this.options.attachedTo = attachedTo;
+    this.changed();
+  }
+
   get active(): number {
     return this.slots.running + this.slots.waiting;
   }

@@ -7,13 +7,20 @@ import { ModelsController } from './http/models.controller';
 import { OperationsController } from './http/operations.controller';
 import type { GatewayMetrics } from './observe/gateway-metrics';
 import { chatSchema } from './openai/chat.schema';
-import { CHAT_SCHEMA, COMPLETION_HANDLER, FLEET, GATE, METRICS } from './tokens';
+import { PageController } from './page/page.controller';
+import type { PageFiles } from './page/page-files';
+import { ProgressController } from './progress/progress.controller';
+import type { ProgressHub } from './progress/progress-hub';
+import { CHAT_SCHEMA, COMPLETION_HANDLER, FLEET, GATE, METRICS, PAGE, PROGRESS, STALL_MS } from './tokens';
 
 /** What the HTTP side is given; the gRPC side shares it. */
 export interface AppParts {
   fleet: Fleet;
   gate: Gate;
   metrics: GatewayMetrics;
+  /** Null where no page is served. */
+  page: PageFiles | null;
+  progress: ProgressHub;
   maxMessages: number;
   stallMs: number;
 }
@@ -21,14 +28,24 @@ export interface AppParts {
 @Module({})
 class AppModule {}
 
-export function appModule({ fleet, gate, metrics, maxMessages, stallMs }: AppParts): DynamicModule {
+export function appModule(parts: AppParts): DynamicModule {
+  const { fleet, gate, metrics, page, progress, maxMessages, stallMs } = parts;
   return {
     module: AppModule,
-    controllers: [CompletionsController, ModelsController, OperationsController],
+    controllers: [
+      CompletionsController,
+      ModelsController,
+      ProgressController,
+      OperationsController,
+      PageController,
+    ],
     providers: [
       { provide: FLEET, useValue: fleet },
       { provide: GATE, useValue: gate },
       { provide: METRICS, useValue: metrics },
+      { provide: PAGE, useValue: page },
+      { provide: PROGRESS, useValue: progress },
+      { provide: STALL_MS, useValue: stallMs },
       { provide: CHAT_SCHEMA, useValue: chatSchema(maxMessages) },
       { provide: COMPLETION_HANDLER, useValue: new CompletionHandler(fleet, stallMs) },
     ],

@@ -41,6 +41,12 @@ export const settings = {
     help: 'origins whose pages may call, with commas between',
     default: 'none',
   },
+  web: {
+    env: 'ZEN_WEB',
+    type: z.enum(['on', 'off'], 'must be on or off').default('on'),
+    help: 'serve the web page at /; it holds no key and calls the API like any client',
+    default: 'on',
+  },
   maxBodyBytes: {
     env: 'ZEN_MAX_BODY',
     type: bytes(1024, 256 * MIB).default(12 * MIB),

@@ -15,6 +15,9 @@ import { readKeys, watchKeys } from './keys/key-file';
 import { KeyRing } from './keys/key-ring';
 import { Limiter } from './keys/limiter';
 import { GatewayMetrics } from './observe/gateway-metrics';
+import { PAGE_FOLDER, PageFiles } from './page/page-files';
+import { progressBody } from './progress/progress-body';
+import { ProgressHub } from './progress/progress-hub';
 
 /** A start that the configuration does not allow. */
 export class StartRefused extends Error {
@@ -36,6 +39,8 @@ const DRAIN_POLL_MS = 50;
 const LAST_WORDS_MS = 1000;
 /** Streams on one gRPC connection. */
 const MAX_STREAMS = 10_000;
+/** Four reports a second look smooth; one of a model with a replica has 2 KB. */
+const PROGRESS = { everyMs: 250, repeatMs: 15_000, maxListeners: 64 };
 
 /** Starts both doors. Time is the process's own monotonic clock. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
@@ -70,8 +75,12 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   const limiter = new Limiter(now);
   const gate = new Gate(config, keys, { answerer, limiter, metrics, tracing, logger, now });
   const { maxMessages, stallMs } = config;
+  const page = config.web === 'on' ? PageFiles.load(PAGE_FOLDER) : null;
+  if (config.web === 'on' && !page)
+    logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
+  const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
   await fleet.start();
-  const http = await startHttp(config, { fleet, gate, metrics, maxMessages, stallMs });
+  const http = await startHttp(config, { fleet, gate, metrics, page, progress, maxMessages, stallMs });
   const grpc = await RpcServer.start([new GatewayController(gate, fleet, maxMessages)], {
     listen: config.grpcListen,
     maxMessageBytes: config.maxBodyBytes,
@@ -96,6 +105,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
 
   async function stop(): Promise<void> {
     gate.close();
+    progress.close();
     watcher?.close();
     const doors = Promise.all([http.close(), grpc.stop(config.graceMs + LAST_WORDS_MS)]);
     const deadline = now() + config.graceMs;

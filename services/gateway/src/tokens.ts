@@ -4,3 +4,6 @@ export const FLEET = Symbol('Fleet');
 export const GATE = Symbol('Gate');
 export const METRICS = Symbol('GatewayMetrics');
 export const CHAT_SCHEMA = Symbol('chatSchema');
+export const PAGE = Symbol('PageFiles');
+export const PROGRESS = Symbol('ProgressHub');
+export const STALL_MS = Symbol('stallMs');

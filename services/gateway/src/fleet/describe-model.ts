@@ -1,12 +1,12 @@
 import type { Model, Stage } from '@zen/contracts';
 import type { Group } from './fleet';
 
-/** A model over all its replicas: a stage is attached if it is attached anywhere. */
+/** A model over all its replicas: a stage is as far as it is on the replica that has most of it. */
 export function describeModel({ model, links }: Group): Model {
   const stages = new Map<number, Stage>();
   for (const stage of links.flatMap((link) => link.stages)) {
     const known = stages.get(stage.stage);
-    if (!known || (stage.attached && !known.attached)) stages.set(stage.stage, stage);
+    if (!known || further(stage, known)) stages.set(stage.stage, stage);
   }
   const abouts = links.flatMap(({ about }) => (about ? [about] : []));
   return {
@@ -16,4 +16,8 @@ export function describeModel({ model, links }: Group): Model {
     contextTokens: Math.max(0, ...abouts.map(({ limits }) => limits?.contextTokens ?? 0)),
     family: '',
   };
+}
+
+function further(a: Stage, b: Stage): boolean {
+  return a.attached === b.attached ? a.bytesPresent > b.bytesPresent : a.attached;
 }

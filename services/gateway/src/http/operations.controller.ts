@@ -14,12 +14,6 @@ export class OperationsController {
     @Inject(METRICS) private readonly metrics: GatewayMetrics,
   ) {}
 
-  @Get()
-  about() {
-    const http = ['/v1/chat/completions', '/v1/completions', '/v1/models', '/healthz', '/readyz', '/metrics'];
-    return { name: 'zen gateway', http, grpc: 'zen.v1.GatewayService' };
-  }
-
   /** The process lives. */
   @Get('healthz')
   health() {

@@ -46,7 +46,9 @@ describe('API keys', () => {
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer');
     expect(await response.json()).toMatchObject({ error: { code: 'invalid_api_key' } });
-    expect((await fetch(`${running.url}/v1/models`)).status).toBe(401);
+    for (const path of ['/v1/models', '/v1/zen/progress']) {
+      expect((await fetch(running.url + path)).status).toBe(401);
+    }
   });
 
   test('a known one is served, as its tenant', async () => {
