@@ -1,33 +1,35 @@
-import { type Decision, decide, type StageWish } from './decide';
+import { type Decision, decide, type RungWish } from './decide';
 import type { Replica } from './load';
-import { replica } from './replicas.fixture';
-import { StageController } from './stage-controller';
+import type { RungOutlook } from './outlook';
+import { alone, family, QUIET, replica, UNCORRECTED, wish } from './replicas.fixture';
+import type { RungGroup } from './rung';
+import { RungController } from './rung-controller';
 
-const size = { promptTokens: 100, meanAnswerTokens: 50 };
-const policy = { maxQueueMs: 10_000 };
-const objective = { ttftMs: 1000, tpotMs: 15 };
 // Stage 4 takes 18 ms per step with 7 running, stage 3 11.5 ms, stages 1 and 0 about 4.5 ms.
 const busy = { running: 7 };
+const hopeless = { ttftMs: 1, tpotMs: 1 };
+const admission = { maxQueueMs: 10_000 };
 
-function once(replicas: Replica[], wish: Partial<StageWish> = {}): Decision {
-  const group = { key: 'm', replicas };
-  return decide(new StageController(), group, { minStage: 0, objective, ...wish }, size, policy, 0);
+function ask(
+  group: RungGroup,
+  changes: Partial<RungWish> = {},
+  { controller = new RungController(), demand = QUIET, nowMs = 0 } = {},
+): Decision {
+  return decide(group, wish(changes), { controller, corrections: UNCORRECTED, demand, admission, nowMs });
 }
 
-describe('decide', () => {
-  const tight = { ttftMs: 1000, tpotMs: 10 };
-  const hopeless = { ttftMs: 1, tpotMs: 1 };
-  const table: { name: string; replicas: Replica[]; wish?: Partial<StageWish>; want: Partial<Decision> }[] = [
+describe('decide, one model', () => {
+  const table: { name: string; replicas: Replica[]; wish?: Partial<RungWish>; want: Partial<Decision> }[] = [
     { name: 'idle: the top', replicas: [replica()], want: { stage: 4, reason: 'full' } },
     { name: 'load lowers by one rung', replicas: [replica(busy)], want: { stage: 3, reason: 'load' } },
     {
       name: 'load lowers by two rungs at once',
       replicas: [replica(busy)],
-      wish: { objective: tight },
+      wish: { objective: { ttftMs: 1000, tpotMs: 10 } },
       want: { stage: 1, reason: 'load' },
     },
     {
-      name: 'nothing meets the objective: the lowest rung, and stage 0 is not one',
+      name: 'nothing meets the objective: the one that misses it least, and stage 0 is no rung',
       replicas: [replica(busy)],
       wish: { objective: hopeless },
       want: { stage: 1, reason: 'load' },
@@ -49,6 +51,18 @@ describe('decide', () => {
       replicas: [replica(busy, { minServable: 3 })],
       wish: { objective: hopeless },
       want: { stage: 3, reason: 'load' },
+    },
+    {
+      name: 'full means the top',
+      replicas: [replica(busy)],
+      wish: { objective: hopeless, full: true },
+      want: { stage: 4 },
+    },
+    {
+      name: 'full while the top is not attached',
+      replicas: [replica({}, { attachedTo: 3 })],
+      wish: { full: true },
+      want: { kind: 'not-attached', wanted: 4, highest: 3 },
     },
     {
       name: 'a pin goes below every floor',
@@ -98,48 +112,113 @@ describe('decide', () => {
     },
   ];
   test.each(table)('$name', ({ replicas, wish, want }) => {
-    expect(once(replicas, wish)).toMatchObject(want);
+    expect(ask(alone(replicas), wish)).toMatchObject(want);
+  });
+
+  const structured: [name: string, json: (stage: number) => number | null, stage: number][] = [
+    ['near the source from stage 1 on', (stage) => [0.4, 0.96, 0, 0.98, 0.99][stage] ?? null, 1],
+    ['near the source from stage 3 on', (stage) => [0.4, 0.8, 0, 0.98, 0.99][stage] ?? null, 3],
+    ['good by chance below a bad stage', (stage) => [0.4, 0.99, 0, 0.6, 0.99][stage] ?? null, 4],
+    ['never measured', () => null, 4],
+  ];
+  test.each(structured)('JSON %s: the floor is stage %3$d', (_, json, stage) => {
+    const group = alone([replica(busy, { json })]);
+    expect(ask(group, { objective: hopeless, structured: true })).toMatchObject({ stage });
+    expect(ask(group, { objective: hopeless })).toMatchObject({ stage: 1, reason: 'load' });
   });
 
   // 40 answers ahead of a slot, of 500 steps each, 8 at a time.
   const flooded = { running: 8, waiting: 39 };
-  const long = { promptTokens: 100, meanAnswerTokens: 500 };
+  const long = { ...QUIET, meanAnswerTokens: 500 };
 
-  test('refuses only at the lowest stage allowed, with the time until it would fit', () => {
-    const group = { key: 'm', replicas: [replica(flooded)] };
-    const controller = new StageController();
-    const wish = { minStage: 0, objective };
-    const refused = decide(controller, group, wish, long, policy, 0);
+  test('refuses only where every rung allowed would keep it waiting, with the time until it would fit', () => {
+    const group = alone([replica(flooded)]);
     // 40 × 500 / 8 steps of 4.538 ms at stage 1 are 11.3 s of queue.
-    expect(refused).toMatchObject({ kind: 'queue-full', stage: 1, retryAfterS: 2 });
-    expect(decide(controller, group, { ...wish, minStage: 4 }, long, policy, 1)).toMatchObject({
-      kind: 'queue-full',
-      stage: 4,
-      // 45 s at stage 4.
-      retryAfterS: 35,
-    });
+    expect(ask(group, {}, { demand: long })).toMatchObject({ kind: 'queue-full', stage: 1, retryAfterS: 2 });
+    // 45 s at stage 4.
+    const floored = ask(group, { minStage: 4 }, { demand: long });
+    expect(floored).toMatchObject({ kind: 'queue-full', stage: 4, retryAfterS: 35 });
   });
 
-  test('while the dwell keeps it from falling, a request is served instead of refused', () => {
-    const controller = new StageController();
-    const wish = { minStage: 0, objective };
-    const at = (load: Parameters<typeof replica>[0], nowMs: number) =>
-      decide(controller, { key: 'm', replicas: [replica(load)] }, wish, long, policy, nowMs);
+  test('while the dwell keeps it from falling, a request that would fit lower is served, not refused', () => {
+    const controller = new RungController();
+    const at = (running: object, nowMs: number) =>
+      ask(alone([replica(running)]), {}, { controller, demand: long, nowMs });
     expect(at(busy, 0)).toMatchObject({ kind: 'serve', stage: 3 });
-    expect(at(flooded, 1000)).toMatchObject({ kind: 'serve', stage: 3 });
-    expect(at(flooded, 2000)).toMatchObject({ kind: 'queue-full', stage: 1 });
+    // 10.1 s at stage 1, 25 s at stage 3.
+    expect(at({ running: 8, waiting: 34 }, 1000)).toMatchObject({ kind: 'serve', stage: 3 });
+    expect(at({ running: 8, waiting: 34 }, 2000)).toMatchObject({ kind: 'serve', stage: 1 });
   });
 
   test('explains itself', () => {
-    const decision = once([replica(busy)]);
-    expect(decision).toMatchObject({
-      objective,
-      stages: [
+    expect(ask(alone([replica(busy)]))).toMatchObject({
+      objective: { tpotMs: 15 },
+      rungs: [
         { stage: 0, rung: false, replica: 'a' },
         { stage: 1, rung: true },
         { stage: 3, rung: true, prediction: { tpotMs: 11.5 } },
         { stage: 4, rung: true, prediction: { tpotMs: 18 } },
       ],
     });
+  });
+});
+
+describe('decide, a family', () => {
+  const names = (rungs: RungOutlook[]) => rungs.map(({ model, stage }) => `${model}@${stage}`);
+  const rungsOf = (group: RungGroup) => {
+    const decision = ask(group);
+    return decision.kind === 'serve' ? names(decision.rungs) : [];
+  };
+
+  test('rungs of all members stand in the order of their worth', () => {
+    // small: 0.8 × 0.6, 0.7, 0.9, 1.
+    expect(rungsOf(family({}, {}))).toEqual([
+      'small@0',
+      'small@1',
+      'big@0',
+      'big@1',
+      'small@3',
+      'small@4',
+      'big@3',
+      'big@4',
+    ]);
+  });
+
+  test('without a measured weight every stage of an earlier member is better', () => {
+    expect(rungsOf(family({}, {}, null)).slice(3, 5)).toEqual(['small@4', 'big@0']);
+  });
+
+  test('load on one member moves requests to the other', () => {
+    expect(ask(family({}, {}))).toMatchObject({ model: 'big', stage: 4, reason: 'full' });
+    // big 18 ms at stage 4 and 11.5 at stage 3; small 2.75 ms at stage 4.
+    const tight = { objective: { ttftMs: 1000, tpotMs: 10 } };
+    expect(ask(family(busy, {}), tight)).toMatchObject({ model: 'small', stage: 4, reason: 'load' });
+  });
+
+  test('a member that is as slow now is no rung', () => {
+    const decision = ask(family({ running: 1 }, { running: 200, maxRunning: 256 }));
+    const slow = decision.kind === 'serve' ? decision.rungs.filter(({ model }) => model === 'small') : [];
+    expect(slow.map(({ rung }) => rung)).toEqual([false, false, false, false]);
+    // Nor is it taken when nothing meets the objective.
+    expect(
+      ask(family({ running: 1 }, { running: 200, maxRunning: 256 }), { objective: hopeless }),
+    ).toMatchObject({
+      model: 'big',
+    });
+  });
+
+  test('full is the best member’s top, and nothing else', () => {
+    expect(ask(family(busy, {}), { full: true, objective: hopeless })).toMatchObject({
+      model: 'big',
+      stage: 4,
+    });
+    const { members, replicas } = family({}, {});
+    const small = replicas.filter(({ model }) => model === 'small');
+    const group = { key: 'f', members, replicas: small };
+    expect(ask(group)).toMatchObject({ model: 'small', stage: 4, reason: 'attached' });
+  });
+
+  test('a pin is answered by the best member', () => {
+    expect(ask(family(busy, {}), { pin: 3 })).toMatchObject({ model: 'big', stage: 3, reason: 'pinned' });
   });
 });

@@ -1,110 +1,143 @@
+import type { Corrections } from './corrections';
+import { allowedBy, type Floors } from './floors';
 import type { Replica } from './load';
-import { outlook, type StageOutlook } from './outlook';
-import type { Objective, RequestSize } from './predict';
-import type { StageController } from './stage-controller';
+import { type OutlookContext, outlook, type RungOutlook } from './outlook';
+import { type PlacedRung, placeRungs } from './place-rungs';
+import type { Demand, Objective } from './predict';
+import type { RungGroup } from './rung';
+import type { Choice, RungController } from './rung-controller';
 
 /**
- * Why a stage was chosen: the ladder's highest; asked for by name; lowered by load; held up by a floor while
- * load asks for less; or the highest attached so far.
+ * Why a rung was chosen: the group's best; asked for by name; lowered by load; lowered because a more important
+ * class is; held up by a floor while load asks for less; or the best attached so far.
  */
-export type StageReason = 'full' | 'pinned' | 'load' | 'floor' | 'attached';
+export type RungReason = 'full' | 'pinned' | 'load' | 'priority' | 'floor' | 'attached';
 
-export interface StageWish {
-  /** Answer with exactly this stage, even one below the manifest's floor. */
+export interface RungWish extends Floors {
+  /** Answer with exactly this stage, even one below the manifest's floor; of a family, by its best member. */
   pin?: number | undefined;
-  /** The highest floor of caller and tenant; the manifest's own floor holds besides. */
-  minStage: number;
   objective: Objective;
+  /** Whether the objective is the server's own for this priority. */
+  standard: boolean;
+  /** Higher is more important. */
+  priority: number;
 }
 
 export interface AdmissionPolicy {
-  /** A request that would wait longer than this for its turn, even at the lowest stage allowed, is refused. */
+  /** A request that would wait longer than this for its turn at every rung allowed is refused. */
   maxQueueMs: number;
 }
 
 interface Explained {
-  /** Every stage that could have answered, lowest first, with its prediction. */
-  stages: StageOutlook[];
+  /** Every rung that could have answered, lowest first, with its prediction. */
+  rungs: RungOutlook[];
   objective: Objective;
 }
 
 export type Decision =
-  | ({ kind: 'serve'; stage: number; reason: StageReason } & Explained)
-  | ({ kind: 'queue-full'; stage: number; queueMs: number; retryAfterS: number } & Explained)
-  /** No replica has a stage that the wish allows: `highest` is the best attached one, or null. */
+  | ({ kind: 'serve'; model: string; stage: number; reason: RungReason } & Explained)
+  | ({ kind: 'queue-full'; model: string; stage: number; queueMs: number; retryAfterS: number } & Explained)
+  /** No replica has a rung that the wish allows: `highest` is the stage of the best attached one, or null. */
   | { kind: 'not-attached'; wanted: number; highest: number | null }
   | { kind: 'unknown-stage'; wanted: number; known: number[] };
 
+export interface DecideContext {
+  controller: RungController;
+  corrections: Corrections;
+  demand: Demand;
+  admission: AdmissionPolicy;
+  nowMs: number;
+}
+
 const MAX_RETRY_AFTER_S = 120;
 
-/** Chooses the stage of one request over the replicas of its model. Time comes in as `nowMs`. */
-export function decide(
-  controller: StageController,
-  group: { key: string; replicas: readonly Replica[] },
-  wish: StageWish,
-  size: RequestSize,
-  policy: AdmissionPolicy,
-  nowMs: number,
-): Decision {
+/** Chooses the rung of one request over the replicas of its group. Time comes in through the context. */
+export function decide(group: RungGroup, wish: RungWish, context: DecideContext): Decision {
   const { objective } = wish;
-  const known = stagesOf(group.replicas);
-  const top = known[known.length - 1] ?? 0;
-  const highest = highestAttached(group.replicas);
+  const rungs = placeRungs(group);
+  const known = [...new Set(rungs.map(({ stage }) => stage))].sort((a, b) => a - b);
   const wanted = wish.pin ?? wish.minStage;
+  const top = known.at(-1) ?? 0;
   if (known.length > 0 && (wish.pin === undefined ? wanted > top : !known.includes(wanted))) {
     return { kind: 'unknown-stage', wanted, known };
   }
+  const highest = rungs.findLast((rung) => isAttached(rung, group.replicas))?.stage ?? null;
+  const look = lookOf(context, objective);
   if (wish.pin !== undefined) {
-    const pinned = wish.pin;
-    const stages = outlook(group.replicas, size, objective, (one) => one.stage === pinned && one.attached);
-    const only = stages[0];
-    if (!only) return { kind: 'not-attached', wanted: pinned, highest };
-    return admit(only, 'pinned', true, stages, objective, policy);
+    const pinned = rungs.filter(({ stage }) => stage === wish.pin);
+    const rows = outlook(pinned, group.replicas, ({ attached }) => attached, look);
+    const best = rows.at(-1);
+    if (!best) return { kind: 'not-attached', wanted, highest };
+    return admit(best, 'pinned', [best], rows, objective, context.admission);
   }
 
-  const stages = outlook(group.replicas, size, objective, (one) => one.attached && one.servable);
-  if (stages.length === 0) return { kind: 'not-attached', wanted, highest };
-  // The floor of this request never moves the level that its neighbours share.
-  const level = controller.choose(`${group.key} ${objective.ttftMs} ${objective.tpotMs}`, stages, nowMs);
-  const lowest = stages.find((row) => row.rung && row.stage >= wish.minStage);
-  if (!lowest) return { kind: 'not-attached', wanted: wish.minStage, highest };
-  const floored = level < wish.minStage;
-  const chosen = floored ? lowest : (stages.find((row) => row.stage === level) ?? lowest);
-  const reason = reasonOf(chosen, floored, stages, top);
-  return admit(chosen, reason, chosen.stage <= lowest.stage, stages, objective, policy);
+  const rows = outlook(rungs, group.replicas, ({ attached, servable }) => attached && servable, look);
+  if (rows.length === 0) return { kind: 'not-attached', wanted, highest };
+  // The floors of this request never move the level that its neighbours share.
+  const level = context.controller.choose({ ...wish, group: group.key }, rows, context.nowMs);
+  const permitted = new Set(allowedBy(wish, rungs).map(({ place }) => place));
+  const allowed = rows.filter((row) => permitted.has(row.place));
+  const chosen = nearest(level.row, allowed);
+  if (!chosen) return { kind: 'not-attached', wanted: wish.full ? top : wanted, highest };
+  const reason = reasonOf(chosen, level, rows, rungs, group);
+  return admit(chosen, reason, allowed, rows, objective, context.admission);
+}
+
+/** What all predictions of one moment share. */
+export function lookOf(
+  { corrections, demand, controller, nowMs }: Omit<DecideContext, 'admission'>,
+  objective: Objective,
+): OutlookContext {
+  return { demand, objective, horizonMs: controller.dwellMs, corrections, nowMs };
+}
+
+/** The level itself; else the lowest rung above it that is allowed; else the best one below. */
+function nearest(level: RungOutlook, allowed: readonly RungOutlook[]): RungOutlook | undefined {
+  if (allowed.includes(level)) return level;
+  const above = allowed.filter(({ place }) => place > level.place);
+  return above.find(({ rung }) => rung) ?? above[0] ?? allowed.at(-1);
 }
 
 function admit(
-  chosen: StageOutlook,
-  reason: StageReason,
-  lowestAllowed: boolean,
-  stages: StageOutlook[],
+  chosen: RungOutlook,
+  reason: RungReason,
+  allowed: readonly RungOutlook[],
+  rungs: RungOutlook[],
   objective: Objective,
   { maxQueueMs }: AdmissionPolicy,
 ): Decision {
-  const queueMs = chosen.prediction?.queueMs ?? 0;
-  if (lowestAllowed && queueMs > maxQueueMs) {
+  const { model, stage } = chosen;
+  const rungsAllowed = allowed.filter(({ rung }) => rung);
+  const choices = rungsAllowed.length > 0 ? rungsAllowed : allowed;
+  const queueMs = Math.min(...choices.map(({ prediction }) => prediction?.queueMs ?? 0));
+  if (queueMs > maxQueueMs) {
     const seconds = Math.ceil((queueMs - maxQueueMs) / 1000);
     const retryAfterS = Math.min(MAX_RETRY_AFTER_S, Math.max(1, seconds));
-    return { kind: 'queue-full', stage: chosen.stage, queueMs, retryAfterS, stages, objective };
+    const lowest = choices[0] ?? chosen;
+    const { model, stage } = lowest;
+    return { kind: 'queue-full', model, stage, queueMs, retryAfterS, rungs, objective };
   }
-  return { kind: 'serve', stage: chosen.stage, reason, stages, objective };
+  return { kind: 'serve', model, stage, reason, rungs, objective };
 }
 
-function reasonOf(chosen: StageOutlook, floored: boolean, stages: StageOutlook[], top: number): StageReason {
-  if (chosen.stage === top) return floored ? 'floor' : 'full';
-  if (floored) return 'floor';
-  return chosen.stage === stages[stages.length - 1]?.stage ? 'attached' : 'load';
+function reasonOf(
+  chosen: RungOutlook,
+  level: Choice,
+  rows: RungOutlook[],
+  known: PlacedRung[],
+  { members }: RungGroup,
+): RungReason {
+  if (chosen.place > level.row.place) return 'floor';
+  // While the best member has not been seen, nobody knows the group's best rung.
+  const complete = known.some(({ model }) => model === members[0]?.model);
+  if (complete && chosen.place === known.at(-1)?.place) return 'full';
+  if (chosen.place === rows.at(-1)?.place) return 'attached';
+  return level.held ? 'priority' : 'load';
 }
 
-function stagesOf(replicas: readonly Replica[]): number[] {
-  const all = new Set(replicas.flatMap((replica) => replica.stages.map(({ stage }) => stage)));
-  return [...all].sort((a, b) => a - b);
-}
-
-function highestAttached(replicas: readonly Replica[]): number | null {
-  const all = replicas.flatMap(({ stages }) =>
-    stages.filter((one) => one.attached).map(({ stage }) => stage),
+function isAttached(rung: PlacedRung, replicas: readonly Replica[]): boolean {
+  return replicas.some(
+    ({ model, stages }) =>
+      model === rung.model && stages.some(({ stage, attached }) => stage === rung.stage && attached),
   );
-  return all.length === 0 ? null : Math.max(...all);
 }

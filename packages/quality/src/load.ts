@@ -24,10 +24,14 @@ export interface StageState {
   servable: boolean;
   /** Its bytes are attached on this replica. */
   attached: boolean;
+  /** Measured against the model's own source, both 0 to 1; null where nobody has measured it. */
+  top1: number | null;
+  jsonValid: number | null;
 }
 
 export interface Replica {
   id: string;
+  model: string;
   load: ReplicaLoad;
   stages: readonly StageState[];
 }

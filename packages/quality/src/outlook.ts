@@ -1,66 +1,90 @@
-import type { Replica } from './load';
-import { type Objective, type Prediction, predict, pressure, type RequestSize } from './predict';
+import type { Corrections } from './corrections';
+import type { Replica, StageState } from './load';
+import type { PlacedRung } from './place-rungs';
+import { type Demand, type Objective, type Prediction, predict, pressure } from './predict';
 
-/** A stage that saves less than this share of the time of the rung above it is not worth its loss of quality. */
+/** A rung that saves less than this share of the time of the one above it is not worth its loss of quality. */
 export const MIN_SAVING = 0.05;
 
-/** One stage over a group of replicas: how its best replica would do. */
-export interface StageOutlook {
-  stage: number;
+/** One rung over the replicas that have it: how the best of them would do. */
+export interface RungOutlook extends PlacedRung {
   /** The replica that would do best; null while no replica has measured the stage. */
   replica: string | null;
+  /** Corrected by what was observed. */
   prediction: Prediction | null;
   pressure: number | null;
-  /** Measurably cheaper than the rung above it. The highest stage is always a rung. */
+  /** The same after the arrivals of one dwell. */
+  pressureAhead: number | null;
+  /** Measurably cheaper than the rung above it. The highest one is always a rung. */
   rung: boolean;
 }
 
-/** Every stage that some replica has attached and may serve, lowest first. */
+export interface OutlookContext {
+  demand: Demand;
+  objective: Objective;
+  /** How far `pressureAhead` looks, milliseconds. */
+  horizonMs: number;
+  corrections: Corrections;
+  nowMs: number;
+}
+
+/** The outlook of every rung that some replica can answer with and `wanted` lets pass; in the order of `rungs`. */
 export function outlook(
+  rungs: readonly PlacedRung[],
   replicas: readonly Replica[],
-  size: RequestSize,
-  objective: Objective,
-  wanted: (stage: { stage: number; servable: boolean; attached: boolean }) => boolean,
-): StageOutlook[] {
-  const stages = new Set<number>();
-  for (const replica of replicas) {
-    for (const state of replica.stages) if (wanted(state)) stages.add(state.stage);
-  }
-  const rows = [...stages]
-    .sort((a, b) => a - b)
-    .map((stage) => best(replicas, stage, size, objective, wanted));
+  wanted: (state: StageState) => boolean,
+  context: OutlookContext,
+): RungOutlook[] {
+  const rows = rungs.flatMap((rung) => {
+    const able = replicas.filter(
+      ({ model, stages }) =>
+        model === rung.model && stages.some((state) => state.stage === rung.stage && wanted(state)),
+    );
+    return able.length === 0 ? [] : [best(rung, able, context)];
+  });
   markRungs(rows);
   return rows;
 }
 
-function best(
-  replicas: readonly Replica[],
-  stage: number,
-  size: RequestSize,
-  objective: Objective,
-  wanted: Parameters<typeof outlook>[3],
-): StageOutlook {
-  const row: StageOutlook = { stage, replica: null, prediction: null, pressure: null, rung: false };
-  for (const { id, load, stages } of replicas) {
-    if (!stages.some((state) => state.stage === stage && wanted(state))) continue;
-    const prediction = predict(load, stage, size);
-    if (!prediction) continue;
+function best(rung: PlacedRung, able: readonly Replica[], context: OutlookContext): RungOutlook {
+  const { demand, objective, horizonMs, corrections, nowMs } = context;
+  const row: RungOutlook = {
+    ...rung,
+    replica: null,
+    prediction: null,
+    pressure: null,
+    pressureAhead: null,
+    rung: false,
+  };
+  const ttft = corrections.factor(rung, 'ttft', nowMs);
+  const tpot = corrections.factor(rung, 'tpot', nowMs);
+  const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / able.length };
+  const corrected = (one: Prediction): Prediction => ({
+    ttftMs: one.ttftMs * ttft,
+    tpotMs: one.tpotMs * tpot,
+    queueMs: one.queueMs * ttft,
+  });
+  for (const { id, load } of able) {
+    const now = predict(load, rung.stage, share);
+    const later = predict(load, rung.stage, share, horizonMs);
+    if (!now || !later) continue;
+    const prediction = corrected(now);
     const value = pressure(prediction, objective);
-    if (row.pressure === null || value < row.pressure) {
-      row.replica = id;
-      row.prediction = prediction;
-      row.pressure = value;
-    }
+    if (row.pressure !== null && value >= row.pressure) continue;
+    row.replica = id;
+    row.prediction = prediction;
+    row.pressure = value;
+    row.pressureAhead = pressure(corrected(later), objective);
   }
   return row;
 }
 
 /**
- * From the top down. A stage is a rung if it brings the first token or the next ones measurably sooner than the
- * rung above and is not measurably worse in the other; one without a measured cost cannot be called cheaper.
+ * From the top down. A rung must bring the first token or the next ones measurably sooner than the one above and
+ * not be measurably worse in the other; one without a measured cost cannot be called cheaper.
  */
-function markRungs(rows: StageOutlook[]): void {
-  let above: StageOutlook | undefined;
+function markRungs(rows: RungOutlook[]): void {
+  let above: RungOutlook | undefined;
   for (const row of [...rows].reverse()) {
     row.rung = above === undefined || cheaper(row, above);
     // An unmeasured top is no yardstick: nothing below it can be a rung until it has run once.
@@ -68,7 +92,7 @@ function markRungs(rows: StageOutlook[]): void {
   }
 }
 
-function cheaper(row: StageOutlook, above: StageOutlook): boolean {
+function cheaper(row: RungOutlook, above: RungOutlook): boolean {
   if (!row.prediction || !above.prediction || row.pressure === null || above.pressure === null) return false;
   const share = 1 - MIN_SAVING;
   const saves =

@@ -22,27 +22,59 @@ export interface RequestSize {
   meanAnswerTokens: number;
 }
 
+/** What comes to one replica. */
+export interface Demand extends RequestSize {
+  arrivalsPerSecond: number;
+}
+
+/** Prompts are given at least half of the time while answers run; the thinker's own rule is of that kind. */
+const PROMPT_SHARE = 0.5;
+/** Above this share of the time for prompts the queue grows without end, and the model says nothing more. */
+const MAX_PROMPT_LOAD = 0.8;
+
 /**
  * Predicts one more request on a replica if everything ran at `stage`; undefined when the stage has no cost yet.
  *
  * With `n` sequences in the batch, the newcomer included, a decode step takes `base + perSequence * n`. A
  * newcomer waits for the prompt tokens ahead of it and, when every slot is taken, for as many answers to end as
- * stand between it and a slot: `slots` answers end every `meanAnswerTokens` steps.
+ * stand between it and a slot: `slots` answers end every `meanAnswerTokens` steps. Prompts that arrive while it
+ * answers take their share of the time: tokens come `1 / (1 - arrivals * promptTokens * prefill)` times slower.
+ *
+ * `horizonMs` later: those present will have ended in proportion, and the arrivals until then will be there.
  */
-export function predict(load: ReplicaLoad, stage: number, size: RequestSize): Prediction | undefined {
+export function predict(
+  load: ReplicaLoad,
+  stage: number,
+  { promptTokens, meanAnswerTokens, arrivalsPerSecond }: Demand,
+  horizonMs = 0,
+): Prediction | undefined {
   const cost = load.costs.find((one) => one.stage === stage);
   if (!cost) return undefined;
   const slots = Math.max(1, load.maxRunning);
-  const present = load.running + load.waiting;
-  const stepUs = cost.decodeBaseUs + cost.decodePerSequenceUs * Math.min(present + 1, slots);
+  const stepUs = (sequences: number) =>
+    cost.decodeBaseUs + cost.decodePerSequenceUs * Math.min(sequences, slots);
+  const promptUs = promptTokens * cost.prefillUsPerToken;
+  let present = load.running + load.waiting;
+  let backlogUs = load.prefillTokensWaiting * cost.prefillUsPerToken;
+  if (horizonMs > 0) {
+    const arrivals = (arrivalsPerSecond * horizonMs) / 1000;
+    const answerUs = meanAnswerTokens * stepUs(present + 1);
+    present = present * Math.max(0, 1 - (horizonMs * 1000) / Math.max(1, answerUs)) + arrivals;
+    backlogUs = Math.max(0, backlogUs + arrivals * promptUs - horizonMs * 1000 * PROMPT_SHARE);
+  }
+  const decodeUs = stepUs(present + 1);
   const answersAhead = Math.max(0, present + 1 - slots);
-  const slotUs = (answersAhead * size.meanAnswerTokens * stepUs) / slots;
-  const queueUs = slotUs + load.prefillTokensWaiting * cost.prefillUsPerToken;
-  const ttftUs = queueUs + size.promptTokens * cost.prefillUsPerToken + stepUs;
-  return { ttftMs: ttftUs / 1000, tpotMs: stepUs / 1000, queueMs: queueUs / 1000 };
+  const slotUs = (answersAhead * meanAnswerTokens * decodeUs) / slots;
+  const queueUs = slotUs + backlogUs;
+  const promptLoad = Math.min(MAX_PROMPT_LOAD, (arrivalsPerSecond * promptUs) / 1e6);
+  return {
+    ttftMs: (queueUs + promptUs + decodeUs) / 1000,
+    tpotMs: decodeUs / (1 - promptLoad) / 1000,
+    queueMs: queueUs / 1000,
+  };
 }
 
 /** How much of the objective a prediction uses up: 1 is just met, above 1 is missed. */
-export function pressure(prediction: Prediction, objective: Objective): number {
+export function pressure(prediction: Pick<Prediction, 'ttftMs' | 'tpotMs'>, objective: Objective): number {
   return Math.max(prediction.ttftMs / objective.ttftMs, prediction.tpotMs / objective.tpotMs);
 }

@@ -1,9 +1,8 @@
-import { decide } from './decide';
-import { replica } from './replicas.fixture';
-import { DEFAULT_HYSTERESIS, StageController } from './stage-controller';
-
-const size = { promptTokens: 100, meanAnswerTokens: 50 };
-const objective = { ttftMs: 1000, tpotMs: 15 };
+import { Corrections } from './corrections';
+import { decide, type RungWish } from './decide';
+import { alone, family, QUIET, replica, UNCORRECTED, wish } from './replicas.fixture';
+import type { RungGroup } from './rung';
+import { DEFAULT_HYSTERESIS, RungController } from './rung-controller';
 
 /** A small generator with a fixed seed, so that a failure can be repeated (mulberry32). */
 function random(seed: number): () => number {
@@ -16,16 +15,35 @@ function random(seed: number): () => number {
   };
 }
 
-describe('StageController', () => {
-  function serve(controller: StageController, running: number, nowMs: number, minStage = 0): number {
-    const group = { key: 'm', replicas: [replica({ running, maxRunning: 64 })] };
-    const decision = decide(controller, group, { minStage, objective }, size, { maxQueueMs: 1e9 }, nowMs);
-    if (decision.kind !== 'serve') throw new Error(decision.kind);
-    return decision.stage;
-  }
+interface Served {
+  model: string;
+  stage: number;
+  reason: string;
+}
 
+function serve(
+  controller: RungController,
+  group: RungGroup,
+  nowMs: number,
+  changes: Partial<RungWish> = {},
+  arrivalsPerSecond = 0,
+): Served {
+  const decision = decide(group, wish(changes), {
+    controller,
+    corrections: UNCORRECTED,
+    demand: { ...QUIET, arrivalsPerSecond },
+    admission: { maxQueueMs: 1e9 },
+    nowMs,
+  });
+  if (decision.kind !== 'serve') throw new Error(decision.kind);
+  return decision;
+}
+
+const one = (running: number) => alone([replica({ running, maxRunning: 64 })]);
+
+describe('RungController', () => {
   test('falls at once, then stays for the dwell, then rises with a margin', () => {
-    const controller = new StageController();
+    const controller = new RungController();
     const steps: [nowMs: number, running: number, stage: number][] = [
       [0, 0, 4],
       [100, 60, 1],
@@ -34,53 +52,90 @@ describe('StageController', () => {
       [2100, 0, 4],
       [2200, 7, 4],
       [4100, 7, 3],
-      // Stage 4 would use 14 of 15 ms: below the objective, but not by the margin.
-      [7000, 3, 3],
-      // 12 ms is 0.8 of it.
-      [7001, 1, 4],
+      [4200, 0, 3],
+      [6200, 0, 4],
     ];
     for (const [nowMs, running, stage] of steps) {
-      expect([nowMs, serve(controller, running, nowMs)]).toEqual([nowMs, stage]);
+      expect([nowMs, serve(controller, one(running), nowMs).stage]).toEqual([nowMs, stage]);
     }
+    expect(controller.levelsOf('m')[0]?.changes).toMatchObject([
+      { atMs: 100, from: { stage: 4 }, to: { stage: 1 }, why: 'pressure' },
+      { atMs: 2100, from: { stage: 1 }, to: { stage: 4 }, why: 'room' },
+      { atMs: 4100, to: { stage: 3 }, why: 'pressure' },
+      { atMs: 6200, to: { stage: 4 }, why: 'room' },
+    ]);
+  });
+
+  test('does not rise while the arrivals of one dwell would press it down again', () => {
+    const controller = new RungController();
+    serve(controller, one(60), 0);
+    // 5 a second would be 10 more after the dwell: 21 ms at stage 4, 13 at stage 3; 15 is the objective.
+    expect(serve(controller, one(0), 2000, {}, 5).stage).toBe(1);
+    expect(serve(controller, one(0), 2001, {}, 0.4).stage).toBe(4);
+  });
+
+  test('leaves what has become no rung', () => {
+    const controller = new RungController();
+    const busyBig = family({ running: 40, maxRunning: 64 }, {});
+    expect(serve(controller, busyBig, 0)).toMatchObject({ model: 'small', stage: 4 });
+    // Now the small one is as slow, and the big one has no room for a dwell's arrivals either.
+    const both = family({ running: 9, maxRunning: 64 }, { running: 100, maxRunning: 128 });
+    expect(serve(controller, both, 2000, {}, 20)).toMatchObject({ model: 'big' });
+    expect(controller.levelsOf('f')[0]?.changes.at(-1)).toMatchObject({ why: 'no-saving' });
   });
 
   test('classes with other objectives have levels of their own', () => {
-    const controller = new StageController();
-    const group = { key: 'm', replicas: [replica({ running: 7 })] };
-    const at = (tpotMs: number) =>
-      decide(
-        controller,
-        group,
-        { minStage: 0, objective: { ttftMs: 1000, tpotMs } },
-        size,
-        { maxQueueMs: 1e9 },
-        0,
-      );
+    const controller = new RungController();
+    const at = (tpotMs: number) => serve(controller, one(7), 0, { objective: { ttftMs: 1000, tpotMs } });
     expect(at(10)).toMatchObject({ stage: 1 });
     expect(at(100)).toMatchObject({ stage: 4, reason: 'full' });
   });
 
+  test('a less important class is not above a more important one that load has lowered', () => {
+    const lax = { objective: { ttftMs: 10_000, tpotMs: 1000 } };
+    const controller = new RungController();
+    expect(serve(controller, one(7), 0, { ...lax, priority: 1 })).toMatchObject({ stage: 4, reason: 'full' });
+    expect(serve(controller, one(7), 0, { priority: 3 })).toMatchObject({ stage: 3, reason: 'load' });
+    expect(serve(controller, one(7), 1, { ...lax, priority: 1 })).toMatchObject({
+      stage: 3,
+      reason: 'priority',
+    });
+    // Nor the other way round.
+    expect(serve(controller, one(0), 2000, { priority: 3 })).toMatchObject({ stage: 4 });
+    expect(serve(controller, one(0), 2001, { ...lax, priority: 1 })).toMatchObject({ stage: 4 });
+    // A caller's own objective lowers nobody else, and a class that asks nothing any more neither.
+    serve(controller, one(7), 5000, { priority: 3, standard: false, objective: { ttftMs: 9, tpotMs: 9 } });
+    expect(serve(controller, one(7), 5001, { ...lax, priority: 1 })).toMatchObject({ stage: 4 });
+    serve(controller, one(7), 6000, { priority: 3 });
+    expect(serve(controller, one(7), 16_001, { ...lax, priority: 1 })).toMatchObject({ stage: 4 });
+  });
+
   test('any load: never below a floor, at most one change per dwell', () => {
-    for (let seed = 1; seed <= 200; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const next = random(seed);
-      const controller = new StageController();
+      const controller = new RungController();
       let nowMs = 0;
-      let level: number | undefined;
+      let level: string | undefined;
       let changedAtMs = Number.NEGATIVE_INFINITY;
-      let running = 0;
+      let running = [0, 0];
       for (let i = 0; i < 200; i++) {
         nowMs += Math.floor(next() * 700);
-        if (next() < 0.3) running = Math.floor(next() * 64);
+        if (next() < 0.3) running = [Math.floor(next() * 64), Math.floor(next() * 64)];
+        const load = (at: number) => ({ running: running[at] as number, maxRunning: 64 });
+        const group = family(load(0), load(1));
         const minStage = Math.floor(next() * 5);
-        expect(serve(controller, running, nowMs, minStage)).toBeGreaterThanOrEqual(minStage);
-        const stage = serve(controller, running, nowMs);
-        if (level !== undefined && stage !== level) {
+        const arrivals = next() < 0.5 ? 0 : next() * 20;
+        const floored = serve(controller, group, nowMs, { minStage }, arrivals);
+        expect(floored.stage).toBeGreaterThanOrEqual(minStage);
+        const { model, stage } = serve(controller, group, nowMs, {}, arrivals);
+        const now = `${model}@${stage}`;
+        if (level !== undefined && now !== level) {
           if (nowMs - changedAtMs < DEFAULT_HYSTERESIS.dwellMs) {
             throw new Error(`seed ${seed}: two changes, at ${changedAtMs} and ${nowMs} ms`);
           }
         }
-        if (stage !== (level ?? 4)) changedAtMs = nowMs;
-        level = stage;
+        if (now !== (level ?? 'big@4')) changedAtMs = nowMs;
+        level = now;
       }
     }
   });
@@ -91,6 +146,34 @@ describe('StageController', () => {
     [{ dwellMs: 2000, riseBelow: 0 }, 'riseBelow'],
     [{ dwellMs: 2000, riseBelow: 1.1 }, 'riseBelow'],
   ])('refuses the policy %j', (policy, field) => {
-    expect(() => new StageController(policy)).toThrow(field);
+    expect(() => new RungController(policy)).toThrow(field);
+  });
+});
+
+describe('Corrections', () => {
+  const big = { model: 'big', stage: 4 };
+
+  test('learn a lasting error within bounds, share it between stages, and forget it', () => {
+    const corrections = new Corrections();
+    for (let i = 0; i < 50; i++) corrections.observe(big, 'tpot', 10, 20, 0);
+    expect(corrections.factor(big, 'tpot', 0)).toBeCloseTo(2, 1);
+    expect(corrections.factor({ model: 'big', stage: 0 }, 'tpot', 0)).toBeCloseTo(2, 1);
+    expect(corrections.factor({ model: 'small', stage: 4 }, 'tpot', 0)).toBe(1);
+    expect(corrections.factor(big, 'ttft', 0)).toBe(1);
+    expect(corrections.factor(big, 'tpot', 15_000)).toBeCloseTo(Math.SQRT2, 1);
+    for (let i = 0; i < 50; i++) corrections.observe(big, 'tpot', 1, 1e9, 0);
+    expect(corrections.factor(big, 'tpot', 0)).toBeLessThanOrEqual(3);
+    for (let i = 0; i < 50; i++) corrections.observe(big, 'tpot', 1e9, 1, 0);
+    expect(corrections.factor(big, 'tpot', 0)).toBeGreaterThanOrEqual(0.5);
+  });
+
+  test('keep what one stage alone does', () => {
+    const corrections = new Corrections();
+    for (let i = 0; i < 200; i++) {
+      corrections.observe(big, 'tpot', 10, 10, 0);
+      corrections.observe({ model: 'big', stage: 0 }, 'tpot', 10, 20, 0);
+    }
+    const low = corrections.factor({ model: 'big', stage: 0 }, 'tpot', 0);
+    expect(low / corrections.factor(big, 'tpot', 0)).toBeGreaterThan(1.7);
   });
 });

@@ -1,29 +1,66 @@
-import type { StageOutlook } from './outlook';
+import type { RungOutlook } from './outlook';
+import type { Objective } from './predict';
+import { type Rung, rungName } from './rung';
 
 export interface HysteresisPolicy {
   /** Milliseconds that a level stays at least; 2,000 or more. */
   dwellMs: number;
-  /** A higher stage is taken only if it would use at most this share of the objective, 0 to 1. */
+  /** A higher rung is taken only if a dwell later it would use at most this share of the objective, 0 to 1. */
   riseBelow: number;
 }
 
 export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, riseBelow: 0.8 };
 
-/** Classes of objectives remembered at once; the least recently used one is forgotten. */
-const MAX_CLASSES = 256;
-
-interface Level {
-  /** Highest stage allowed now; Infinity is no limit. */
-  cap: number;
-  changedAtMs: number;
+/** Requests that share a level. */
+export interface RequestClass {
+  /** Name of the model or family. */
+  group: string;
+  /** Higher is more important. */
+  priority: number;
+  objective: Objective;
+  /** The objective is the server's own for this priority, not one that a caller or tenant chose. */
+  standard: boolean;
 }
 
+export interface LevelChange {
+  atMs: number;
+  from: Rung;
+  to: Rung;
+  why: 'pressure' | 'room' | 'no-saving' | 'priority';
+  /** Share of the objective that the old rung used, and that the new one will; null while unmeasured. */
+  pressureFrom: number | null;
+  pressureTo: number | null;
+}
+
+export interface Level extends RequestClass {
+  /** The best rung allowed now; null is no limit. */
+  cap: (Rung & { place: number }) | null;
+  changedAtMs: number;
+  seenAtMs: number;
+  /** The newest ones, oldest first. */
+  changes: LevelChange[];
+  changeCount: number;
+}
+
+/** What a class gets now. */
+export interface Choice {
+  row: RungOutlook;
+  /** Held down because a more important class is. */
+  held: boolean;
+}
+
+/** Classes remembered at once; the least recently used one is forgotten. */
+const MAX_CLASSES = 256;
+const CHANGES_KEPT = 16;
+/** A class without a request for this long holds nobody down. */
+const ACTIVE_MS = 10_000;
+
 /**
- * The level of each class of requests (those with one model and one objective). It falls as far as needed at
- * once, rises with a margin, and changes at most once per dwell, so that a burst neither makes it flap nor lets
- * two neighbours in time get needlessly different answers.
+ * The level of each class of requests. It falls as far as needed at once, rises with a margin, and changes at most
+ * once per dwell, so that a burst neither makes it flap nor lets two neighbours in time get needlessly different
+ * answers. A class is never above a more important one of its group that load has lowered.
  */
-export class StageController {
+export class RungController {
   private readonly levels = new Map<string, Level>();
 
   constructor(private readonly policy: HysteresisPolicy = DEFAULT_HYSTERESIS) {
@@ -33,44 +70,123 @@ export class StageController {
     }
   }
 
-  /** The stage for a class now. `rows` are its stages, lowest first, at least one. */
-  choose(key: string, rows: readonly StageOutlook[], nowMs: number): number {
+  get dwellMs(): number {
+    return this.policy.dwellMs;
+  }
+
+  /** The levels of a group, as of their last request. */
+  levelsOf(group: string): Level[] {
+    return [...this.levels.values()].filter((level) => level.group === group);
+  }
+
+  /** The rung for a class now. `rows` are those that can answer, lowest first, at least one. */
+  choose(asking: RequestClass, rows: readonly RungOutlook[], nowMs: number): Choice {
+    const level = this.levelFor(asking, nowMs);
+    const limit = placeOf(level, rows);
+    const current = highestAtMost(rows, limit);
+    const ceiling = this.ceiling(asking, rows, nowMs);
+    const held = current.place === ceiling && ceiling < (rows.at(-1) as RungOutlook).place;
+    if (nowMs - level.changedAtMs < this.policy.dwellMs) return { row: current, held };
+    const next = this.next(rows, current, ceiling);
+    if (!next) return { row: current, held };
+    const { row, why } = next;
+    level.cap = row === rows.at(-1) ? null : { model: row.model, stage: row.stage, place: row.place };
+    level.changedAtMs = nowMs;
+    level.changeCount++;
+    level.changes.push({
+      atMs: nowMs,
+      from: { model: current.model, stage: current.stage },
+      to: { model: row.model, stage: row.stage },
+      why,
+      pressureFrom: current.pressure,
+      pressureTo: row.pressure,
+    });
+    if (level.changes.length > CHANGES_KEPT) level.changes.shift();
+    return { row, held: row.place === ceiling && ceiling < (rows.at(-1) as RungOutlook).place };
+  }
+
+  private levelFor(asking: RequestClass, nowMs: number): Level {
+    const { group, priority, objective, standard } = asking;
+    const key = `${group} ${priority} ${objective.ttftMs} ${objective.tpotMs}`;
     const level = this.levels.get(key) ?? {
-      cap: Number.POSITIVE_INFINITY,
+      group,
+      priority,
+      objective,
+      standard,
+      cap: null,
       changedAtMs: Number.NEGATIVE_INFINITY,
+      seenAtMs: nowMs,
+      changes: [],
+      changeCount: 0,
     };
+    level.seenAtMs = nowMs;
     // Re-inserted last: a Map iterates in order of insertion, so the first key is the least recently used.
     this.levels.delete(key);
     this.levels.set(key, level);
     if (this.levels.size > MAX_CLASSES) this.levels.delete(this.levels.keys().next().value as string);
-
-    const current = highestAtMost(rows, level.cap);
-    if (nowMs - level.changedAtMs < this.policy.dwellMs) return current;
-    const target = this.target(rows, current);
-    if (target === current) return current;
-    level.cap = target === rows[rows.length - 1]?.stage ? Number.POSITIVE_INFINITY : target;
-    level.changedAtMs = nowMs;
-    return target;
+    return level;
   }
 
-  private target(rows: readonly StageOutlook[], current: number): number {
-    const rungs = rows.filter((row) => row.rung);
-    const up = rungs.filter((row) => row.stage > current && (row.pressure ?? 0) <= this.policy.riseBelow);
-    const highest = up[up.length - 1];
-    if (highest) return highest.stage;
-    const now = rows.find((row) => row.stage === current);
-    // A stage without a measured cost is given the benefit of the doubt.
-    if (!now || (now.pressure ?? 0) <= 1) return current;
-    const below = rungs.filter((row) => row.stage < current);
-    const meeting = below.filter((row) => row.pressure !== null && row.pressure <= 1);
-    return (meeting[meeting.length - 1] ?? below[0])?.stage ?? current;
+  /** A caller's own objective, however tight, moves nobody but that caller. */
+  private ceiling({ group, priority }: RequestClass, rows: readonly RungOutlook[], nowMs: number): number {
+    let ceiling = Number.POSITIVE_INFINITY;
+    for (const level of this.levels.values()) {
+      const counts = level.group === group && level.priority > priority && level.standard && level.cap;
+      if (counts && nowMs - level.seenAtMs < ACTIVE_MS) {
+        ceiling = Math.min(ceiling, highestAtMost(rows, placeOf(level, rows)).place);
+      }
+    }
+    return ceiling;
+  }
+
+  private next(
+    rows: readonly RungOutlook[],
+    current: RungOutlook,
+    ceiling: number,
+  ): { row: RungOutlook; why: LevelChange['why'] } | undefined {
+    const rungs = rows.filter((row) => row.rung && row.place <= ceiling);
+    if (current.place > ceiling) {
+      const row = highestMeeting(rungs) ?? leastPressed(rungs) ?? highestAtMost(rows, ceiling);
+      return row.place < current.place ? { row, why: 'priority' } : undefined;
+    }
+    const above = rungs.filter((row) => row.place > current.place);
+    const room = above.findLast((row) => (row.pressureAhead ?? 0) <= this.policy.riseBelow);
+    if (room) return { row: room, why: 'room' };
+    // What is no rung gives quality away for nothing: the rung above is as quick.
+    const first = above[0];
+    if (!current.rung && first) return { row: first, why: 'no-saving' };
+    // A rung without a measured cost is given the benefit of the doubt.
+    if ((current.pressure ?? 0) <= 1) return undefined;
+    const below = rungs.filter((row) => row.place < current.place);
+    const row = highestMeeting(below) ?? leastPressed([current, ...below]);
+    return row && row !== current ? { row, why: 'pressure' } : undefined;
   }
 }
 
-function highestAtMost(rows: readonly StageOutlook[], cap: number): number {
+/** The highest that will still meet the objective a dwell later; else the highest that meets it now. */
+function highestMeeting(rungs: readonly RungOutlook[]): RungOutlook | undefined {
+  const meets = (value: number | null) => value !== null && value <= 1;
+  const now = rungs.filter(({ pressure }) => meets(pressure));
+  return now.findLast(({ pressureAhead }) => meets(pressureAhead)) ?? now.at(-1);
+}
+
+function leastPressed(rungs: readonly RungOutlook[]): RungOutlook | undefined {
+  const measured = rungs.filter(({ pressure }) => pressure !== null);
+  return measured.reduce<RungOutlook | undefined>(
+    (best, row) => (best && (best.pressure as number) <= (row.pressure as number) ? best : row),
+    undefined,
+  );
+}
+
+/** Where a level stands now: places move when members come and go, the rung itself does not. */
+function placeOf({ cap }: Level, rows: readonly RungOutlook[]): number {
+  if (cap === null) return Number.POSITIVE_INFINITY;
+  const name = rungName(cap);
+  return rows.find((row) => rungName(row) === name)?.place ?? cap.place;
+}
+
+function highestAtMost(rows: readonly RungOutlook[], place: number): RungOutlook {
   const lowest = rows[0];
-  if (!lowest) throw new RangeError('no stage to choose from');
-  let found = lowest.stage;
-  for (const { stage } of rows) if (stage <= cap) found = stage;
-  return found;
+  if (!lowest) throw new RangeError('no rung to choose from');
+  return rows.findLast((row) => row.place <= place) ?? lowest;
 }

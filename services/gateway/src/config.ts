@@ -1,5 +1,7 @@
 import { address, bytes, type ConfigOf, duration, flag, integer, list } from '@zen/config';
 import { z } from 'zod';
+import type { Objectives } from './answer/wish';
+import { parseFamilies } from './fleet/families';
 
 const MIB = 2 ** 20;
 
@@ -21,6 +23,22 @@ export const settings = {
     type: list(address()).default(['127.0.0.1:50051']),
     help: 'thinkers, host:port with commas between; a name stands for all its addresses',
     default: '127.0.0.1:50051',
+  },
+  families: {
+    env: 'ZEN_FAMILIES',
+    type: z
+      .string()
+      .transform((text, context) => {
+        try {
+          return parseFamilies(text);
+        } catch (error) {
+          context.addIssue({ code: 'custom', message: (error as Error).message });
+          return z.NEVER;
+        }
+      })
+      .default([]),
+    help: 'models that answer for each other, NAME=MODEL[@WEIGHT],MODEL[@WEIGHT];…, the best one first',
+    default: 'none',
   },
   apiKeys: {
     env: 'ZEN_API_KEYS',
@@ -77,10 +95,30 @@ export const settings = {
     help: 'objective: time between tokens',
     default: '100ms',
   },
+  interactiveTtftMs: {
+    env: 'ZEN_TTFT_INTERACTIVE',
+    type: duration(1, 600_000).optional(),
+    help: 'the same for requests of priority interactive (default ZEN_TTFT)',
+  },
+  interactiveTpotMs: {
+    env: 'ZEN_TPOT_INTERACTIVE',
+    type: duration(1, 600_000).optional(),
+    help: 'the same for requests of priority interactive (default ZEN_TPOT)',
+  },
+  batchTtftMs: {
+    env: 'ZEN_TTFT_BATCH',
+    type: duration(1, 6_000_000).optional(),
+    help: 'the same for requests of priority batch (default 10 times ZEN_TTFT)',
+  },
+  batchTpotMs: {
+    env: 'ZEN_TPOT_BATCH',
+    type: duration(1, 6_000_000).optional(),
+    help: 'the same for requests of priority batch (default 10 times ZEN_TPOT)',
+  },
   dwellMs: {
     env: 'ZEN_STAGE_DWELL',
     type: duration(2000, 600_000).default(2000),
-    help: 'shortest time between two changes of the stage',
+    help: 'shortest time between two changes of the level of a class of requests',
     default: '2s',
   },
   maxQueueMs: {
@@ -127,6 +165,25 @@ export const settings = {
 };
 
 export type GatewayConfig = ConfigOf<typeof settings>;
+
+/** Whoever waits for a batch waits longer for its first token, and reads it later anyway. */
+const BATCH_FACTOR = 10;
+
+/** The objective of each priority. Where none is set, interactive requests have that of the others. */
+export function objectivesOf(config: GatewayConfig): Objectives {
+  const { ttftMs, tpotMs } = config;
+  return {
+    normal: { ttftMs, tpotMs },
+    interactive: {
+      ttftMs: config.interactiveTtftMs ?? ttftMs,
+      tpotMs: config.interactiveTpotMs ?? tpotMs,
+    },
+    batch: {
+      ttftMs: config.batchTtftMs ?? BATCH_FACTOR * ttftMs,
+      tpotMs: config.batchTpotMs ?? BATCH_FACTOR * tpotMs,
+    },
+  };
+}
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 

@@ -1,9 +1,9 @@
 import { descriptorSetPath } from '@zen/contracts';
-import { DEFAULT_HYSTERESIS, StageController } from '@zen/quality';
+import { DEFAULT_HYSTERESIS, RungPolicy } from '@zen/quality';
 import { RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
 import { Answerer } from './answer/answerer';
-import { type GatewayConfig, isLoopback } from './config';
+import { type GatewayConfig, isLoopback, objectivesOf } from './config';
 import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
 import { resolveAddresses } from './fleet/resolve-addresses';
@@ -48,6 +48,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   const keys = await openKeys(config);
   const tracing = startTracing('gateway', otlpExporter(config.otlpEndpoint));
   const fleet = new Fleet({
+    families: config.families,
     connect: connectThinker,
     watchIntervalMs: config.watchIntervalMs,
     random: Math.random,
@@ -60,10 +61,10 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
         : logger.warn({ replica, reason }, 'thinker is down'),
   });
   const metrics = new GatewayMetrics(fleet);
-  const controller = new StageController({ ...DEFAULT_HYSTERESIS, dwellMs: config.dwellMs });
-  const answerer = new Answerer(fleet, controller, {
-    objective: { ttftMs: config.ttftMs, tpotMs: config.tpotMs },
-    maxQueueMs: config.maxQueueMs,
+  const { dwellMs, maxQueueMs } = config;
+  const policy = new RungPolicy({ ...DEFAULT_HYSTERESIS, dwellMs, maxQueueMs });
+  const answerer = new Answerer(fleet, policy, {
+    objectives: objectivesOf(config),
     timeoutMs: config.requestTimeoutMs,
     now,
     random: Math.random,

@@ -1,30 +1,37 @@
-import type {
-  FinishReason,
-  GenerateRequest,
-  Sampling,
-  StageQuality,
-  TokenLogprob,
-  Usage,
+import {
+  type FinishReason,
+  type GenerateRequest,
+  type Sampling,
+  type StageQuality,
+  type TokenLogprob,
+  Upgrade,
+  type Usage,
 } from '@zen/contracts';
-import type { StageReason } from '@zen/quality';
+import type { RungReason } from '@zen/quality';
 import type { Tenant } from '../keys/tenant';
 
 /** What the caller wants of the stage; each field may come from a header, a message or the tenant. */
 export interface QualityWish {
   pin: number | undefined;
   minStage: number | undefined;
-  /** The ladder's highest stage or nothing. */
+  /** The best that there is or nothing: of a family the top stage of its best member. */
   full: boolean;
+  /** A program reads the answer: JSON or a tool call. */
+  structured: boolean;
   ttftMs: number | undefined;
   tpotMs: number | undefined;
+  /** Whether a running answer follows a higher stage that its replica attaches. */
+  upgrade: Upgrade;
 }
 
 export const NO_WISH: QualityWish = {
   pin: undefined,
   minStage: undefined,
   full: false,
+  structured: false,
   ttftMs: undefined,
   tpotMs: undefined,
+  upgrade: Upgrade.UPGRADE_BOUNDARY,
 };
 
 /** One answer to produce, whatever door the request came through. */
@@ -58,10 +65,11 @@ export interface AnswerEnd {
 
 /** An answer whose first piece has arrived: from here on it cannot move to another replica. */
 export interface Answer {
+  /** The one that answers: of a family one of its members. */
   model: string;
   replica: string;
   stage: number;
-  reason: StageReason;
+  reason: RungReason;
   quality: StageQuality | undefined;
   seed: bigint;
   /** Milliseconds from the request to the first piece. */

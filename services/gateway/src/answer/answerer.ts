@@ -1,5 +1,5 @@
 import { type GenerateResponse, type Started, Usage } from '@zen/contracts';
-import { decide, type Objective, predict, pressure, type StageController } from '@zen/quality';
+import { predict, pressure, type RungPolicy } from '@zen/quality';
 import {
   allows,
   attempt,
@@ -20,12 +20,12 @@ import { allowedPriority } from '../keys/tenant';
 import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from './answer';
 import { checkSize } from './check-size';
 import { gatewayError, replicaFailure } from './failure';
+import { Pace } from './pace';
 import { refusalOf } from './refusal';
-import { wishOf } from './wish';
+import { type Objectives, wishOf } from './wish';
 
 export interface AnswererOptions {
-  objective: Objective;
-  maxQueueMs: number;
+  objectives: Objectives;
   /** Milliseconds that one answer may take. */
   timeoutMs: number;
   now: () => number;
@@ -36,15 +36,20 @@ export interface AnswererOptions {
 
 interface Chosen {
   link: ReplicaLink;
+  model: string;
   stage: number;
   reason: Answer['reason'];
+  /** The lowest stage that may go on with the answer where the replica loses this one. */
+  floor: number;
+  /** What was predicted of it, uncorrected; undefined for a stage without a measured cost. */
+  predictedTtftMs: number | undefined;
 }
 
-/** Chooses stage and replica of a request and follows its answer. */
+/** Chooses rung and replica of a request and follows its answer. */
 export class Answerer {
   constructor(
     private readonly fleet: Fleet,
-    private readonly controller: StageController,
+    private readonly policy: RungPolicy,
     private readonly options: AnswererOptions,
   ) {}
 
@@ -59,14 +64,18 @@ export class Answerer {
     for (;;) {
       const group = this.fleet.group(request.model);
       checkSize(request, group);
-      const { link, stage, reason } = this.choose(request, group, tried);
+      const chosen = this.choose(request, group, tried);
+      const { link } = chosen;
       tried.add(link.address);
       link.circuit = attempt(link.circuit, this.options.now());
+      const askedAtMs = this.options.now();
       try {
-        const opened = await this.open(request, group, link, stage, signal);
+        const opened = await this.open(request, group, chosen, signal);
         link.circuit = succeed();
-        const ttftMs = this.options.now() - startedAtMs;
-        return { ...opened, reason, ttftMs };
+        const nowMs = this.options.now();
+        const { predictedTtftMs: predictedMs = 0, reason } = chosen;
+        this.policy.observe(opened, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
+        return { ...opened, reason, ttftMs: nowMs - startedAtMs };
       } catch (error) {
         const known = RpcError.from(error);
         const failure = replicaFailure(known, signal);
@@ -90,21 +99,19 @@ export class Answerer {
     const { meanPromptTokens: promptTokens, meanAnswerTokens } = group.traffic;
     const size = { promptTokens, meanAnswerTokens };
     if (views.length === 0) throw nobody();
-    const wish = wishOf(request, group, this.options.objective);
+    const wish = wishOf(request, group, this.options.objectives);
     const replicas = views.map(({ view }) => view);
-    const decision = decide(
-      this.controller,
-      { key: group.model, replicas },
-      wish,
-      size,
-      { maxQueueMs: this.options.maxQueueMs },
-      nowMs,
-    );
+    const rungs = { key: group.model, members: group.members, replicas };
+    const decision = this.policy.decide(rungs, wish, size, nowMs, tried.size > 0);
     if (decision.kind !== 'serve') throw refusalOf(decision);
-    const { stage, reason } = decision;
+    const { model, stage, reason } = decision;
     const pinned = reason === 'pinned';
-    const candidates = views.map(({ link, view }): Candidate => {
-      const prediction = predict(view.load, stage, size);
+    const demand = this.policy.demand(group.model, size, nowMs);
+    const able = views.filter(({ view }) => view.model === model);
+    const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / Math.max(1, able.length) };
+    const predicted = new Map(able.map(({ view }) => [view.id, predict(view.load, stage, share)]));
+    const candidates = able.map(({ link, view }): Candidate => {
+      const prediction = predicted.get(view.id);
       return {
         id: view.id,
         ready: true,
@@ -116,27 +123,34 @@ export class Answerer {
     const choice = pick(candidates, { stage, tried }, nowMs, this.options.random);
     const link = choice.t === 'picked' && group.links.find(({ address }) => address === choice.id);
     if (!link) throw nobody();
-    return { link, stage, reason };
+    const floor = wish.full || wish.structured ? stage : wish.minStage;
+    return { link, model, stage, reason, floor, predictedTtftMs: predicted.get(link.address)?.ttftMs };
   }
 
   private async open(
     request: AnswerRequest,
     group: Group,
-    link: ReplicaLink,
-    stage: number,
+    { link, model, stage, floor }: Chosen,
     signal: AbortSignal,
   ): Promise<Omit<Answer, 'reason' | 'ttftMs'>> {
     const lease = link.begin(group.traffic.estimate(request.prompt));
+    const { pin, upgrade } = request.wish;
+    const highest = Math.max(
+      ...link.stages.filter((one) => one.attached && one.servable).map((one) => one.stage),
+    );
+    // Only an answer at the replica's highest stage may rise with it; a stage chosen for the load stays.
+    const follows = pin === undefined && stage === highest;
+    link.arrivals.add(this.options.now());
     const stream = link.client.generate(
       {
         requestId: request.requestId,
-        model: group.model,
+        model,
         prompt: request.prompt,
         sampling: request.sampling,
         maxTokens: request.maxTokens,
-        stage,
-        // What the caller is told is what it gets.
-        minStage: stage,
+        stage: follows ? undefined : stage,
+        minStage: follows ? floor : stage,
+        upgrade,
         priority: allowedPriority(request.priority, request.tenant),
         tenant: request.tenant.name,
       },
@@ -150,12 +164,12 @@ export class Answerer {
       if (started) group.traffic.prompted(promptBytes(request.prompt), started.promptTokens);
       const used = first.kind === 'piece' ? first.stage : (started?.stage ?? stage);
       return {
-        model: group.model,
+        model,
         replica: link.address,
         stage: used,
         quality: link.stages.find((one) => one.stage === used)?.quality,
         seed: started?.seed ?? 0n,
-        events: this.rest(first, events, lease, group, link, signal),
+        events: this.rest(first, events, lease, group, { link, model, stage: used }, signal),
       };
     } catch (error) {
       lease.end();
@@ -168,9 +182,10 @@ export class Answerer {
     events: AsyncIterator<GenerateResponse>,
     lease: Lease,
     group: Group,
-    link: ReplicaLink,
+    { link, model, stage }: Pick<Chosen, 'link' | 'model' | 'stage'>,
     signal: AbortSignal,
   ): AsyncGenerator<AnswerPiece | AnswerEnd> {
+    const pace = new Pace(link, this.options.now);
     let ended = false;
     try {
       let event: AnswerPiece | AnswerEnd | undefined = first;
@@ -178,12 +193,19 @@ export class Answerer {
         if (event?.kind === 'end') {
           ended = true;
           group.traffic.answered(event.usage.completionTokens);
+          const paced = pace.end(event.usage.completionTokens, stage, group.traffic);
+          if (paced)
+            this.policy.observe({ model, stage }, 'tpot', paced.predictedMs, paced.observedMs, paced.atMs);
           // Reads the status that follows, so that the call ends by itself; the answer is whole whatever it says.
           events.next().catch(() => undefined);
           yield event;
           return;
         }
-        if (event) yield event;
+        if (event) {
+          pace.hand();
+          yield event;
+          pace.taken();
+        }
         const { done, value } = await events.next();
         if (done) throw new RpcError('UNAVAILABLE', 'the thinker ended an answer without a finish');
         event = eventOf(value);

@@ -1,19 +1,18 @@
 import type { Group } from '../fleet/fleet';
+import { groupLimits } from '../fleet/group-limits';
 import { promptBytes } from '../fleet/traffic';
 import { GatewayError } from '../gateway-error';
 import type { AnswerRequest } from './answer';
 
 /** Refuses what no replica of the group would take, before anything is sent to one. */
-export function checkSize({ prompt, maxTokens }: AnswerRequest, { links }: Group): void {
-  const limits = links.flatMap(({ about }) => (about?.limits ? [about.limits] : []));
+export function checkSize({ prompt, maxTokens }: AnswerRequest, group: Group): void {
+  const { contextTokens: context, maxPromptBytes: maxBytes } = groupLimits(group);
   const param = prompt.$case === 'chat' ? 'messages' : 'prompt';
   const bytes = promptBytes(prompt);
-  const maxBytes = Math.max(0, ...limits.map(({ maxPromptBytes }) => maxPromptBytes));
   if (maxBytes > 0 && bytes > maxBytes) {
     const message = `${param}: ${bytes} bytes of text, at most ${maxBytes}`;
     throw new GatewayError('context_length_exceeded', message, { param });
   }
-  const context = Math.max(0, ...limits.map(({ contextTokens }) => contextTokens));
   if (context === 0) return;
   if (maxTokens > context) {
     const message = `max_tokens: ${maxTokens}, at most the context of ${context} tokens`;

@@ -5,9 +5,9 @@ import { GatewayError } from '../gateway-error';
 export function refusalOf(decision: Exclude<Decision, { kind: 'serve' }>): GatewayError {
   switch (decision.kind) {
     case 'queue-full': {
-      const { stage, queueMs, retryAfterS } = decision;
+      const { model, stage, queueMs, retryAfterS } = decision;
       const wait = (queueMs / 1000).toFixed(1);
-      const message = `overloaded: even at stage ${stage}, the lowest allowed, the wait would be about ${wait} s`;
+      const message = `overloaded: even at stage ${stage} of ${model}, the lowest allowed, the wait would be about ${wait} s`;
       return new GatewayError('overloaded', message, { retryAfterS });
     }
     case 'unknown-stage': {

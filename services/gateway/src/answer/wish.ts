@@ -1,29 +1,51 @@
-import type { Objective, StageWish } from '@zen/quality';
+import { Priority } from '@zen/contracts';
+import type { Objective, RungWish } from '@zen/quality';
 import type { Group } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
+import { allowedPriority } from '../keys/tenant';
 import type { AnswerRequest } from './answer';
 
+/** The server's own objective for each priority. */
+export interface Objectives {
+  interactive: Objective;
+  normal: Objective;
+  batch: Objective;
+}
+
 /** Caller, tenant and default together: the highest floor holds, the caller's objective comes first. */
-export function wishOf({ wish, tenant }: AnswerRequest, group: Group, objective: Objective): StageWish {
-  const { pin, full } = wish;
-  const asked = wish.minStage ?? 0;
-  if (pin !== undefined && pin < asked) {
-    const message = `x-zen-stage: ${pin} is below x-zen-min-stage, ${asked}`;
+export function wishOf(
+  { wish, tenant, priority: asked }: AnswerRequest,
+  { links }: Pick<Group, 'links'>,
+  objectives: Objectives,
+): RungWish {
+  const { pin, full, structured, minStage = 0 } = wish;
+  if (pin !== undefined && pin < minStage) {
+    const message = `x-zen-stage: ${pin} is below x-zen-min-stage, ${minStage}`;
     throw new GatewayError('invalid_request', message, { param: 'x-zen-stage' });
   }
-  const top = Math.max(0, ...group.links.flatMap(({ stages }) => stages.map(({ stage }) => stage)));
+  const top = Math.max(0, ...links.flatMap(({ stages }) => stages.map(({ stage }) => stage)));
   if (pin !== undefined && full && pin !== top) {
     const message = `x-zen-stage: ${pin} is not what x-zen-quality: full asks for, ${top}`;
     throw new GatewayError('invalid_request', message, { param: 'x-zen-stage' });
   }
-  // A floor of the tenant that the ladder lacks means its highest; one that the caller names is an error.
-  const floor = Math.max(asked, Math.min(tenant.minStage, top));
+  const priority = allowedPriority(asked, tenant);
+  const own = objectiveOf(priority, objectives);
+  const ttftMs = wish.ttftMs ?? tenant.objective.ttftMs ?? own.ttftMs;
+  const tpotMs = wish.tpotMs ?? tenant.objective.tpotMs ?? own.tpotMs;
+  const standard = ttftMs === own.ttftMs && tpotMs === own.tpotMs;
   return {
     pin,
-    minStage: full ? Math.max(top, asked) : floor,
-    objective: {
-      ttftMs: wish.ttftMs ?? tenant.objective.ttftMs ?? objective.ttftMs,
-      tpotMs: wish.tpotMs ?? tenant.objective.tpotMs ?? objective.tpotMs,
-    },
+    full,
+    structured,
+    // A floor of the tenant that the ladder lacks means its highest; one that the caller names is an error.
+    minStage: Math.max(minStage, Math.min(tenant.minStage, top)),
+    objective: { ttftMs, tpotMs },
+    standard,
+    priority,
   };
+}
+
+function objectiveOf(priority: Priority, { interactive, normal, batch }: Objectives): Objective {
+  if (priority === Priority.PRIORITY_INTERACTIVE) return interactive;
+  return priority === Priority.PRIORITY_BATCH ? batch : normal;
 }

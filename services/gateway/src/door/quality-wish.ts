@@ -1,4 +1,4 @@
-import type { QualityRequest } from '@zen/contracts';
+import { type QualityRequest, Upgrade } from '@zen/contracts';
 import { NO_WISH, type QualityWish } from '../answer/answer';
 import { GatewayError } from '../gateway-error';
 import type { Headers } from './visit';
@@ -17,14 +17,17 @@ export function wishFromHeaders(headers: Headers): QualityWish {
     pin: whole(headers, 'x-zen-stage', 0, MAX_STAGE),
     minStage: whole(headers, 'x-zen-min-stage', 0, MAX_STAGE),
     full: quality === 'full',
+    structured: isStructured(headers),
     ttftMs: whole(headers, 'x-zen-ttft-ms', 1, MAX_OBJECTIVE_MS),
     tpotMs: whole(headers, 'x-zen-tpot-ms', 1, MAX_OBJECTIVE_MS),
+    upgrade: upgradeOf(headers['x-zen-upgrade']),
   };
 }
 
 /** The same in a gRPC message, where 0 means absent for the objective. */
-export function wishFromMessage(message: QualityRequest | undefined): QualityWish {
-  if (!message) return NO_WISH;
+export function wishFromMessage(message: QualityRequest | undefined, headers: Headers): QualityWish {
+  const structured = isStructured(headers);
+  if (!message) return { ...NO_WISH, structured };
   const within = (param: string, value: number | undefined, max: number) => {
     if (value === undefined || value <= max) return value;
     throw new GatewayError('invalid_request', `${param}: ${value}, at most ${max}`, { param });
@@ -33,9 +36,27 @@ export function wishFromMessage(message: QualityRequest | undefined): QualityWis
     pin: within('quality.stage', message.stage, MAX_STAGE),
     minStage: within('quality.min_stage', message.minStage, MAX_STAGE),
     full: message.full,
+    structured,
     ttftMs: within('quality.ttft_ms', message.ttftMs, MAX_OBJECTIVE_MS) || undefined,
     tpotMs: within('quality.tpot_ms', message.tpotMs, MAX_OBJECTIVE_MS) || undefined,
+    upgrade: message.upgrade,
   };
+}
+
+/** `x-zen-output: json` says that a program reads the answer. */
+function isStructured(headers: Headers): boolean {
+  const output = headers['x-zen-output'];
+  if (output === undefined || output === 'json') return output === 'json';
+  const message = 'x-zen-output: expected "json" or no such header';
+  throw new GatewayError('invalid_request', message, { param: 'x-zen-output' });
+}
+
+/** `x-zen-upgrade: never` or `boundary`. */
+function upgradeOf(text = 'boundary'): Upgrade {
+  if (text === 'boundary') return Upgrade.UPGRADE_BOUNDARY;
+  if (text === 'never') return Upgrade.UPGRADE_NEVER;
+  const message = 'x-zen-upgrade: expected "never" or "boundary"';
+  throw new GatewayError('invalid_request', message, { param: 'x-zen-upgrade' });
 }
 
 function whole(headers: Headers, name: string, min: number, max: number): number | undefined {

@@ -1,9 +1,10 @@
 import type { StageQuality } from '@zen/contracts';
 import type { Answer } from '../answer/answer';
 
-/** What every answer says about the stage that gave it, as HTTP headers or gRPC metadata. */
-export function stageHeaders({ stage, reason, quality }: Answer): Record<string, string> {
+/** What every answer says about the rung that gave it, as HTTP headers or gRPC metadata. */
+export function stageHeaders({ model, stage, reason, quality }: Answer): Record<string, string> {
   const headers: Record<string, string> = {
+    'x-zen-model': model,
     'x-zen-stage': String(stage),
     'x-zen-stage-reason': reason,
   };

@@ -2,7 +2,7 @@ import type { Model, Stage } from '@zen/contracts';
 import type { Group } from './fleet';
 
 /** A model over all its replicas: a stage is as far as it is on the replica that has most of it. */
-export function describeModel({ model, links }: Group): Model {
+export function describeModel({ model, family, links }: Group): Model {
   const stages = new Map<number, Stage>();
   for (const stage of links.flatMap((link) => link.stages)) {
     const known = stages.get(stage.stage);
@@ -14,7 +14,7 @@ export function describeModel({ model, links }: Group): Model {
     stages: [...stages.values()].sort((a, b) => a.stage - b.stage),
     minServableStage: Math.min(4, ...abouts.map(({ minServableStage }) => minServableStage)),
     contextTokens: Math.max(0, ...abouts.map(({ limits }) => limits?.contextTokens ?? 0)),
-    family: '',
+    family,
   };
 }
 

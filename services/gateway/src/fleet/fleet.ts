@@ -1,4 +1,7 @@
+import type { DescribeResponse } from '@zen/contracts';
+import type { Member } from '@zen/quality';
 import { GatewayError } from '../gateway-error';
+import type { Family } from './families';
 import { type LinkOptions, ReplicaLink } from './replica-link';
 import type { Resolution } from './resolve-addresses';
 import { Traffic } from './traffic';
@@ -8,11 +11,17 @@ export interface FleetOptions extends LinkOptions {
   /** How often names are resolved again, milliseconds. */
   resolveEveryMs: number;
   onUnresolved(name: string, reason: string): void;
+  families: readonly Family[];
 }
 
-/** The replicas of one model that can be asked now, and what its traffic is like. */
+/** The replicas of one model, or of all members of a family, that can be asked now, and what its traffic is like. */
 export interface Group {
+  /** The name that requests use. */
   model: string;
+  /** The model alone, or the members of the family, the best one first. */
+  members: readonly Member[];
+  /** The family that a model answers for as well; empty for none. */
+  family: string;
   links: ReplicaLink[];
   traffic: Traffic;
 }
@@ -43,16 +52,45 @@ export class Fleet {
     for (const link of this.links.values()) {
       const model = link.about?.model;
       if (model === undefined) continue;
-      const group = groups.get(model) ?? { model, links: [], traffic: this.trafficOf(model) };
+      const group = groups.get(model) ?? this.groupOf(model);
       group.links.push(link);
       groups.set(model, group);
     }
     return [...groups.values()].sort((a, b) => (a.model < b.model ? -1 : 1));
   }
 
-  /** The group of a model; an empty name means the only one. */
+  /** Families with at least one connected member, in the order of the configuration. */
+  families(): Group[] {
+    const models = this.models();
+    return this.options.families.flatMap((family) => {
+      const group = this.familyOf(family, models);
+      return group.links.length > 0 ? [group] : [];
+    });
+  }
+
+  /** Members that are connected but left out of their family, because their tokens mean something else. */
+  misfits(): string[] {
+    const models = this.models();
+    return this.options.families.flatMap((family) => {
+      const { links } = this.familyOf(family, models);
+      const all = models.filter(({ model }) => family.members.some((member) => member.model === model));
+      return all
+        .flatMap((group) => group.links)
+        .flatMap((link) => (links.includes(link) ? [] : [link.address]));
+    });
+  }
+
+  /** The group of a model or family; an empty name means the only model. */
   group(name: string): Group {
     const groups = this.models();
+    const family = this.options.families.find((one) => one.name === name);
+    if (family) {
+      const group = this.familyOf(family, groups);
+      if (group.links.length > 0) return group;
+      throw new GatewayError('unavailable', `no replica of the family "${name}" is connected`, {
+        retryAfterS: 1,
+      });
+    }
     if (name === '' && groups.length > 1) {
       throw new GatewayError('invalid_request', 'model: several models are served, name one', {
         param: 'model',
@@ -64,7 +102,7 @@ export class Fleet {
       const what = name === '' ? 'a model' : `the model "${shown(name)}"`;
       throw new GatewayError('unavailable', `no replica of ${what} is connected`, { retryAfterS: 1 });
     }
-    const known = groups.map(({ model }) => model).join(', ');
+    const known = [...this.families(), ...groups].map(({ model }) => model).join(', ');
     const message = `the model "${shown(name)}" does not exist; served: ${known}`;
     throw new GatewayError('model_not_found', message, { param: 'model' });
   }
@@ -81,8 +119,24 @@ export class Fleet {
     return [...this.links.values()].map((link) => ({ address: link.address, up: link.about !== undefined }));
   }
 
+  /** Whether the name is a model that was seen, or a family. */
   isModel(name: string): boolean {
-    return this.traffic.has(name);
+    return this.traffic.has(name) || this.options.families.some((family) => family.name === name);
+  }
+
+  private groupOf(model: string): Group {
+    const has = ({ members }: Family) => members.some((member) => member.model === model);
+    const family = this.options.families.find(has)?.name ?? '';
+    return { model, members: [{ model, weight: 1 }], family, links: [], traffic: this.trafficOf(model) };
+  }
+
+  private familyOf({ name, members }: Family, models: Group[]): Group {
+    const groups = members.flatMap(({ model }) => models.filter((group) => group.model === model));
+    const links = groups.flatMap((group) => group.links);
+    const measure = links[0]?.about;
+    const fits = ({ about }: ReplicaLink) =>
+      measure !== undefined && about !== undefined && sameTokens(about, measure);
+    return { model: name, members, family: '', links: links.filter(fits), traffic: this.trafficOf(name) };
   }
 
   private trafficOf(model: string): Traffic {
@@ -111,6 +165,11 @@ export class Fleet {
     }
     this.timer = setTimeout(() => void this.refresh(), this.options.resolveEveryMs).unref();
   }
+}
+
+/** Prompts of token ids, logit biases and token counts must mean the same; 0 is a thinker that does not say. */
+function sameTokens(a: DescribeResponse, b: DescribeResponse): boolean {
+  return a.vocabSize === 0 || b.vocabSize === 0 || a.vocabSize === b.vocabSize;
 }
 
 /** A name from outside, short enough for an error. */

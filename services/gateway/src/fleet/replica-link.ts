@@ -1,5 +1,5 @@
 import type { DescribeResponse, Load, Progress, Stage } from '@zen/contracts';
-import type { Replica } from '@zen/quality';
+import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED } from '@zen/routing';
 import type { Connect, ThinkerClient } from './thinker-client';
 
@@ -47,6 +47,8 @@ const MAX_BACKOFF_MS = 5000;
  */
 export class ReplicaLink {
   circuit: Circuit = CLOSED;
+  /** Our own requests to it. */
+  readonly arrivals = new Arrivals();
   readonly client: ThinkerClient;
   private state: State = { t: 'connecting' };
   private readonly stopping = new AbortController();
@@ -82,20 +84,28 @@ export class ReplicaLink {
     const { about, stages, load, others } = this.state;
     return {
       id: this.address,
+      model: about.model,
       load: {
         // Running and waiting only matter as a sum to the prediction.
-        running: others.sequences + this.inFlight,
+        running: this.sequences,
         waiting: 0,
         prefillTokensWaiting: others.prefillTokens + this.unstartedTokens,
         maxRunning: about.limits?.maxRunning ?? 1,
         costs: load.costs,
       },
-      stages: stages.map(({ stage, servable, attached }) => ({
+      stages: stages.map(({ stage, servable, attached, quality }) => ({
         stage,
         servable: servable && stage >= about.minServableStage,
         attached,
+        top1: quality?.top1 ?? null,
+        jsonValid: quality?.jsonValid ?? null,
       })),
     };
+  }
+
+  /** Answers on it and waiting for it, those of other gateways included. */
+  get sequences(): number {
+    return (this.state.t === 'ready' ? this.state.others.sequences : 0) + this.inFlight;
   }
 
   begin(promptTokens: number): Lease {

@@ -13,7 +13,7 @@ import type { Answer } from '../answer/answer';
 import type { Gate } from '../door/gate';
 import { wishFromMessage } from '../door/quality-wish';
 import { stageHeaders } from '../door/stage-headers';
-import type { AnswerSpec, Visit } from '../door/visit';
+import type { AnswerSpec, Headers, Visit } from '../door/visit';
 import { describeModel } from '../fleet/describe-model';
 import type { Fleet } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
@@ -36,14 +36,14 @@ export class GatewayController {
         const message = `messages: ${length} messages, 1 to ${this.maxMessages} are allowed`;
         throw new GatewayError('invalid_request', message, { param: 'messages' });
       }
-      return specOf(request, { $case: 'chat', value: { messages: request.messages } });
+      return specOf(request, { $case: 'chat', value: { messages: request.messages } }, context.metadata);
     };
     for await (const event of this.answer('Chat', make, context)) yield { event };
   }
 
   @Rpc(GatewayServiceDefinition, 'complete')
   async *complete(request: CompleteRequest, context: CallContext): AsyncGenerator<CompleteResponse> {
-    const make = () => specOf(request, { $case: 'text', value: request.prompt });
+    const make = () => specOf(request, { $case: 'text', value: request.prompt }, context.metadata);
     for await (const event of this.answer('Complete', make, context)) yield { event };
   }
 
@@ -95,13 +95,17 @@ export class GatewayController {
   }
 }
 
-function specOf(request: ChatRequest | CompleteRequest, prompt: AnswerSpec['prompt']): AnswerSpec {
+function specOf(
+  request: ChatRequest | CompleteRequest,
+  prompt: AnswerSpec['prompt'],
+  headers: Headers,
+): AnswerSpec {
   return {
     model: request.model,
     prompt,
     sampling: request.sampling ?? Sampling.fromPartial({}),
     maxTokens: request.maxTokens,
-    wish: wishFromMessage(request.quality),
+    wish: wishFromMessage(request.quality, headers),
     priority: request.priority,
   };
 }

@@ -60,6 +60,7 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
 function corsOf(origin: string[]) {
   const exposedHeaders = [
     'x-request-id',
+    'x-zen-model',
     'x-zen-stage',
     'x-zen-stage-reason',
     'x-zen-quality',

@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import type { Fleet } from '../fleet/fleet';
 import { FLEET } from '../tokens';
+import { familyBody } from './family-body';
 import { modelBody } from './model-body';
 
 @Controller('v1/models')
@@ -9,12 +10,14 @@ export class ModelsController {
 
   @Get()
   list() {
-    return { object: 'list', data: this.fleet.models().map(modelBody) };
+    const models = this.fleet.models().map(modelBody);
+    return { object: 'list', data: [...models, ...this.fleet.families().map(familyBody)] };
   }
 
   /** A model's name may hold slashes. */
   @Get('*')
   one(@Param('*') id: string) {
-    return modelBody(this.fleet.group(id));
+    const group = this.fleet.group(id);
+    return group.members.length > 1 ? familyBody(group) : modelBody(group);
   }
 }
