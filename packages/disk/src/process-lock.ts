@@ -7,8 +7,12 @@ import { DiskError } from './disk-error';
 interface Holder {
   pid: number;
   host: string;
+  /** Of the process: a restarted container has the same host and process numbers as before. */
+  life: string;
   token: string;
 }
+
+const LIFE = randomUUID();
 
 /** The holder touches its lock this often; one untouched for STALE_MS belongs to nobody. */
 const BEAT_MS = 2_000;
@@ -29,7 +33,7 @@ export async function lockFile(
   path: string,
   options: { signal: AbortSignal; waitMs: number; onWait?: (holder: string) => void },
 ): Promise<ProcessLock> {
-  const mine: Holder = { pid: process.pid, host: hostname(), token: randomUUID() };
+  const mine: Holder = { pid: process.pid, host: hostname(), life: LIFE, token: randomUUID() };
   const started = performance.now();
   let announced = false;
   while (!(await tryTake(path, mine))) {
@@ -95,10 +99,10 @@ async function readHolder(path: string): Promise<Holder | null> {
   try {
     const holder = JSON.parse(await readFile(path, 'utf8')) as Holder;
     if (typeof holder.pid === 'number' && typeof holder.host === 'string') return holder;
-    return { pid: 0, host: '', token: '' };
+    return { pid: 0, host: '', life: '', token: '' };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    if (error instanceof SyntaxError) return { pid: 0, host: '', token: '' }; // a foreign file: it can only age
+    if (error instanceof SyntaxError) return { pid: 0, host: '', life: '', token: '' }; // a foreign file: it can only age
     throw DiskError.from(error, path);
   }
 }
@@ -132,6 +136,7 @@ async function isDead(path: string, holder: Holder): Promise<boolean> {
     throw DiskError.from(error, path);
   }
   if (holder.host !== hostname() || holder.pid <= 0) return false;
+  if (holder.pid === process.pid) return holder.life !== LIFE;
   try {
     process.kill(holder.pid, 0);
     return false;

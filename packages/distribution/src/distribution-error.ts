@@ -1,3 +1,7 @@
+import { DiskError } from '@zen/disk';
+import { HttpError, RetryableError } from '@zen/http';
+import { LadderError } from '@zen/ladder';
+
 /**
  * What can go wrong between a ladder's address and its verified bytes; a closed set, so that callers can map
  * each kind to one message, exit code or status.
@@ -42,4 +46,30 @@ export class DistributionError extends Error {
   ) {
     super(message, options);
   }
+
+  /** Translates what the packages below fail with. Anything else is a mistake of ours and passes through. */
+  static from(error: unknown, signal?: AbortSignal): unknown {
+    if (error instanceof DistributionError) return error;
+    const failure = failureOf(error);
+    if (signal?.aborted && (failure !== null || (error as Error)?.name === 'AbortError')) {
+      return new DistributionError('cancelled', 'cancelled', { cause: signal.reason });
+    }
+    return failure === null
+      ? error
+      : new DistributionError(failure, (error as Error).message, { cause: error });
+  }
+}
+
+function failureOf(error: unknown): DistributionFailure | null {
+  if (error instanceof RetryableError) return 'network';
+  if (error instanceof HttpError) {
+    if (error.failure === 'wrong-length') return 'corrupt';
+    return error.failure === 'bad-format' ? 'invalid' : error.failure;
+  }
+  if (error instanceof DiskError) return error.failure === 'locked' ? 'file' : error.failure;
+  if (error instanceof LadderError) {
+    if (error.failure === 'io') return 'file';
+    return error.failure === 'unsupported' ? 'invalid' : error.failure;
+  }
+  return null;
 }

@@ -1,9 +1,14 @@
-export { type ArtifactStore, RangesIgnored } from './artifact-store';
 export { DISTRIBUTION_FAILURES, DistributionError, type DistributionFailure } from './distribution-error';
+export { LadderDownload } from './download/ladder-download';
 export type {
   DownloadOptions,
   DownloadProgress,
   StageArrival,
   StagedLadder,
   StageProgress,
-} from './staged-ladder';
+} from './download/staged-ladder';
+export { type Pushed, type PushOptions, type PushProgress, pushLadder } from './push/push-ladder';
+export { type ArtifactStore, RangesIgnored } from './store/artifact-store';
+export { openStore, type StoreOptions } from './store/open-store';
+export { NO_SETTINGS, type StoreSettings, storeSettings } from './store/store-settings';
+export { parseStoreUri, type StoreUri } from './store/store-uri';

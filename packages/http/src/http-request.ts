@@ -7,12 +7,14 @@ const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export interface HttpRequest {
   url: string;
-  /** GET unless stated. Only GET and HEAD follow redirects. */
+  /** GET unless stated. */
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Readonly<Record<string, string>>;
   body?: Uint8Array;
   /** Credentials; sent to the first host only, never after a redirect to another. */
   authorization?: string | null;
+  /** Whether a GET or HEAD follows redirects (it does unless stated); nothing else ever does. */
+  redirects?: boolean;
   /** Statuses besides 2xx that the caller handles itself. */
   accept?: readonly number[];
 }
@@ -37,8 +39,9 @@ export async function httpRequest(
       return check(response, url, request.accept ?? []);
     }
     await response.body?.cancel();
-    if (request.method !== undefined && request.method !== 'GET' && request.method !== 'HEAD') {
-      throw new HttpError('network', `${url}: a ${request.method} was redirected`);
+    const { method = 'GET', redirects = true } = request;
+    if (!redirects || (method !== 'GET' && method !== 'HEAD')) {
+      throw new HttpError('network', `${url}: a ${method} was redirected`);
     }
     url = nextUrl(response, url);
   }

@@ -1,5 +1,5 @@
 import { HttpError } from './http-error';
-import { httpJson } from './http-request';
+import { type HttpRequest, httpJson, httpRequest } from './http-request';
 import type { RegistryLogin } from './registry-logins';
 import { type RetryPolicy, withRetries } from './retry';
 
@@ -11,6 +11,7 @@ const MAX_CHALLENGES = 3;
 export class RegistryAuthorization {
   private current: string | null = null;
   private challenges = 0;
+  private renewing: Promise<void> | null = null;
 
   constructor(
     private readonly repository: string,
@@ -27,6 +28,26 @@ export class RegistryAuthorization {
 
   accepted(): void {
     this.challenges = 0;
+  }
+
+  /** One request with the credentials that the registry asks for; several may run at once. */
+  async send(request: HttpRequest, signal: AbortSignal): Promise<Response> {
+    for (;;) {
+      const used = this.current;
+      const accept = [...(request.accept ?? []), 401];
+      const response = await httpRequest({ ...request, authorization: used, accept }, this.retry, signal);
+      if (response.status !== 401) {
+        this.accepted();
+        return response;
+      }
+      await response.body?.cancel();
+      // Requests that were refused together need one new token.
+      if (this.current !== used) continue;
+      this.renewing ??= this.answer(response.headers.get('www-authenticate'), signal).finally(() => {
+        this.renewing = null;
+      });
+      await this.renewing;
+    }
   }
 
   /** Prepares the answer to a `WWW-Authenticate`; the request is then tried again. */

@@ -2,11 +2,11 @@
 export interface ArtifactStore {
   /** Without credentials. */
   readonly uri: string;
-  /** The ladder's manifest as the store has it, at most 4 MiB. Its digest is checked where the address names one. */
+  /** The ladder's manifest as the store has it, at most 4 MiB. Its digest is checked where the store names one. */
   manifest(signal: AbortSignal): Promise<Buffer>;
   /**
-   * `length` bytes of a blob from `offset`, in small pieces, exactly so many. Throws `RangesIgnored` before the first
-   * byte where the server sends only whole blobs.
+   * `length` bytes of a blob from `offset`, in small pieces, at most so many: a server may end earlier. Throws
+   * RangesIgnored before the first byte where the server sends only whole blobs.
    */
   read(digest: string, offset: number, length: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** A blob from its first byte, for servers that ignore ranges. */

@@ -1,4 +1,6 @@
+import type { RetryPolicy } from '@zen/http';
 import type { FetchStrategy, LadderConfig, LadderManifest } from '@zen/ladder';
+import type { StoreSettings } from '../store/store-settings';
 
 /**
  * - `absent` nothing of the stage is on disk
@@ -19,13 +21,13 @@ export interface StageProgress {
 export interface DownloadProgress {
   /** Stage k at index k. */
   stages: StageProgress[];
-  /** Verified bytes per second of the last few seconds; 0 when nothing is being fetched. */
+  /** Received by this process over the last few seconds; 0 when it fetches nothing. */
   bytesPerSecond: number;
   /** By this process. */
   requestsInFlight: number;
   /** Bytes of bodies that this process received since `open`, wasted ones included. */
   bytesReceived: number;
-  /** Of those, the bytes that were verified and kept. */
+  /** Of those, the bytes that were verified and are kept on disk. */
   bytesKept: number;
   /** Another process of this node fetches; this one watches what arrives. */
   waitingForOther: boolean;
@@ -44,6 +46,10 @@ export interface DownloadOptions {
    * Without it every stage counts as wanted.
    */
   use?: () => readonly number[];
+  /** Credentials and places, see `storeSettings`; none unless stated. */
+  settings?: StoreSettings;
+  /** `attempts` counts failures in a row of one request; unless stated `run` tries for ever, `open` six times. */
+  retry?: Partial<RetryPolicy>;
   signal: AbortSignal;
   /** Called after each verified chunk and each change of a stage, also when another process made it. */
   onProgress?: (progress: DownloadProgress) => void;
