@@ -40,13 +40,17 @@ export class LadderEngine {
     for (let at = 0; at < prompt.length; at += 512) {
       const tokens = prompt.subarray(at, at + 512);
       const sample = at + 512 >= prompt.length;
-      const [out] = await this.model.step([{ sequence, tokens, embeddings: null, stage, sample }]);
+      const [out] = await this.model.step([
+        { sequence, tokens, embeddings: null, stage, sample, draft: null },
+      ]);
       token = out?.token ?? -1;
     }
     const first = performance.now();
     for (let i = 0; i < count; i++) {
       const tokens = Int32Array.of(token);
-      const [out] = await this.model.step([{ sequence, tokens, embeddings: null, stage, sample: true }]);
+      const [out] = await this.model.step([
+        { sequence, tokens, embeddings: null, stage, sample: true, draft: null },
+      ]);
       token = out?.token ?? -1;
     }
     const done = performance.now();
@@ -62,7 +66,14 @@ export class LadderEngine {
       token: -1,
     }));
     for (const one of live) {
-      const item = { sequence: one.sequence, tokens: one.prompt, embeddings: null, stage, sample: true };
+      const item = {
+        sequence: one.sequence,
+        tokens: one.prompt,
+        embeddings: null,
+        stage,
+        sample: true,
+        draft: null,
+      };
       const [out] = await this.model.step([item]);
       one.token = out?.token ?? -1;
     }
@@ -74,6 +85,7 @@ export class LadderEngine {
         embeddings: null,
         stage,
         sample: true,
+        draft: null,
       }));
       const outs = await this.model.step(items);
       live.forEach((one, at) => {

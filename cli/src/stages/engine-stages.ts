@@ -55,6 +55,7 @@ async function generate(
         embeddings: null,
         stage,
         sample: true,
+        draft: null,
       }));
       const outs = await model.step(items);
       live = live.filter((one, index) => {

@@ -84,10 +84,17 @@ export class Sequence {
     if (prompt.kind === 'embeddings' && this.computed < this.promptLength) {
       end = Math.min(end, this.promptLength);
       const embeddings = prompt.rows.subarray(this.computed * prompt.width, end * prompt.width);
-      return { sequence: handle, tokens: new Int32Array(0), embeddings, stage, sample: end === this.length };
+      return {
+        sequence: handle,
+        tokens: new Int32Array(0),
+        embeddings,
+        stage,
+        sample: end === this.length,
+        draft: null,
+      };
     }
     const tokens = this.tokenRange(this.computed, end);
-    return { sequence: handle, tokens, embeddings: null, stage, sample: end === this.length };
+    return { sequence: handle, tokens, embeddings: null, stage, sample: end === this.length, draft: null };
   }
 
   private tokenRange(start: number, end: number): Int32Array {

@@ -1,5 +1,11 @@
 import { type Block, SimulatedKv } from './simulated-kv';
-import type { SamplingParams, StepBackend, StepItem, StepOutput } from './step-backend';
+import {
+  MAX_DRAFT,
+  type SamplingParams,
+  type StepBackend,
+  type StepItem,
+  type StepOutput,
+} from './step-backend';
 
 export interface SimulatedModel {
   vocabSize: number;
@@ -9,6 +15,8 @@ export interface SimulatedModel {
   hiddenSize?: number;
   /** The next token after these; the same arguments give the same token. Default: a hash of them. */
   next?(history: readonly number[], sampling: SamplingParams, sampledCount: number): number;
+  /** What a lower stage would sample in place of `next`, for drafts. Default: the same. */
+  guess?(history: readonly number[], sampling: SamplingParams, sampledCount: number, stage: number): number;
   /** What a token stands for; needed for stop texts. */
   bytesOf?(token: number): Uint8Array;
   /** Awaited by every step: sets the pace. */
@@ -103,16 +111,52 @@ export class SimulatedBackend implements StepBackend {
     const added =
       item.embeddings === null ? [...item.tokens] : rowHashes(item.embeddings, this.model.hiddenSize ?? 1);
     if (added.length === 0) throw new Error('an item without tokens');
-    const history = [...held.history, ...added];
-    if (!this.cache.grow(held.blocks, history, item.stage)) return { ...NOTHING, status: 'noKv' };
-    held.history = history;
-    return item.sample ? this.sample(held) : NOTHING;
+    const { draft } = item;
+    const drafts = draft === null ? 0 : 'tokens' in draft ? draft.tokens.length : draft.count;
+    const most = held.history.length + added.length + drafts;
+    if (Math.ceil(most / this.blockTokens) - held.blocks.length > this.cache.free) {
+      return { ...NOTHING, status: 'noKv' };
+    }
+    held.history.push(...added);
+    const output = item.sample ? this.check(held, this.guesses(held, item)) : NOTHING;
+    this.cache.grow(held.blocks, held.history, item.stage);
+    return output;
   }
+
+  private guesses(
+    { history, sampling, sampled }: Held,
+    { tokens, stage, sample, draft }: StepItem,
+  ): number[] {
+    if (draft === null) return [];
+    const count = 'tokens' in draft ? draft.tokens.length : draft.count;
+    if (!sample || tokens.length === 0 || count < 1 || count > MAX_DRAFT)
+      throw new Error('a draft out of place');
+    if ('tokens' in draft) return [...draft.tokens];
+    if (tokens.length !== 1 || draft.stage >= stage) throw new Error('a stage drafts out of place');
+    const guess = this.model.guess ?? this.next;
+    const after = [...history];
+    for (let i = 0; i < count; i++) after.push(guess(after, sampling, sampled.length + i, draft.stage));
+    return after.slice(history.length);
+  }
+
+  /** Samples as long as the guesses come out, and once more. */
+  private check(held: Held, guesses: readonly number[]): StepOutput {
+    const kept: StepOutput[] = [];
+    for (const guess of guesses) {
+      const output = this.sample(held);
+      if (output.finish !== 'none' || output.token !== guess) return { ...output, kept };
+      kept.push(output);
+      held.history.push(guess);
+    }
+    return { ...this.sample(held), kept };
+  }
+
+  private readonly next = (history: readonly number[], sampling: SamplingParams, count: number): number =>
+    (this.model.next ?? ((...args) => hashed(...args) % this.model.vocabSize))(history, sampling, count);
 
   private sample(held: Held): StepOutput {
     const { sampling, history, sampled } = held;
-    const next = this.model.next ?? ((...args) => hashed(...args) % this.model.vocabSize);
-    const token = next(history, sampling, sampled.length);
+    const token = this.next(history, sampling, sampled.length);
     sampled.push(token);
     const count = Math.max(0, sampling.logprobs);
     const top = Int32Array.from({ length: count }, (_, i) => (token + i) % this.model.vocabSize);
@@ -149,6 +193,7 @@ export class SimulatedBackend implements StepBackend {
 
 const NOTHING: StepOutput = {
   status: 'ok',
+  kept: [],
   token: -1,
   logprob: Number.NaN,
   topTokens: new Int32Array(0),

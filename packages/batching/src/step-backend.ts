@@ -37,17 +37,34 @@ export interface StepItem {
   stage: number;
   /** Sample a token after the last appended one. */
   sample: boolean;
+  /** Guesses of what will be sampled, checked in this step; null for none. */
+  draft: Draft | null;
 }
 
-export interface StepOutput {
-  /** `noKv`: nothing was appended because the KV budget is used up. */
-  status: 'ok' | 'noKv';
-  /** The sampled token, -1 if none. */
+/**
+ * Up to `MAX_DRAFT` guesses of the tokens that follow an item's: given, or drafted by the backend itself at a lower
+ * stage first. The backend samples in their places as ever, so the answer is that of plain decoding; guesses that come
+ * out are kept, and the others leave nothing behind. A stage drafts after exactly one token.
+ */
+export type Draft = { tokens: Int32Array } | { stage: number; count: number };
+
+export const MAX_DRAFT = 63;
+
+export interface SampledToken {
+  /** -1 if none. */
   token: number;
   /** Natural logarithm of its probability before temperature and filters; NaN if not asked for. */
   logprob: number;
   topTokens: Int32Array;
   topLogprobs: Float32Array;
+}
+
+/** The token that was sampled last, and what came with it. */
+export interface StepOutput extends SampledToken {
+  /** `noKv`: nothing was appended because the KV budget is used up. */
+  status: 'ok' | 'noKv';
+  /** Drafted tokens that were sampled and appended, before `token`. */
+  kept: SampledToken[];
   finish: 'none' | 'stopToken' | 'stopText';
   /** Index of the stop text that matched, -1 if none. */
   stopIndex: number;

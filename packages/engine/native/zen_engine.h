@@ -24,7 +24,7 @@ typedef struct zen_error {
 enum { ZEN_KV_F16 = 0, ZEN_KV_INT8 = 1 };
 enum { ZEN_OK = 0, ZEN_NO_KV = 1 };                                /* zen_step_output.status */
 enum { ZEN_NONE = 0, ZEN_STOP_TOKEN = 1, ZEN_STOP_TEXT = 2 };      /* zen_step_output.finish */
-enum { ZEN_STAGES = 5, ZEN_MAX_TOP = 20 };
+enum { ZEN_STAGES = 5, ZEN_MAX_TOP = 20, ZEN_MAX_DRAFT = 63 };
 
 typedef struct zen_open_options {
   int32_t threads;
@@ -71,6 +71,9 @@ typedef struct zen_step_item {
   size_t embedding_rows;
   int32_t stage;
   int32_t sample;
+  const int32_t *draft; /* null: the engine drafts draft_count tokens at draft_stage */
+  size_t draft_count;   /* 0: no draft */
+  int32_t draft_stage;
 } zen_step_item;
 
 typedef struct zen_step_output {
@@ -97,7 +100,8 @@ ZEN_API int zen_free_sequence(zen_model *model, int32_t sequence, zen_error *err
 ZEN_API int zen_match_prefix(zen_model *model, int32_t sequence, int32_t stage, const int32_t *tokens, size_t count,
                              int32_t *computed, zen_error *error);
 ZEN_API int zen_truncate(zen_model *model, int32_t sequence, int32_t length, zen_error *error);
-/* outputs: `count` of them, in the order of the items. */
+/* outputs: 1 + draft_count for each item, in the order of the items: those of the drafted tokens that were kept, then
+ * that of the token sampled last; those after it have token −1. */
 ZEN_API int zen_step(zen_model *model, const zen_step_item *items, size_t count, zen_step_output *outputs,
                      zen_error *error);
 /* logits: [count][vocab_size]. */

@@ -50,6 +50,7 @@ const item = (change: Partial<StepItem>): StepItem => ({
   embeddings: null,
   stage: 0,
   sample: true,
+  draft: null,
   ...change,
 });
 
@@ -69,6 +70,26 @@ describe('what does not cross the border', () => {
       'empty item',
       (m) => m.step([item({ tokens: new Int32Array(0) })]),
       'items[0].tokens must have at least 1',
+    ],
+    [
+      'an empty draft',
+      (m) => m.step([item({ draft: { tokens: new Int32Array(0) } })]),
+      'items[0].draft.tokens must have at least 1',
+    ],
+    [
+      'a long draft',
+      (m) => m.step([item({ draft: { tokens: new Int32Array(64) } })]),
+      'items[0].draft.tokens must have at most 63',
+    ],
+    [
+      'a draft of no tokens',
+      (m) => m.step([item({ draft: { stage: 0, count: 0 } })]),
+      'items[0].draft.count must be a whole number from 1 to 63',
+    ],
+    [
+      'a draft of stage 5',
+      (m) => m.step([item({ draft: { stage: 5, count: 1 } })]),
+      'items[0].draft.stage must be a whole number from 0 to 4',
     ],
     [
       'tokens of another type',

@@ -1,5 +1,5 @@
 import { EngineError } from './engine-error';
-import type { NativeSampling, OpenOptions, StepItem } from './native';
+import type { Draft, NativeSampling, OpenOptions, StepItem } from './native';
 
 /** Lengths and ranges before anything crosses the border; the native side checks them again. */
 export function refuse(name: string, limit: string): never {
@@ -18,6 +18,7 @@ function real(name: string, value: number, low: number, high: number): void {
 
 const MAX_INT = 2 ** 31 - 1;
 const STAGES = 5;
+const MAX_DRAFT = 63;
 
 export const stageNumber = (stage: number): void => whole('stage', stage, 0, STAGES - 1);
 export const handle = (sequence: number): void => whole('sequence', sequence, 1, MAX_INT);
@@ -62,5 +63,16 @@ export function checkItems(items: StepItem[]): void {
     if (item.embeddings !== null && item.tokens.length > 0) {
       refuse(`items[${index}]`, 'must have either tokens or embeddings');
     }
+    if (item.draft !== null) checkDraft(`items[${index}].draft`, item.draft);
+  }
+}
+
+function checkDraft(name: string, draft: Draft): void {
+  if ('tokens' in draft) {
+    tokenArray(`${name}.tokens`, draft.tokens, 1);
+    if (draft.tokens.length > MAX_DRAFT) refuse(`${name}.tokens`, `must have at most ${MAX_DRAFT}`);
+  } else {
+    whole(`${name}.stage`, draft.stage, 0, STAGES - 1);
+    whole(`${name}.count`, draft.count, 1, MAX_DRAFT);
   }
 }

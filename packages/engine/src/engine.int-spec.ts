@@ -71,7 +71,7 @@ async function generate(model: NativeModel, all: Request[], chunk = 4096, prefix
           : Int32Array.of(one.tokens.at(-1)!);
       one.at += tokens.length;
       const sample = one.at >= one.prompt.length;
-      return { sequence: one.sequence, tokens, embeddings: null, stage: one.stage, sample };
+      return { sequence: one.sequence, tokens, embeddings: null, stage: one.stage, sample, draft: null };
     });
     const outputs = await model.step(items);
     for (const [i, one] of now.entries()) {
@@ -91,7 +91,15 @@ async function aloneEach(model: NativeModel): Promise<string[]> {
 }
 
 const only = async (model: NativeModel, item: Partial<StepItem>): Promise<StepOutput> => {
-  const full = { sequence: 0, tokens: Int32Array.of(1), embeddings: null, stage: 0, sample: true, ...item };
+  const full = {
+    sequence: 0,
+    tokens: Int32Array.of(1),
+    embeddings: null,
+    stage: 0,
+    sample: true,
+    draft: null,
+    ...item,
+  };
   return (await model.step([full]))[0]!;
 };
 
@@ -150,7 +158,7 @@ describe('memory', () => {
     const a = model.createSequence(SAMPLING);
     const b = model.createSequence(SAMPLING);
     const tokens = new Int32Array(30);
-    const item = { tokens, embeddings: null, stage: 0, sample: true };
+    const item = { tokens, embeddings: null, stage: 0, sample: true, draft: null };
     const [first, second] = await model.step([
       { ...item, sequence: a },
       { ...item, sequence: b },

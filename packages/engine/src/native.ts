@@ -74,17 +74,32 @@ export interface StepItem {
   stage: number;
   /** Sample a token after the last appended one. */
   sample: boolean;
+  /** Guesses of what will be sampled, checked in this step; null for none. */
+  draft: Draft | null;
 }
 
-export interface StepOutput {
-  /** `noKv`: nothing was appended because the KV budget is used up. */
-  status: 'ok' | 'noKv';
-  /** The sampled token, -1 if none. */
+/**
+ * Up to 63 guesses of the tokens that follow an item's: given, or drafted by the engine at a lower stage first
+ * (over the same KV cache, which the check overwrites). Each is checked by sampling in its place as ever, so the
+ * answer is that of plain decoding; those that come out are kept, and the KV of the others is taken back.
+ */
+export type Draft = { tokens: Int32Array } | { stage: number; count: number };
+
+export interface SampledToken {
+  /** -1 if none. */
   token: number;
   /** Natural logarithm of its probability before temperature and filters; NaN if not asked for. */
   logprob: number;
   topTokens: Int32Array;
   topLogprobs: Float32Array;
+}
+
+/** The token that was sampled last, and what came with it. */
+export interface StepOutput extends SampledToken {
+  /** `noKv`: nothing was appended because the KV budget is used up. */
+  status: 'ok' | 'noKv';
+  /** Drafted tokens that were sampled and appended, before `token`. */
+  kept: SampledToken[];
   finish: 'none' | 'stopToken' | 'stopText';
   /** Index of the stop text that matched, -1 if none. */
   stopIndex: number;

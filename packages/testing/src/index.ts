@@ -1,3 +1,3 @@
 export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';
 export { packedLadder } from './packed-ladder';
-export { type BackendUnderTest, GREEDY, stepBackendConformance } from './step-backend-conformance';
+export { type BackendUnderTest, stepBackendConformance } from './step-backend-conformance';

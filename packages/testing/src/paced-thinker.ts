@@ -4,8 +4,11 @@ import {
   FinishReason,
   type GenerateRequest,
   GenerateResponse,
+  ReplicaState,
+  StageState,
   ThinkerServiceDefinition,
   type TokenLogprob,
+  Upgrade,
   WatchResponse,
 } from '@zen/contracts';
 import { type CallContext, Rpc, RpcError, RpcServer } from '@zen/rpc';
@@ -25,6 +28,7 @@ export interface PacedOptions {
   minServableStage: number;
   /** Highest stage that is attached. */
   attachedTo: number;
+  stageBytes: (stage: number) => number;
   maxRunning: number;
   maxWaiting: number;
   maxPromptBytes: number;
@@ -42,6 +46,7 @@ const DEFAULTS: PacedOptions = {
   stages: [{ stage: 0, decodeBaseUs: 1000, decodePerSequenceUs: 0, prefillUsPerToken: 0 }],
   minServableStage: 0,
   attachedTo: 4,
+  stageBytes: (stage) => 1000 * (stage + 1),
   maxRunning: 1024,
   maxWaiting: 1024,
   maxPromptBytes: 2 ** 20,
@@ -72,6 +77,7 @@ export class PacedThinker {
   private prefillTokensWaiting = 0;
   private readonly watchers = new Set<() => void>();
   private server: RpcServer | undefined;
+  private arriving = { share: 0, bytesPerSecond: 0 };
 
   constructor(options: Partial<PacedOptions> = {}) {
     this.options = { ...DEFAULTS, ...options };
@@ -102,9 +108,10 @@ export class PacedThinker {
     return this.server?.address ?? '';
   }
 
-  /** Attaches every stage up to this one and reports it. */
-  climb(attachedTo: number): void {
+  /** Attaches every stage up to this one, with a share (0 to 1) of the next one's bytes here, and reports it. */
+  climb(attachedTo: number, shareOfNext = 0, bytesPerSecond = 0): void {
     this.options.attachedTo = attachedTo;
+    this.arriving = { share: shareOfNext, bytesPerSecond };
     this.changed();
   }
 
@@ -145,7 +152,15 @@ export class PacedThinker {
         this.pieces++;
         const text = this.options.piece(index);
         const tokenIds = [index];
-        yield event({ piece: { text, tokenIds, stage, logprobs: logprobsOf(request, text, index) } });
+        const climbs = request.stage === undefined && request.upgrade !== Upgrade.UPGRADE_NEVER;
+        yield event({
+          piece: {
+            text,
+            tokenIds,
+            stage: climbs ? this.highest() : stage,
+            logprobs: logprobsOf(request, text, index),
+          },
+        });
       }
       const usage = { promptTokens, cachedPromptTokens: 0, completionTokens: count };
       finished = true;
@@ -187,21 +202,31 @@ export class PacedThinker {
 
   private report() {
     const { running, waiting } = this.slots;
-    return {
-      load: {
-        running,
-        waiting,
-        prefillTokensWaiting: BigInt(this.prefillTokensWaiting),
-        costs: this.options.stages,
-      },
-      stages: this.options.stages.map(({ stage }) => ({
+    const { stages: costs, attachedTo, minServableStage, stageBytes } = this.options;
+    const stages = costs.map(({ stage }) => {
+      const bytes = stageBytes(stage);
+      const attached = stage <= attachedTo;
+      const share = attached ? 1 : stage === attachedTo + 1 ? this.arriving.share : 0;
+      const { STAGE_STATE_SERVING, STAGE_STATE_FETCHING, STAGE_STATE_ABSENT } = StageState;
+      return {
         stage,
-        bytes: BigInt(1000 * (stage + 1)),
-        servable: stage >= this.options.minServableStage,
-        attached: stage <= this.options.attachedTo,
+        bytes: BigInt(bytes),
+        bytesPresent: BigInt(Math.round(bytes * share)),
+        state: attached ? STAGE_STATE_SERVING : share > 0 ? STAGE_STATE_FETCHING : STAGE_STATE_ABSENT,
+        servable: stage >= minServableStage,
+        attached,
         quality: { top1: 0.6 + stage / 10, klMean: 0.4 - stage / 10, perplexityRatio: 1.4 - stage / 10 },
-      })),
+      };
+    });
+    const complete = stages.every(({ attached }) => attached);
+    const progress = {
+      state: complete ? ReplicaState.REPLICA_STATE_COMPLETE : ReplicaState.REPLICA_STATE_SERVING,
+      bytesPresent: stages.reduce((sum, { bytesPresent }) => sum + bytesPresent, 0n),
+      bytesTotal: stages.reduce((sum, { bytes }) => sum + bytes, 0n),
+      bytesPerSecond: BigInt(this.arriving.bytesPerSecond),
     };
+    const prefillTokensWaiting = BigInt(this.prefillTokensWaiting);
+    return { load: { running, waiting, prefillTokensWaiting, costs }, stages, progress };
   }
 
   private highest(): number {

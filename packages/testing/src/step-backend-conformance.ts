@@ -1,4 +1,5 @@
-import type { SamplingParams, StepBackend, StepItem, StepOutput } from '@zen/batching';
+import type { Draft, SamplingParams, StepBackend, StepItem, StepOutput } from '@zen/batching';
+import { GREEDY } from '@zen/engine';
 
 export interface BackendUnderTest {
   backend: StepBackend;
@@ -7,22 +8,6 @@ export interface BackendUnderTest {
   stage: number;
   close(): void;
 }
-
-export const GREEDY: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBiasTokens: new Int32Array(0),
-  logitBiasValues: new Float32Array(0),
-  seed: 0n,
-  stop: [],
-  stopTokens: new Int32Array(0),
-  logprobs: -1,
-};
 
 const SAMPLED: SamplingParams = {
   ...GREEDY,
@@ -52,12 +37,18 @@ export function stepBackendConformance(name: string, open: () => Promise<Backend
 
     const prompt = (length: number, salt = 1) =>
       Int32Array.from({ length }, (_, i) => (i * 37 + salt * 101) % Math.min(under.vocabSize, 900));
-    const item = (sequence: number, tokens: Int32Array, sample = true): StepItem => ({
+    const item = (
+      sequence: number,
+      tokens: Int32Array,
+      sample = true,
+      draft: Draft | null = null,
+    ): StepItem => ({
       sequence,
       tokens,
       embeddings: null,
       stage: under.stage,
       sample,
+      draft,
     });
     const one = async (what: StepItem): Promise<StepOutput> => (await backend.step([what]))[0] as StepOutput;
     /** Goes on for `count` tokens, the first sampled after `tokens`. */
@@ -132,6 +123,62 @@ export function stepBackendConformance(name: string, open: () => Promise<Backend
       const cached = backend.matchPrefix(sequence, under.stage, history);
       const after = await generate(sequence, history.subarray(cached), 6);
       expect([...before, ...after]).toEqual(reference);
+    });
+
+    test.each([
+      ['greedy', GREEDY],
+      ['sampled', SAMPLED],
+    ])('%s: another sequence goes on where one stopped', async (_, sampling) => {
+      const reference = await generate(backend.createSequence(sampling), prompt(9), 10);
+      const before = Int32Array.from(reference.slice(0, 4));
+      const sequence = backend.createSequence(sampling, before);
+      const history = Int32Array.from([...prompt(9), ...before]);
+      expect(await generate(sequence, history, 6)).toEqual(reference.slice(4));
+    });
+
+    test.each([
+      ['greedy', GREEDY],
+      ['sampled', SAMPLED],
+    ])('%s: drafts change how many tokens a step gives, never which', async (_, sampling) => {
+      const whole = await generate(backend.createSequence(sampling), prompt(21), 13);
+      const wrong = (token: number) => (token + 1) % under.vocabSize;
+      const sequence = backend.createSequence(sampling);
+      const first = await one(
+        item(sequence, prompt(21), true, { tokens: Int32Array.from(whole.slice(0, 4)) }),
+      );
+      expect(first.kept.map(({ token }) => token)).toEqual(whole.slice(0, 4));
+      expect(first.token).toBe(whole[4]);
+      const half = [whole[5], whole[6], wrong(whole[7] as number), whole[8]] as number[];
+      const draft = { tokens: Int32Array.from(half) };
+      const second = await one(item(sequence, Int32Array.of(first.token), true, draft));
+      expect(second.kept.map(({ token }) => token)).toEqual(whole.slice(5, 7));
+      expect(second.token).toBe(whole[7]);
+      const none = { tokens: Int32Array.of(wrong(whole[8] as number), 1, 2) };
+      const third = await one(item(sequence, Int32Array.of(second.token), true, none));
+      expect(third.kept).toEqual([]);
+      expect(third.token).toBe(whole[8]);
+      expect(await generate(sequence, Int32Array.of(third.token), 4)).toEqual(whole.slice(9));
+    });
+
+    test('what is rejected leaves no KV behind; what ends an answer ends its draft', async () => {
+      const sequence = backend.createSequence(GREEDY);
+      const { token } = await one(item(sequence, prompt(backend.blockTokens - 1)));
+      const { blocksFree } = backend.kv();
+      const wrong = Int32Array.from({ length: 40 }, () => (token + 1) % under.vocabSize);
+      const out = await one(item(sequence, Int32Array.of(token), true, { tokens: wrong }));
+      expect(out.kept.length).toBeLessThan(40);
+      const held = backend.blockTokens + out.kept.length;
+      expect(backend.kv().blocksFree).toBe(blocksFree + 1 - Math.ceil(held / backend.blockTokens));
+
+      const whole = await generate(backend.createSequence(GREEDY), prompt(6), 6);
+      const stopTokens = Int32Array.of(whole[2] as number);
+      const ended = await one(
+        item(backend.createSequence({ ...GREEDY, stopTokens }), prompt(6), true, {
+          tokens: Int32Array.from(whole),
+        }),
+      );
+      expect(ended).toMatchObject({ token: whole[2], finish: 'stopToken' });
+      expect(ended.kept.map(({ token }) => token)).toEqual(whole.slice(0, 2));
     });
 
     test('takes over whole blocks of the same prefix, and never the last token', async () => {

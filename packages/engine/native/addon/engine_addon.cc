@@ -25,9 +25,21 @@ float real(const Napi::Object& object, const char* name) { return object.Get(nam
 struct Step {
   std::vector<std::vector<int32_t>> tokens;
   std::vector<std::vector<float>> embeddings;
+  std::vector<std::vector<int32_t>> drafts;
   std::vector<zen_step_item> items;
   std::vector<zen_step_output> outputs;
 };
+
+// Either {tokens} or {stage, count}.
+void readDraft(const Napi::Object& object, std::vector<int32_t>& tokens, zen_step_item& item) {
+  if (object.Has("tokens")) {
+    tokens = copyOf<int32_t>(object.Get("tokens"), "draft.tokens");
+    item.draft_count = tokens.size();
+  } else {
+    item.draft_stage = Whole(object.Get("stage"), "draft.stage", 0, ZEN_STAGES - 1);
+    item.draft_count = static_cast<size_t>(Whole(object.Get("count"), "draft.count", 1, ZEN_MAX_DRAFT));
+  }
+}
 
 void readItem(const Napi::Object& object, int hidden, Step& step) {
   step.tokens.push_back(copyOf<int32_t>(object.Get("tokens"), "tokens"));
@@ -41,13 +53,14 @@ void readItem(const Napi::Object& object, int hidden, Step& step) {
   item.embedding_rows = step.embeddings.back().size() / static_cast<size_t>(hidden);
   item.stage = Whole(object.Get("stage"), "stage", 0, ZEN_STAGES - 1);
   item.sample = object.Get("sample").ToBoolean().Value();
+  step.drafts.emplace_back();
+  const Napi::Value draft = object.Get("draft");
+  if (!draft.IsNull()) readDraft(draft.ToObject(), step.drafts.back(), item);
   step.items.push_back(item);
 }
 
-Napi::Object writeOutput(Napi::Env env, const zen_step_output& o) {
-  static const char* const kFinish[] = {"none", "stopToken", "stopText"};
+Napi::Object writeToken(Napi::Env env, const zen_step_output& o) {
   Napi::Object object = Napi::Object::New(env);
-  object["status"] = Napi::String::New(env, o.status == ZEN_OK ? "ok" : "noKv");
   object["token"] = Napi::Number::New(env, o.token);
   object["logprob"] = Napi::Number::New(env, o.token < 0 ? std::numeric_limits<double>::quiet_NaN() : o.logprob);
   const size_t count = static_cast<size_t>(o.top_count);
@@ -59,6 +72,22 @@ Napi::Object writeOutput(Napi::Env env, const zen_step_output& o) {
   }
   object["topTokens"] = tokens;
   object["topLogprobs"] = logprobs;
+  return object;
+}
+
+// Of an item's 1 + `drafts` outputs.
+Napi::Object writeOutput(Napi::Env env, const zen_step_output* all, size_t drafts) {
+  static const char* const kFinish[] = {"none", "stopToken", "stopText"};
+  size_t last = 0;
+  while (last < drafts && all[last + 1].token >= 0)
+    last++;
+  const zen_step_output& o = all[last];
+  Napi::Object object = writeToken(env, o);
+  Napi::Array kept = Napi::Array::New(env, last);
+  for (size_t i = 0; i < last; i++)
+    kept.Set(static_cast<uint32_t>(i), writeToken(env, all[i]));
+  object["status"] = Napi::String::New(env, o.status == ZEN_OK ? "ok" : "noKv");
+  object["kept"] = kept;
   object["finish"] = Napi::String::New(env, kFinish[o.finish]);
   object["stopIndex"] = Napi::Number::New(env, o.stop_index);
   return object;
@@ -203,20 +232,30 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     auto step = std::make_shared<Step>();
     for (uint32_t i = 0; i < given.Length(); i++)
       readItem(given.Get(i).ToObject(), hidden, *step);
+    size_t outputs = 0;
     for (size_t i = 0; i < step->items.size(); i++) {
-      step->items[i].tokens = step->tokens[i].data();
-      step->items[i].embeddings = step->embeddings[i].data();
+      zen_step_item& item = step->items[i];
+      item.tokens = step->tokens[i].data();
+      item.embeddings = step->embeddings[i].data();
+      item.draft = step->drafts[i].empty() ? nullptr : step->drafts[i].data();
+      if (item.draft_count > ZEN_MAX_DRAFT)
+        throw errorOf(info.Env(), {"draft", "must have at most 63 tokens"});
+      outputs += 1 + item.draft_count;
     }
-    step->outputs.resize(step->items.size());
+    step->outputs.resize(outputs);
     return EngineCall::run(
         info.Env(),
         [handle, step](zen_error* error) {
           return zen_step(handle.get(), step->items.data(), step->items.size(), step->outputs.data(), error);
         },
         [step](Napi::Env env) {
-          Napi::Array outputs = Napi::Array::New(env, step->outputs.size());
-          for (size_t i = 0; i < step->outputs.size(); i++)
-            outputs.Set(static_cast<uint32_t>(i), writeOutput(env, step->outputs[i]));
+          Napi::Array outputs = Napi::Array::New(env, step->items.size());
+          const zen_step_output* at = step->outputs.data();
+          for (size_t i = 0; i < step->items.size(); i++) {
+            const size_t drafts = step->items[i].draft_count;
+            outputs.Set(static_cast<uint32_t>(i), writeOutput(env, at, drafts));
+            at += 1 + drafts;
+          }
           return outputs;
         });
   }

@@ -63,18 +63,24 @@ Sampling samplingOf(const zen_sampling& s) {
   return out;
 }
 
-void write(const StepOutput& from, zen_step_output& to) {
-  const Sampled& s = from.sampled;
-  to.status = from.status == StepOutput::Status::Ok ? ZEN_OK : ZEN_NO_KV;
-  to.token = s.token;
-  to.logprob = s.logprob;
-  to.top_count = s.topCount;
-  for (int i = 0; i < s.topCount; i++) {
-    to.top_tokens[i] = s.topTokens[i];
-    to.top_logprobs[i] = s.topLogprobs[i];
-  }
-  to.finish = static_cast<int32_t>(from.finish);
-  to.stop_index = from.stopIndex;
+zen_step_output written(const Sampled& s) {
+  zen_step_output to = {ZEN_OK, s.token, s.logprob, s.topCount, {}, {}, ZEN_NONE, -1};
+  std::copy(s.topTokens, s.topTokens + s.topCount, to.top_tokens);
+  std::copy(s.topLogprobs, s.topLogprobs + s.topCount, to.top_logprobs);
+  return to;
+}
+
+// `to`: 1 + the item's draft.
+void write(const StepOutput& from, int drafts, zen_step_output* to) {
+  const zen_step_output* end = to + 1 + drafts;
+  for (const Sampled& kept : from.kept)
+    *to++ = written(kept);
+  *to = written(from.sampled);
+  to->status = from.status == StepOutput::Status::Ok ? ZEN_OK : ZEN_NO_KV;
+  to->finish = static_cast<int32_t>(from.finish);
+  to->stop_index = from.stopIndex;
+  while (++to < end)
+    *to = written({});
 }
 
 }  // namespace
@@ -148,10 +154,21 @@ int zen_step(zen_model* model, const zen_step_item* items, size_t count, zen_ste
       const zen_step_item& item = items[i];
       own.push_back({item.sequence, zen::copied(item.tokens, item.token_count),
                      zen::copied(item.embeddings, item.embedding_rows * hidden), item.stage, item.sample != 0});
+      if (item.draft_count > ZEN_MAX_DRAFT)
+        throw zen::Failure("items[" + std::to_string(i) + "].draft",
+                           "must have at most " + std::to_string(ZEN_MAX_DRAFT) + " tokens");
+      if (item.draft) {
+        own.back().draft = zen::copied(item.draft, item.draft_count);
+      } else {
+        own.back().draftStage = item.draft_stage;
+        own.back().draftCount = static_cast<int>(item.draft_count);
+      }
     }
     const auto results = model->engine.step(own);
-    for (size_t i = 0; i < count; i++)
-      zen::write(results[i], outputs[i]);
+    for (size_t i = 0; i < count; i++) {
+      zen::write(results[i], own[i].drafts(), outputs);
+      outputs += 1 + own[i].drafts();
+    }
   });
 }
 

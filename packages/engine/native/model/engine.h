@@ -28,12 +28,18 @@ struct StepItem {
   std::vector<float> embeddings;  // in place of tokens: rows of hiddenSize
   int stage;
   bool sample;
+  // Guesses of what follows the tokens: given, or drafted by draftCount tokens of the lower draftStage first.
+  std::vector<int32_t> draft = {};
+  int draftStage = -1, draftCount = 0;
+
+  int drafts() const { return draftCount > 0 ? draftCount : static_cast<int>(draft.size()); }
 };
 
 struct StepOutput {
   enum class Status : uint8_t { Ok, NoKv } status = Status::Ok;
   enum class Finish : uint8_t { None, StopToken, StopText } finish = Finish::None;
   int stopIndex = -1;
+  std::vector<Sampled> kept;  // drafted tokens that sampling gave too, before `sampled`
   Sampled sampled;
 };
 
@@ -46,7 +52,7 @@ struct Stats {
 // Every method throws Failure.
 class Engine {
  public:
-  static constexpr int kMaxStepTokens = 65536;
+  static constexpr int kMaxStepTokens = 65536, kMaxDraft = 63;
 
   Engine(LadderConfig config, EngineOptions options);
 
@@ -72,11 +78,21 @@ class Engine {
   void checkTokens(const std::vector<int32_t>& tokens, const std::string& field) const;
   std::vector<Running> admit(const std::vector<StepItem>& items, const Stages& stages);
   void checkItem(const StepItem& item, const std::string& at) const;
-  void compute(std::vector<Running*> order, const Stages& stages);
+  void checkDraft(const StepItem& item, const std::string& at) const;
+  float* logitRows(size_t rows);
+  void compute(const std::vector<Running*>& order, const Stages& stages);
+  // Drafts where a stage is to do it, step by step for all of them together; what it counts is taken back.
+  void draft(const std::vector<Running*>& all, const Stages& stages);
+  template <typename Work>
+  void eachSequence(const std::vector<Running*>& rows, Work&& work);
+  Sampled sampleRow(const Running& running, int row, SamplerScratch& scratch) const;
   void sampleRows(const std::vector<Running*>& rows);
-  void finish(Running& running);
+  // Counts a sampled token and says whether it ends the answer.
+  void finish(Running& running, int32_t token) const;
   // Counts a sampled token; the stop text that it completes, −1 for none.
   int count(Sequence& sequence, int32_t token) const;
+  // Uncounts what the step has sampled, and forgets tokens from `length` on.
+  void takeBack(Running& running, int length) const;
   void settle(std::vector<Running>& running, const Stages& stages, bool done);
 
   const LadderConfig config_;

@@ -1,22 +1,12 @@
 // One step: admission, passes over the graph, sampling, and what becomes of the sequences.
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <unordered_set>
 
-#include "model/engine.h"
 #include "model/failure.h"
+#include "model/running.h"
 
 namespace zen {
-
-struct Engine::Running {
-  const StepItem* item;
-  std::shared_ptr<Sequence> sequence;
-  int before = 0;  // length before the step
-  int count = 0;
-  StepOutput output;
-  float* logits = nullptr;  // its row, while the pass is sampled
-};
 
 namespace {
 // Beyond this a row of embeddings cannot be real, and its squares would overflow.
@@ -31,6 +21,19 @@ void Engine::checkItem(const StepItem& item, const std::string& at) const {
     throw Failure(at + ".embeddings", "must have rows of " + std::to_string(hidden));
   for (float v : item.embeddings)
     if (!(std::fabs(v) <= kMaxEmbedding)) throw Failure(at + ".embeddings", "must be numbers of at most 1e6");
+  checkDraft(item, at + ".draft");
+}
+
+void Engine::checkDraft(const StepItem& item, const std::string& at) const {
+  if (item.draft.empty() && item.draftCount == 0) return;
+  if (item.draftCount < 0 || item.drafts() > kMaxDraft)
+    throw Failure(at, "must have at most " + std::to_string(kMaxDraft) + " tokens");
+  if (!item.draft.empty() && item.draftCount > 0) throw Failure(at, "must be given or drafted, not both");
+  if (!item.sample || item.tokens.empty()) throw Failure(at, "must follow tokens that are sampled after");
+  checkTokens(item.draft, at);
+  if (item.draftCount == 0) return;
+  if (item.draftStage >= item.stage) throw Failure(at + ".stage", "must be below the item's");
+  if (item.tokens.size() != 1) throw Failure(at, "must follow one token where a stage drafts");
 }
 
 std::vector<Engine::Running> Engine::admit(const std::vector<StepItem>& items, const Stages& stages) {
@@ -42,14 +45,18 @@ std::vector<Engine::Running> Engine::admit(const std::vector<StepItem>& items, c
     const std::string at = "items[" + std::to_string(i) + "]";
     checkItem(item, at);
     weightsAt(stages, item.stage);
-    Running running{&item, find(item.sequence), 0, 0, {}, nullptr};
+    if (item.draftCount > 0) weightsAt(stages, item.draftStage);
+    Running running;
+    running.item = &item;
+    running.sequence = find(item.sequence);
     running.before = running.sequence->length();
     const size_t count = item.tokens.empty() ? item.embeddings.size() / static_cast<size_t>(config_.model.hiddenSize)
                                              : item.tokens.size();
-    tokens += count;
+    const size_t rows = count + static_cast<size_t>(item.drafts());
+    tokens += rows;
     if (tokens > kMaxStepTokens)
       throw Failure("items", "must have at most " + std::to_string(kMaxStepTokens) + " tokens together");
-    if (count > static_cast<size_t>(options_.contextTokens - running.before))
+    if (rows > static_cast<size_t>(options_.contextTokens - running.before))
       throw Failure(at + ".tokens",
                     "must end within the context of " + std::to_string(options_.contextTokens) + " tokens");
     if (!seen.insert(item.sequence).second) throw Failure(at + ".sequence", "must be in a step once");
@@ -57,11 +64,13 @@ std::vector<Engine::Running> Engine::admit(const std::vector<StepItem>& items, c
     all.push_back(std::move(running));
   }
   for (Running& r : all) {
-    if (!r.sequence->reserve(r.count)) {
+    if (!r.sequence->reserve(r.count + r.item->drafts())) {
       r.output.status = StepOutput::Status::NoKv;
       continue;
     }
     r.sequence->busy = true;
+    r.stopTail = r.sequence->stops.tail();
+    r.draft = r.item->draft;
     auto& own = r.sequence->tokens;
     if (r.item->tokens.empty())
       own.insert(own.end(), static_cast<size_t>(r.count), Sequence::kNoToken);
@@ -98,87 +107,60 @@ std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
   return outputs;
 }
 
-// Passes of at most Graph::kPassRows tokens; a long prompt goes over several.
-void Engine::compute(std::vector<Running*> order, const Stages& stages) {
+float* Engine::logitRows(size_t rows) {
+  const size_t bytes = rows * static_cast<size_t>(config_.model.vocabSize) * sizeof(float);
+  if (bytes > logits_.bytes()) logits_ = Region(std::max(bytes, 2 * logits_.bytes()));
+  return reinterpret_cast<float*>(logits_.data());
+}
+
+// Passes of at most Graph::kPassRows tokens; a long prompt goes over several, the rows that are sampled over one.
+void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
   const size_t vocab = static_cast<size_t>(config_.model.vocabSize);
+  draft(order, stages);
   std::vector<Span> spans;
   std::vector<Running*> sampled;
-  int rows = 0;
+  int rows = 0, logitCount = 0;
   const auto flush = [&] {
     if (spans.empty()) return;
-    const size_t bytes = sampled.size() * vocab * sizeof(float);
-    if (bytes > logits_.bytes()) logits_ = Region(std::max(bytes, 2 * logits_.bytes()));
-    float* logits = reinterpret_cast<float*>(logits_.data());
-    for (size_t i = 0; i < sampled.size(); i++)
-      sampled[i]->logits = logits + i * vocab;
+    float* logits = logitRows(static_cast<size_t>(logitCount));
+    float* at = logits;
+    for (Running* r : sampled) {
+      r->logits = at;
+      at += static_cast<size_t>(r->sampledRows()) * vocab;
+    }
     graph_.forward(spans, logits);
     sampleRows(sampled);
     spans.clear();
     sampled.clear();
-    rows = 0;
+    rows = logitCount = 0;
   };
   for (Running* r : order) {
-    for (int done = 0; done < r->count;) {
-      if (rows == Graph::kPassRows) flush();
-      const int count = std::min(r->count - done, Graph::kPassRows - rows);
-      const bool last = done + count == r->count && r->item->sample;
+    if (!r->draft.empty()) {
+      r->joined = r->item->tokens;
+      r->joined.insert(r->joined.end(), r->draft.begin(), r->draft.end());
+    }
+    const int total = r->rows(), whole = std::max(1, r->sampledRows());
+    for (int done = 0; done < total;) {
+      int count = std::min(total - done, Graph::kPassRows - rows);
+      if (done + count < total) count = std::min(count, total - whole - done);
+      if (count <= 0) {
+        flush();
+        continue;
+      }
+      const int logits = done + count == total ? r->sampledRows() : 0;
       const float* embeddings =
           r->item->embeddings.empty()
               ? nullptr
               : r->item->embeddings.data() + static_cast<size_t>(done) * static_cast<size_t>(config_.model.hiddenSize);
-      spans.push_back({weightsAt(stages, r->item->stage), embeddings ? nullptr : r->item->tokens.data() + done,
-                       embeddings, count, r->before + done, r->sequence->blocks(), last ? 1 : 0});
-      if (last) sampled.push_back(r);
+      spans.push_back({weightsAt(stages, r->item->stage), embeddings ? nullptr : r->tokens() + done, embeddings, count,
+                       r->before + done, r->sequence->blocks(), logits});
+      if (logits > 0) sampled.push_back(r);
       rows += count;
+      logitCount += logits;
       done += count;
     }
   }
   flush();
-}
-
-void Engine::sampleRows(const std::vector<Running*>& rows) {
-  const auto one = [&](Running& r, SamplerScratch& scratch) {
-    const Sequence& s = *r.sequence;
-    r.output.sampled = sample(s.sampling, s.tokens, s.outputCounts, static_cast<uint64_t>(s.length()), r.logits,
-                              config_.model.vocabSize, scratch);
-  };
-  if (rows.size() == 1) return one(*rows[0], scratch_[0]);
-  if (rows.empty()) return;
-  std::mutex failed;
-  std::exception_ptr failure;
-  pool_.run([&](Team& team) {
-    team.parallelFor(static_cast<int>(rows.size()), 1, [&](int begin, int end) {
-      for (int i = begin; i < end; i++) {
-        try {
-          one(*rows[i], scratch_[team.index()]);
-        } catch (...) {
-          const std::lock_guard<std::mutex> lock(failed);
-          failure = std::current_exception();
-        }
-      }
-    });
-  });
-  if (failure) std::rethrow_exception(failure);
-}
-
-int Engine::count(Sequence& s, int32_t token) const {
-  s.outputCounts[token]++;
-  const uint32_t begin = options_.tokenOffsets[token], end = options_.tokenOffsets[token + 1];
-  return s.stops.append(std::string_view(options_.tokenBytes).substr(begin, end - begin));
-}
-
-void Engine::finish(Running& r) {
-  const int32_t token = r.output.sampled.token;
-  if (token < 0) return;
-  Sequence& s = *r.sequence;
-  const int stop = count(s, token);
-  const auto& stops = s.sampling.stopTokens;
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
-    r.output.finish = StepOutput::Finish::StopToken;
-    return;
-  }
-  r.output.stopIndex = stop;
-  if (stop >= 0) r.output.finish = StepOutput::Finish::StopText;
 }
 
 void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) {
@@ -190,12 +172,13 @@ void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) 
     }
     Sequence& s = *r.sequence;
     if (done) {
-      finish(r);
+      // Room that rejected tokens took.
+      if (!r.draft.empty()) s.truncate(s.length());
       // A stage that was detached meanwhile leaves nothing behind.
       if (stages_[r.item->stage] != stages[r.item->stage]) s.withhold();
       s.publish(r.item->stage);
     } else {
-      s.tokens.resize(static_cast<size_t>(r.before));
+      takeBack(r, r.before);
     }
     s.busy = false;
     if (s.freed) sequences_.erase(r.item->sequence);

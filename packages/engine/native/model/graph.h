@@ -22,7 +22,7 @@ struct Span {
   int count;
   int position;                  // of the first token
   const uint8_t* const* blocks;  // the sequence's KV blocks; those of the span are its own
-  int logits;                    // of the last `logits` tokens: 0, 1 or count
+  int logits;                    // of the last `logits` tokens: 0 to count
 };
 
 class Graph {

@@ -32,6 +32,10 @@ class StopMatcher {
     return found;
   }
 
+  // To go back to an earlier state.
+  const std::string& tail() const { return tail_; }
+  void restore(const std::string& tail) { tail_ = tail; }
+
  private:
   std::vector<std::string> texts_;
   size_t longest_ = 0;

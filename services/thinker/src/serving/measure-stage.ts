@@ -1,25 +1,10 @@
-import type { SamplingParams, Scheduler, StepBackend, StepItem } from '@zen/batching';
+import type { Scheduler, StepBackend, StepItem } from '@zen/batching';
+import { GREEDY } from '@zen/engine';
 import { nowUs } from './step-loop';
 
 const PROMPT = 48;
 const STREAMS = 4;
 const REPEATS = 2;
-
-const GREEDY: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBiasTokens: new Int32Array(0),
-  logitBiasValues: new Float32Array(0),
-  seed: 0n,
-  stop: [],
-  stopTokens: new Int32Array(0),
-  logprobs: -1,
-};
 
 /**
  * Measures what a new stage costs, so that its load can be predicted before it has answered anyone. One step at
@@ -30,6 +15,8 @@ export async function* measureStage(
   vocabSize: number,
   backend: StepBackend,
   scheduler: Scheduler,
+  /** False once the stage is dropped. */
+  attached: () => boolean,
 ): AsyncGenerator<void, void, undefined> {
   const handles: number[] = [];
   const item = (sequence: number, count: number): StepItem => ({
@@ -38,6 +25,7 @@ export async function* measureStage(
     embeddings: null,
     stage,
     sample: true,
+    draft: null,
   });
   const run = async (items: StepItem[], decodes: number, promptTokens: number, counts: boolean) => {
     const started = nowUs();
@@ -47,14 +35,14 @@ export async function* measureStage(
     if (counts && complete) scheduler.observe({ stage, decodes, promptTokens, elapsedUs });
   };
   try {
-    for (let i = 0; i < STREAMS; i++) {
+    for (let i = 0; i < STREAMS && attached(); i++) {
       const handle = backend.createSequence(GREEDY);
       handles.push(handle);
       await run([item(handle, PROMPT)], 0, PROMPT, i > 0);
       yield;
     }
     for (const decodes of [1, STREAMS]) {
-      for (let repeat = 0; repeat <= REPEATS; repeat++) {
+      for (let repeat = 0; repeat <= REPEATS && attached(); repeat++) {
         await run(
           handles.slice(0, decodes).map((handle) => item(handle, 1)),
           decodes,
