@@ -25,6 +25,22 @@ export function bytes(min = 0, max = Number.MAX_SAFE_INTEGER) {
   });
 }
 
+/** "20mbit" (bits a second), "2MiB" or "2MiB/s" (bytes a second): whole bytes a second. */
+export function bandwidth(min = 1024, max = 2 ** 40) {
+  return z.string().transform((text, context) => {
+    const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?(bit|b)?(?:\/s)?$/i.exec(text);
+    const unit = UNITS[(match?.[2] ?? '').toLowerCase()] ?? 1;
+    const bits = match?.[3]?.toLowerCase() === 'bit';
+    const value = match ? Math.floor((Number(match[1]) * unit) / (bits ? 8 : 1)) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    context.addIssue({
+      code: 'custom',
+      message: `must be a rate such as 20mbit or 2MiB/s, ${min} to ${max} bytes a second`,
+    });
+    return z.NEVER;
+  });
+}
+
 const DURATIONS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** "250ms", "30s", "5m": milliseconds. */

@@ -1,4 +1,4 @@
-import { address, bytes, type ConfigOf, duration, flag, integer, list } from '@zen/config';
+import { address, bytes, type ConfigOf, duration, flag, integer, list, serviceSettings } from '@zen/config';
 import { z } from 'zod';
 import type { Objectives } from './answer/wish';
 import { parseFamilies } from './fleet/families';
@@ -145,23 +145,7 @@ export const settings = {
     help: 'how often a thinker reports its load at most',
     default: '100ms',
   },
-  graceMs: {
-    env: 'ZEN_GRACE',
-    type: duration(0, 3_600_000).default(30_000),
-    help: 'time that running answers get at shutdown',
-    default: '30s',
-  },
-  logLevel: {
-    env: 'ZEN_LOG_LEVEL',
-    type: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    help: 'lowest level logged',
-    default: 'info',
-  },
-  otlpEndpoint: {
-    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    type: z.url().optional(),
-    help: 'where traces go',
-  },
+  ...serviceSettings,
 };
 
 export type GatewayConfig = ConfigOf<typeof settings>;
