@@ -86,6 +86,14 @@ function ensurePackages() {
 function build() {
   run('building the native engine', 'make', ['-s', '-j2', '-C', 'packages/engine/native']);
   run('building the services', process.execPath, ['node_modules/typescript/bin/tsc', '-b']);
+  const vite = 'services/gateway/node_modules/vite/bin/vite.js';
+  run('building the web page', process.execPath, [
+    vite,
+    'build',
+    'services/gateway/web',
+    '--logLevel',
+    'warn',
+  ]);
 }
 
 const target = COMMANDS[command];
