@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { address, bytes, ConfigError, configHelp, duration, flag, integer, list, readConfig } from '.';
+import {
+  address,
+  bandwidth,
+  bytes,
+  ConfigError,
+  configHelp,
+  duration,
+  flag,
+  integer,
+  list,
+  readConfig,
+} from '.';
 
 const settings = {
   listen: {
@@ -36,6 +47,8 @@ test('an empty variable is an absent one', () => {
 test.each([
   ['size', bytes(10, 100), '100', 100],
   ['decimal size', bytes(), '2kB', 2000],
+  ['rate in bits', bandwidth(), '20mbit', 2_500_000],
+  ['rate in bytes', bandwidth(), '2MiB/s', 2 * 2 ** 20],
   ['duration', duration(), '5m', 300_000],
   ['integer', integer(1, 8), '8', 8],
   ['flag', flag(), 'true', true],
@@ -48,6 +61,8 @@ test.each([
 test.each([
   ['size below', bytes(10, 100), '9'],
   ['size above', bytes(10, 100), '101'],
+  ['rate of nothing', bandwidth(), '0mbit'],
+  ['rate in words', bandwidth(), 'fast'],
   ['integer above', integer(1, 8), '9'],
   ['fraction', integer(1, 8), '1.5'],
   ['port', address(), 'host:65536'],

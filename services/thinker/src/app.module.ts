@@ -1,12 +1,13 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { Answerer, type Observers, type Serving } from './answer/answerer';
+import { Answerer, type Observers } from './answer/answerer';
 import type { ThinkerConfig } from './config';
+import type { Replica } from './serving/replica';
 import { ThinkerController } from './thinker.controller';
-import { ANSWERER, CONFIG, SERVING, STOPPING } from './tokens';
+import { ANSWERER, CONFIG, REPLICA, STOPPING } from './tokens';
 
 export interface AppParts {
   config: ThinkerConfig;
-  serving: Serving;
+  replica: Replica;
   observers: Observers;
   stopping: AbortSignal;
 }
@@ -14,15 +15,15 @@ export interface AppParts {
 @Module({})
 class AppModule {}
 
-export function appModule({ config, serving, observers, stopping }: AppParts): DynamicModule {
+export function appModule({ config, replica, observers, stopping }: AppParts): DynamicModule {
   return {
     module: AppModule,
     providers: [
       ThinkerController,
       { provide: CONFIG, useValue: config },
-      { provide: SERVING, useValue: serving },
+      { provide: REPLICA, useValue: replica },
       { provide: STOPPING, useValue: stopping },
-      { provide: ANSWERER, useFactory: () => new Answerer(serving, observers) },
+      { provide: ANSWERER, useFactory: () => new Answerer(replica, observers) },
     ],
   };
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { DEFAULT_LIMITS, type Limits } from '@zen/batching';
-import { address, bytes, type ConfigOf, duration, integer } from '@zen/config';
+import { address, bandwidth, bytes, type ConfigOf, duration, integer, serviceSettings } from '@zen/config';
 import { z } from 'zod';
 
 const GIB = 2 ** 30;
@@ -8,8 +8,32 @@ const GIB = 2 ** 30;
 export const settings = {
   ladder: {
     env: 'ZEN_LADDER',
-    type: z.string('must name a folder').min(1),
-    help: 'folder of the ladder to serve (made by zen pack)',
+    type: z.string('must name a folder or an address').min(1),
+    help: 'the ladder to serve: a folder (made by zen pack), or an oci, http(s), s3 or file address (zen push)',
+  },
+  home: {
+    env: 'ZEN_HOME',
+    type: z.string().optional(),
+    help: 'where fetched ladders are kept, shared by all processes of the node (default ~/.cache/zen)',
+  },
+  strategy: {
+    env: 'ZEN_STRATEGY',
+    type: z
+      .enum(['aggressive', 'balanced', 'conservative'], 'must be aggressive, balanced or conservative')
+      .default('balanced'),
+    help: 'how hard a download pulls: aggressive, balanced or conservative',
+    default: 'balanced',
+  },
+  bandwidth: {
+    env: 'ZEN_BANDWIDTH',
+    type: bandwidth().optional(),
+    help: 'limit of the download, such as 20mbit or 2MiB (a second; default none)',
+  },
+  scrubRate: {
+    env: 'ZEN_SCRUB_RATE',
+    type: bytes(0, 2 ** 40).default(8 * 2 ** 20),
+    help: 'bytes of the attached stages that are checked in a second; 0 turns that off',
+    default: '8MiB',
   },
   listen: {
     env: 'ZEN_LISTEN',
@@ -51,6 +75,12 @@ export const settings = {
     type: bytes(1, 64 * 2 ** 20).optional(),
     help: 'longest prompt text (default 32 bytes per token of context, at least 64KiB)',
   },
+  messageBytes: {
+    env: 'ZEN_MESSAGE_BYTES',
+    type: bytes(2 ** 16, 2 ** 30).default(64 * 2 ** 20),
+    help: 'largest request; a prompt of embeddings takes 4 bytes for each number',
+    default: '64MiB',
+  },
   stepTokens: {
     env: 'ZEN_STEP_TOKENS',
     type: integer(2, 65_536).default(DEFAULT_LIMITS.stepTokens),
@@ -87,23 +117,7 @@ export const settings = {
     help: 'target for a step that computes prompts beside running answers',
     default: '100ms',
   },
-  graceMs: {
-    env: 'ZEN_GRACE',
-    type: duration(0, 3_600_000).default(30_000),
-    help: 'time that running answers get at shutdown',
-    default: '30s',
-  },
-  logLevel: {
-    env: 'ZEN_LOG_LEVEL',
-    type: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    help: 'lowest level logged',
-    default: 'info',
-  },
-  otlpEndpoint: {
-    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    type: z.url().optional(),
-    help: 'where traces go',
-  },
+  ...serviceSettings,
 };
 
 export type ThinkerConfig = ConfigOf<typeof settings>;

@@ -1,5 +1,5 @@
 import {
-  type DescribeResponse,
+  DescribeResponse,
   type Load,
   type Progress,
   ReplicaState,
@@ -9,10 +9,14 @@ import {
 import type { LadderStage } from '@zen/ladder';
 import type { Serving } from './answer/answerer';
 import type { ThinkerConfig } from './config';
+import type { Replica } from './serving/replica';
 
 type Limits = Pick<ThinkerConfig, 'maxRunning' | 'maxWaiting' | 'kvBytes'>;
 
-export function describeThinker(serving: Serving, limits: Limits): DescribeResponse {
+export function describeThinker(replica: Replica, limits: Limits): DescribeResponse {
+  const progress = progressNow(replica);
+  const { serving } = replica;
+  if (!serving) return DescribeResponse.fromPartial({ progress });
   const { model, loop } = serving;
   return {
     model: model.name,
@@ -31,7 +35,7 @@ export function describeThinker(serving: Serving, limits: Limits): DescribeRespo
     hiddenSize: model.hiddenSize,
     vocabSize: model.vocabSize,
     artifactDigest: model.artifactDigest,
-    progress: progressNow(serving),
+    progress,
   };
 }
 
@@ -50,37 +54,66 @@ export function loadNow({ loop }: Serving): Load {
   };
 }
 
-export function stagesNow({ model, climb }: Serving): Stage[] {
-  return model.stages.map((stage) => ({
-    stage: stage.stage,
-    bytes: BigInt(stage.bytes),
-    bitsPerLinearWeight: stage.bitsPerLinearWeight,
-    quality: qualityOf(stage),
-    servable: stage.stage >= model.minServable,
-    attached: stage.stage <= climb.top,
-    state: stage.stage <= climb.top ? StageState.STAGE_STATE_SERVING : StageState.STAGE_STATE_ATTACHING,
-    bytesPresent: BigInt(stage.bytes),
-  }));
+export function stagesNow({ model, climb, source }: Serving): Stage[] {
+  const arrivals = source.progress().stages;
+  return model.stages.map((stage) => {
+    const arrival = arrivals[stage.stage];
+    return {
+      stage: stage.stage,
+      bytes: BigInt(stage.bytes),
+      bitsPerLinearWeight: stage.bitsPerLinearWeight,
+      quality: qualityOf(stage),
+      servable: stage.stage >= model.minServable,
+      attached: stage.stage <= climb.top,
+      state: stageState(stage.stage, climb, arrival?.state),
+      bytesPresent: BigInt(arrival?.bytesPresent ?? 0),
+    };
+  });
 }
 
-/** All bytes are in the folder from the start; only attaching takes time. */
-export function progressNow({ model, climb }: Serving): Progress {
-  const bytes = BigInt(model.stages.reduce((sum, stage) => sum + stage.bytes, 0));
-  const complete = climb.top === model.stages.length - 1;
-  const state = complete
-    ? ReplicaState.REPLICA_STATE_COMPLETE
-    : climb.ready
-      ? ReplicaState.REPLICA_STATE_SERVING
-      : ReplicaState.REPLICA_STATE_FETCHING;
+function stageState(
+  stage: number,
+  { top, failures }: Serving['climb'],
+  arrival: 'absent' | 'fetching' | 'complete' | undefined,
+): StageState {
+  if (stage <= top) return StageState.STAGE_STATE_SERVING;
+  if (failures.has(stage)) return StageState.STAGE_STATE_FAILED;
+  if (arrival === 'complete') return StageState.STAGE_STATE_ATTACHING;
+  return arrival === 'fetching' ? StageState.STAGE_STATE_FETCHING : StageState.STAGE_STATE_ABSENT;
+}
+
+export function progressNow(replica: Replica): Progress {
+  const { serving } = replica;
+  const download = serving?.source.progress();
+  const stages = download?.stages ?? [];
+  const sum = (field: 'bytes' | 'bytesPresent') =>
+    BigInt(stages.reduce((total, stage) => total + stage[field], 0));
   return {
-    state,
-    reason: '',
-    bytesPresent: bytes,
-    bytesTotal: bytes,
-    bytesPerSecond: 0n,
-    requestsInFlight: 0,
-    corruptChunks: 0n,
+    state: replicaState(replica),
+    reason: reasonNow(replica),
+    bytesPresent: sum('bytesPresent'),
+    bytesTotal: sum('bytes'),
+    bytesPerSecond: BigInt(Math.round(download?.bytesPerSecond ?? 0)),
+    requestsInFlight: download?.requestsInFlight ?? 0,
+    corruptChunks: BigInt(serving?.climb.corruptChunks ?? 0),
   };
+}
+
+function replicaState({ serving }: Replica): ReplicaState {
+  if (!serving) return ReplicaState.REPLICA_STATE_ABSENT;
+  const { climb } = serving;
+  if (climb.complete) return ReplicaState.REPLICA_STATE_COMPLETE;
+  if (climb.ready) return ReplicaState.REPLICA_STATE_SERVING;
+  return climb.failures.has(climb.top + 1)
+    ? ReplicaState.REPLICA_STATE_FAILED
+    : ReplicaState.REPLICA_STATE_FETCHING;
+}
+
+/** What keeps it from going on, the lowest stage first; empty where nothing does. */
+function reasonNow({ serving, fault }: Replica): string {
+  const [lowest] = [...(serving?.climb.failures ?? [])].sort(([a], [b]) => a - b);
+  if (lowest) return `stage ${lowest[0]}: ${lowest[1]}`;
+  return fault ?? serving?.source.progress().trouble ?? '';
 }
 
 function qualityOf({ quality }: LadderStage): Stage['quality'] {

@@ -1,21 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, configHelp, readConfig } from '@zen/config';
+import { DiskError } from '@zen/disk';
+import { DistributionError } from '@zen/distribution';
 import { EngineError } from '@zen/engine';
 import { LadderError } from '@zen/ladder';
 import { createLogger } from '@zen/telemetry';
 import { TokenizerError } from '@zen/tokenizer';
 import { settings } from './config';
-import { openEngine } from './serving/open-engine';
+import { openModel } from './serving/open-model';
 import { startThinker } from './thinker';
 
 const HELP = `usage: main.js [--help | --version]
 
-Serves the language model of a ladder as zen.v1.ThinkerService. It answers from the first servable stage on and
-attaches the others while it serves. SIGTERM finishes running answers first. Environment:
+Serves the language model of a ladder as zen.v1.ThinkerService. It listens at once, fetches the ladder where it is
+not on the disk yet, answers from the first servable stage on, and fetches and attaches the others while it serves.
+Bytes that go bad on the disk are found, and fetched again. SIGTERM finishes running answers first. Environment:
 
 ${configHelp(settings)}
 `;
+
+// Steps, attaching, hashing and file access share libuv's threads, and no step may wait for one. Read at first use.
+process.env.UV_THREADPOOL_SIZE ??= '16';
 
 async function main(argv: string[]): Promise<void> {
   if (argv.length > 0) {
@@ -25,10 +31,9 @@ async function main(argv: string[]): Promise<void> {
   }
   const config = readConfig(settings, process.env);
   const logger = createLogger('thinker', config.logLevel);
-  const { model, backend } = await openEngine(config.ladder, config);
-  const thinker = await startThinker(config, model, backend, logger);
+  const thinker = await startThinker(config, openModel(config, process.env), logger);
   const { address, probeAddress } = thinker;
-  logger.info({ address, probeAddress, model: model.name, kernels: model.kernels }, 'listening');
+  logger.info({ address, probeAddress }, 'listening');
   let stopping = false;
   const stop = async () => {
     // A second signal does not wait.
@@ -49,7 +54,7 @@ function version(): string {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected = [ConfigError, EngineError, LadderError, TokenizerError].some(
+  const expected = [ConfigError, DiskError, DistributionError, EngineError, LadderError, TokenizerError].some(
     (type) => error instanceof type,
   );
   process.stderr.write(`${expected ? (error as Error).message : ((error as Error).stack ?? error)}\n`);

@@ -8,6 +8,7 @@ import { createLogger } from '@zen/telemetry';
 import { Tokenizer } from '@zen/tokenizer';
 import { settings } from './config';
 import type { StageBackend } from './serving/engine-backend';
+import type { OpenedModel, OpenModel } from './serving/replica';
 import type { ServedModel } from './serving/served-model';
 import { startThinker, type Thinker } from './thinker';
 
@@ -40,6 +41,9 @@ export interface SimulatedOptions {
   minServable?: number;
   /** Holds stage `stage` back until it resolves. */
   attach?(stage: number): Promise<void>;
+  /** Where the stages come from; default: all are there. */
+  source?: OpenedModel['source'];
+  open?: OpenModel;
 }
 
 export interface SimulatedThinker {
@@ -49,6 +53,28 @@ export interface SimulatedThinker {
   tokenizer: Tokenizer;
   logs: string[];
   stop(): Promise<void>;
+}
+
+/** A ladder that is there, whose files nobody looks into. */
+function completeSource(stages: readonly { stage: number; bytes: number }[]): OpenedModel['source'] {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const layers = stages.map(({ stage, bytes }) => ({ stage, digest, bytes, chunks: [] }));
+  return {
+    manifest: { digest, config: { digest, bytes: 1 }, layers },
+    progress: () => ({
+      stages: stages.map((stage) => ({ ...stage, bytesPresent: stage.bytes, state: 'complete' as const })),
+      bytesPerSecond: 0,
+      requestsInFlight: 0,
+      bytesReceived: 0,
+      bytesKept: 0,
+      waitingForOther: false,
+      trouble: null,
+    }),
+    run: async () => undefined,
+    stage: async () => '/dev/null',
+    repair: async () => '/dev/null',
+    close: async () => undefined,
+  };
 }
 
 /** A thinker with everything real but the arithmetic. */
@@ -66,6 +92,7 @@ export async function simulatedThinker(options: SimulatedOptions = {}): Promise<
   });
   const staged: StageBackend = Object.assign(backend, {
     attachStage: options.attach ?? (async () => undefined),
+    detachStage: (stage: number) => backend.purge(stage),
     close: () => undefined,
   });
   const stages = [0, 1, 2, 3, 4].map((stage) => ({
@@ -95,7 +122,9 @@ export async function simulatedThinker(options: SimulatedOptions = {}): Promise<
   };
   const logs: string[] = [];
   const logger = createLogger('thinker', 'info', { write: (line) => void logs.push(line) });
-  const thinker = await startThinker(readConfig(settings, env), model, staged, logger);
+  const source = options.source ?? completeSource(stages);
+  const open = options.open ?? (async () => ({ model, backend: staged, source }));
+  const thinker = await startThinker(readConfig(settings, env), open, logger);
   const connection = client(ThinkerServiceDefinition, thinker.address);
   const stop = async () => {
     connection.close();

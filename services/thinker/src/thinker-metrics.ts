@@ -1,8 +1,7 @@
 import type { StepPlan } from '@zen/batching';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
-import type { ServedModel } from './serving/served-model';
-import type { StageClimb } from './serving/stage-climb';
-import type { StepLoop } from './serving/step-loop';
+import { replicaGauges } from './replica-gauges';
+import type { Replica } from './serving/replica';
 
 const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2];
@@ -19,6 +18,9 @@ export class ThinkerMetrics {
   ]);
   private readonly steps = this.counter('steps_total', 'Steps by highest stage in them', ['stage']);
   private readonly stageTokens = this.counter('stage_tokens_total', 'Tokens sampled, by stage', ['stage']);
+  private readonly drops = this.counter('stage_drops_total', 'Stages dropped because their bytes were bad', [
+    'stage',
+  ]);
   private readonly failures = this.counter('step_failures_total', 'Steps that failed as a whole', []);
   private readonly stepSeconds = this.histogram('step_seconds', 'Time of a step', [], TOKEN_SECONDS);
   private readonly ttft = this.histogram(
@@ -34,26 +36,24 @@ export class ThinkerMetrics {
     TOKEN_SECONDS,
   );
 
-  constructor(loop: StepLoop, climb: StageClimb, model: ServedModel) {
+  constructor(replica: Replica) {
     collectDefaultMetrics({ register: this.registry });
-    const { scheduler } = loop;
+    replicaGauges(replica, this.registry);
+    // All of these are 0 before the model's metadata is here.
+    const load = () => replica.serving?.loop.scheduler.load();
     this.gauge('sequences', 'Requests by state', ['state'], (gauge) => {
-      const { running, waiting, parked } = scheduler.load();
+      const { running = 0, waiting = 0, parked = 0 } = load() ?? {};
       gauge.set({ state: 'running' }, running);
       gauge.set({ state: 'waiting' }, waiting);
       gauge.set({ state: 'parked' }, parked);
     });
     this.gauge('kv_blocks', 'Blocks of the KV cache by state', ['state'], (gauge) => {
-      const { kvBlocksFree, kvBlocksTotal } = scheduler.load();
+      const { kvBlocksFree = 0, kvBlocksTotal = 0 } = load() ?? {};
       gauge.set({ state: 'free' }, kvBlocksFree);
       gauge.set({ state: 'used' }, kvBlocksTotal - kvBlocksFree);
     });
     this.gauge('prefill_tokens_waiting', 'Prompt tokens that are not computed yet', [], (gauge) => {
-      gauge.set(scheduler.load().prefillTokensWaiting);
-    });
-    this.gauge('stage', 'Highest stage attached, -1 for none', [], (gauge) => gauge.set(climb.top));
-    this.gauge('info', 'Always 1', ['model', 'kernels'], (gauge) => {
-      gauge.set({ model: model.name, kernels: model.kernels }, 1);
+      gauge.set(load()?.prefillTokensWaiting ?? 0);
     });
     new Counter({
       name: 'zen_thinker_preemptions_total',
@@ -61,7 +61,7 @@ export class ThinkerMetrics {
       registers: [this.registry],
       collect() {
         this.reset();
-        this.inc(scheduler.load().preemptions);
+        this.inc(load()?.preemptions ?? 0);
       },
     });
   }
@@ -94,6 +94,10 @@ export class ThinkerMetrics {
     this.steps.inc({ stage: Math.max(...items.map(({ stage }) => stage)) });
     for (const { stage, sample } of items) if (sample) this.stageTokens.inc({ stage });
     this.stepSeconds.observe(elapsedUs / 1e6);
+  }
+
+  dropped(stage: number): void {
+    this.drops.inc({ stage });
   }
 
   stepFailed(): void {

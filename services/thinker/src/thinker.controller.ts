@@ -12,20 +12,21 @@ import {
   type WatchResponse,
 } from '@zen/contracts';
 import { type CallContext, Rpc } from '@zen/rpc';
-import { Answerer, type Serving } from './answer/answerer';
+import { Answerer } from './answer/answerer';
 import type { ThinkerConfig } from './config';
 import { describeThinker } from './describe';
 import { checkId } from './request/read-sampling';
 import { invalid } from './request/thinker-error';
 import { tokenize } from './request/tokenize';
-import { ANSWERER, CONFIG, SERVING, STOPPING } from './tokens';
+import { Replica } from './serving/replica';
+import { ANSWERER, CONFIG, REPLICA, STOPPING } from './tokens';
 import { watchThinker } from './watch';
 
 @Injectable()
 export class ThinkerController {
   constructor(
     @Inject(ANSWERER) private readonly answerer: Answerer,
-    @Inject(SERVING) private readonly serving: Serving,
+    @Inject(REPLICA) private readonly replica: Replica,
     @Inject(CONFIG) private readonly config: ThinkerConfig,
     /** Aborted at shutdown: ends watches, which would never end by themselves. */
     @Inject(STOPPING) private readonly stopping: AbortSignal,
@@ -38,13 +39,13 @@ export class ThinkerController {
 
   @Rpc(ThinkerServiceDefinition, 'tokenize')
   async tokenize(request: TokenizeRequest): Promise<TokenizeResponse> {
-    const { model, limits } = this.serving;
+    const { model, limits } = this.replica.require();
     return { tokenIds: [...tokenize(request, model.tokenizer, limits)] };
   }
 
   @Rpc(ThinkerServiceDefinition, 'detokenize')
   async detokenize({ tokenIds }: DetokenizeRequest): Promise<DetokenizeResponse> {
-    const { model, limits } = this.serving;
+    const { model, limits } = this.replica.require();
     if (tokenIds.length > limits.promptBytes) {
       throw invalid('token_ids', `${tokenIds.length} ids, limit ${limits.promptBytes}`);
     }
@@ -54,11 +55,11 @@ export class ThinkerController {
 
   @Rpc(ThinkerServiceDefinition, 'describe')
   async describe(): Promise<DescribeResponse> {
-    return describeThinker(this.serving, this.config);
+    return describeThinker(this.replica, this.config);
   }
 
   @Rpc(ThinkerServiceDefinition, 'watch')
   watch({ intervalMs }: WatchRequest, { signal }: CallContext): AsyncGenerator<WatchResponse> {
-    return watchThinker(this.serving, intervalMs, AbortSignal.any([signal, this.stopping]));
+    return watchThinker(this.replica, intervalMs, AbortSignal.any([signal, this.stopping]));
   }
 }

@@ -1,15 +1,19 @@
 import { WatchResponse } from '@zen/contracts';
-import type { Serving } from './answer/answerer';
 import { loadNow, progressNow, stagesNow } from './describe';
 import { invalid } from './request/thinker-error';
+import { pause } from './serving/pause';
+import type { Replica } from './serving/replica';
 
 const DEFAULT_MS = 250;
 const MIN_MS = 50;
 const MAX_MS = 60_000;
 
-/** Load and stages at once, then whenever they have changed, at most once per interval. */
+/**
+ * Load, stages and progress at once, then whenever they have changed, at most once per interval. Ends when the
+ * model's metadata arrives: whoever watches then asks what it is.
+ */
 export async function* watchThinker(
-  serving: Serving,
+  replica: Replica,
   askedMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<WatchResponse> {
@@ -18,11 +22,13 @@ export async function* watchThinker(
     throw invalid('interval_ms', `${intervalMs} is not within ${MIN_MS} to ${MAX_MS}`);
   }
   let last = Buffer.alloc(0);
-  while (!signal.aborted) {
+  const begunWith = replica.serving;
+  while (!signal.aborted && replica.serving === begunWith) {
+    const { serving } = replica;
     const now: WatchResponse = {
-      load: loadNow(serving),
-      stages: stagesNow(serving),
-      progress: progressNow(serving),
+      load: serving ? loadNow(serving) : undefined,
+      stages: serving ? stagesNow(serving) : [],
+      progress: progressNow(replica),
     };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {
@@ -31,17 +37,4 @@ export async function* watchThinker(
     }
     await pause(intervalMs, signal);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }

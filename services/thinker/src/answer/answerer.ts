@@ -5,17 +5,20 @@ import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
 import { readGenerate } from '../request/read-generate';
 import type { PromptLimits } from '../request/read-prompt';
 import { ThinkerError } from '../request/thinker-error';
+import type { OpenedModel, Replica } from '../serving/replica';
 import type { ServedModel } from '../serving/served-model';
 import type { StageClimb } from '../serving/stage-climb';
 import { nowUs, type StepLoop } from '../serving/step-loop';
 import type { Outcome, ThinkerMetrics } from '../thinker-metrics';
 import { AnswerEvents } from './answer-events';
 
+/** A model that is here, as far as it is. */
 export interface Serving {
   model: ServedModel;
   loop: StepLoop;
   climb: StageClimb;
   limits: PromptLimits;
+  source: OpenedModel['source'];
 }
 
 export interface Observers {
@@ -37,7 +40,7 @@ const OUTCOMES: Partial<Record<FinishReason, Outcome>> = {
 /** Answers one request: checks it, queues it, and streams what the scheduler gives. */
 export class Answerer {
   constructor(
-    private readonly serving: Serving,
+    private readonly replica: Replica,
     private readonly observers: Observers,
   ) {}
 
@@ -56,10 +59,11 @@ export class Answerer {
   }
 
   private read(request: GenerateRequest, { deadline }: CallContext): BatchRequest {
-    const { model, climb, limits } = this.serving;
     const untilUs = (deadline - Date.now()) * 1000;
     const leftUs = untilUs - Math.min(DEADLINE_MARGIN_US, Math.max(0, untilUs) / 10);
     try {
+      const { model, climb, limits } = this.replica.require();
+      this.replica.wanted.saw(request);
       return readGenerate(request, model, limits, climb, nowUs() + leftUs);
     } catch (error) {
       this.observers.metrics.ended('refused');
@@ -74,7 +78,7 @@ export class Answerer {
     watch: Stopwatch,
     span: Span,
   ): AsyncGenerator<GenerateResponse> {
-    const { model, loop } = this.serving;
+    const { model, loop } = this.replica.require();
     const answer = new AnswerEvents(model.tokenizer, request.sampling);
     const generation = this.submit(request, loop);
     const cancel = () => generation.cancel();

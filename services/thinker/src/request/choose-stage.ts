@@ -7,8 +7,8 @@ export interface StageWish {
 
 export interface StagesNow {
   /** Highest attached stage, -1 for none. */
-  top: number;
-  minServable: number;
+  readonly top: number;
+  readonly minServable: number;
 }
 
 const HIGHEST = 4;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { BatchRequest, Priority } from '@zen/batching';
-import { type GenerateRequest, Priority as ProtoPriority } from '@zen/contracts';
+import { type GenerateRequest, Priority as ProtoPriority, Upgrade } from '@zen/contracts';
 import type { ServedModel } from '../serving/served-model';
 import { chooseStage, type StagesNow } from './choose-stage';
 import { type PromptLimits, readPrompt } from './read-prompt';
@@ -15,6 +15,13 @@ const PRIORITIES: Record<ProtoPriority, Priority | undefined> = {
   [ProtoPriority.PRIORITY_NORMAL]: 'normal',
   [ProtoPriority.PRIORITY_INTERACTIVE]: 'interactive',
   [ProtoPriority.UNRECOGNIZED]: undefined,
+};
+
+const UPGRADES: Record<Upgrade, 'never' | 'boundary' | undefined> = {
+  [Upgrade.UPGRADE_UNSPECIFIED]: 'boundary',
+  [Upgrade.UPGRADE_NEVER]: 'never',
+  [Upgrade.UPGRADE_BOUNDARY]: 'boundary',
+  [Upgrade.UNRECOGNIZED]: undefined,
 };
 
 /** Checks a request completely; what it returns can be queued. Cheap checks come before tokenizing. */
@@ -35,13 +42,15 @@ export function readGenerate(
   }
   const priority = PRIORITIES[request.priority];
   if (!priority) throw invalid('priority', 'not a known priority');
+  const upgrade = UPGRADES[request.upgrade];
+  if (!upgrade) throw invalid('upgrade', 'not a known upgrade');
   const stage = chooseStage(request, stages);
   const { endIds } = model.tokenizer;
   const seed = () => randomBytes(8).readBigUInt64LE();
   const sampling = readSampling(request.sampling, { vocabSize: model.vocabSize, endIds, seed });
   const prompt = readPrompt(request.prompt, model.tokenizer, limits);
-  const { tenant, maxTokens } = request;
-  return { tenant, priority, prompt, sampling, maxTokens, stage, deadlineUs };
+  const { tenant, maxTokens, minStage = 0 } = request;
+  return { tenant, priority, prompt, sampling, maxTokens, stage, minStage, upgrade, deadlineUs };
 }
 
 function checkModel(asked: string, { name }: ServedModel): void {

@@ -18,7 +18,10 @@ const hello = text('hello there');
 describe('requests that break a limit', () => {
   let server: SimulatedThinker;
   beforeAll(async () => {
-    server = await simulatedThinker({ contextTokens: 128, env: { ZEN_PROMPT_BYTES: '2MiB' } });
+    server = await simulatedThinker({
+      contextTokens: 128,
+      env: { ZEN_PROMPT_BYTES: '2MiB', ZEN_MESSAGE_BYTES: '20MiB' },
+    });
     await server.thinker.climbed;
   });
   afterAll(() => server.stop());

@@ -17,6 +17,8 @@ const BATCHING: Record<BatchingFailure, RpcCode> = {
   'prompt-too-long': 'INVALID_ARGUMENT',
   'tokens-too-many': 'INVALID_ARGUMENT',
   'kv-exhausted': 'RESOURCE_EXHAUSTED',
+  // Another replica may still have it.
+  'stage-lost': 'UNAVAILABLE',
   stalled: 'ABORTED',
   backend: 'INTERNAL',
   closed: 'UNAVAILABLE',

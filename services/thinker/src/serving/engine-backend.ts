@@ -3,8 +3,10 @@ import type { NativeModel, NativeSampling } from '@zen/engine';
 
 /** What the thinker needs of an engine: steps, and stages that are attached while it runs. */
 export interface StageBackend extends StepBackend {
-  /** Makes a stage usable by the next step; stages come in order. */
-  attachStage(stage: number): Promise<void>;
+  /** Makes a stage usable by the next step; stages come in order. `path`: its blob, which stays as it is. */
+  attachStage(stage: number, path: string): Promise<void>;
+  /** Drops this stage and all above it, with what is cached of them; also while a step runs. */
+  detachStage(stage: number): void;
   close(): void;
 }
 
@@ -12,21 +14,20 @@ export interface StageBackend extends StepBackend {
 export class EngineBackend implements StageBackend {
   readonly blockTokens: number;
 
-  constructor(
-    private readonly model: NativeModel,
-    private readonly stagePaths: readonly string[],
-  ) {
+  constructor(private readonly model: NativeModel) {
     this.blockTokens = model.stats().kvBlockTokens;
   }
 
-  attachStage(stage: number): Promise<void> {
-    const path = this.stagePaths[stage];
-    if (path === undefined) throw new RangeError(`stage: ${stage}, the ladder has ${this.stagePaths.length}`);
+  attachStage(stage: number, path: string): Promise<void> {
     return this.model.attachStage(stage, path);
   }
 
-  createSequence(sampling: NativeSampling): number {
-    return this.model.createSequence(sampling);
+  detachStage(stage: number): void {
+    this.model.detachStage(stage);
+  }
+
+  createSequence(sampling: NativeSampling, sampled?: Int32Array): number {
+    return this.model.createSequence(sampling, sampled);
   }
 
   freeSequence(sequence: number): void {

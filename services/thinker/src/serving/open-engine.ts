@@ -1,5 +1,5 @@
 import { loadEngine } from '@zen/engine';
-import { openLadder } from '@zen/ladder';
+import type { OpenLadder } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
 import { EngineBackend, type StageBackend } from './engine-backend';
 import type { ServedModel } from './served-model';
@@ -12,12 +12,11 @@ export interface EngineOptions {
   contextTokens: number;
 }
 
-/** Opens a ladder's folder with the native engine; no stage is attached yet. */
-export async function openEngine(
-  folder: string,
+/** Opens a ladder with the native engine; no stage is attached yet. */
+export function openEngine(
+  { config, configJson, digest }: Pick<OpenLadder, 'config' | 'configJson' | 'digest'>,
   options: EngineOptions,
-): Promise<{ model: ServedModel; backend: StageBackend }> {
-  const { config, configJson, stagePaths, digest } = await openLadder(folder);
+): { model: ServedModel; backend: StageBackend } {
   const tokenizer = Tokenizer.from(config.tokenizer as TokenizerSpec);
   const { architecture, hiddenSize, vocabSize } = config.model;
   const contextTokens = Math.min(options.contextTokens, config.model.contextTokens);
@@ -43,5 +42,5 @@ export async function openEngine(
     artifactDigest: digest,
     kernels: engine.kernels(),
   };
-  return { model, backend: new EngineBackend(native, stagePaths) };
+  return { model, backend: new EngineBackend(native) };
 }
