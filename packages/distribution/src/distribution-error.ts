@@ -51,7 +51,8 @@ export class DistributionError extends Error {
   static from(error: unknown, signal?: AbortSignal): unknown {
     if (error instanceof DistributionError) return error;
     const failure = failureOf(error);
-    if (signal?.aborted && (failure !== null || (error as Error)?.name === 'AbortError')) {
+    const stopped = error === signal?.reason || (error as Error | null)?.name === 'AbortError';
+    if (signal?.aborted && (failure !== null || stopped)) {
       return new DistributionError('cancelled', 'cancelled', { cause: signal.reason });
     }
     return failure === null

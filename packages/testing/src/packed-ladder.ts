@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheHome } from '@zen/importers';
+import { cacheHome } from '@zen/disk';
 import { ladderPath } from '@zen/ladder';
 
 const ROOT = join(__dirname, '..', '..', '..');

@@ -34,7 +34,8 @@ export class OciTarget implements PushTarget {
 
   async has(digest: string, bytes: number, signal: AbortSignal): Promise<boolean> {
     const request = { url: `${this.root}/blobs/${digest}`, method: 'HEAD' as const, accept: [404] };
-    const { status, headers } = await this.send(request, signal);
+    const send = () => this.send(request, signal);
+    const { status, headers } = await withRetries(request.url, this.retry, signal, send);
     return status !== 404 && Number(headers.get('content-length')) === bytes;
   }
 

@@ -45,7 +45,7 @@ export class S3Target implements PushTarget {
 
   async has(digest: string, bytes: number, signal: AbortSignal): Promise<boolean> {
     const path = LAYOUT_PATHS.blob(digest);
-    const response = await this.send(path, { method: 'HEAD', accept: [404] }, signal);
+    const response = await this.retried(path, { method: 'HEAD', accept: [404] }, signal);
     return response.ok && Number(response.headers.get('content-length')) === bytes;
   }
 

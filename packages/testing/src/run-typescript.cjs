@@ -1,10 +1,10 @@
-// Lets a child process run this package's TypeScript sources, as the tests do: node -r run-typescript.cjs FILE.ts
+// Lets a child process run TypeScript sources, as the tests do: node -r run-typescript.cjs FILE.ts
 const { readFileSync } = require('node:fs');
 const Module = require('node:module');
 const { join } = require('node:path');
 const { transformSync } = require('@swc/core');
 
-const packages = join(__dirname, '../../..');
+const packages = join(__dirname, '../..');
 const resolve = Module._resolveFilename;
 Module._resolveFilename = (request, ...rest) => {
   const name = /^@zen\/([a-z-]+)$/.exec(request)?.[1];
