@@ -41,6 +41,47 @@ export function bandwidth(min = 1024, max = 2 ** 40) {
   });
 }
 
+const BANDWIDTH_UNITS: Record<string, number> = {
+  bit: 1 / 8,
+  kbit: 1e3 / 8,
+  mbit: 1e6 / 8,
+  gbit: 1e9 / 8,
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+/** Below it nothing useful arrives; far above any link. */
+const MIN_BANDWIDTH = 1;
+const MAX_BANDWIDTH = 1e12;
+
+/**
+ * "20mbit", "2.5MB", "512KiB", each with or without "/s": bytes per second, or null for anything else. Bits are
+ * spelled out and bytes have a capital B, because "20mb" could be either.
+ */
+export function parseBandwidth(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+?)(?:\/s)?$/.exec(text.trim());
+  if (!match) return null;
+  const [, number, name = ''] = match;
+  const unit = BANDWIDTH_UNITS[/bit$/i.test(name) ? name.toLowerCase() : name];
+  const value = unit === undefined ? Number.NaN : Number(number) * unit;
+  return value >= MIN_BANDWIDTH && value <= MAX_BANDWIDTH ? value : null;
+}
+
+/** Bytes per second, see `parseBandwidth`. */
+export function bandwidth() {
+  return z.string().transform((text, context) => {
+    const value = parseBandwidth(text);
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message: 'must be a bandwidth such as 20mbit or 2.5MB' });
+    return z.NEVER;
+  });
+}
+
 const DURATIONS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** "250ms", "30s", "5m": milliseconds. */
