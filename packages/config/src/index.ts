@@ -1,3 +1,3 @@
 export { ConfigError, type ConfigOf, configHelp, readConfig, type Setting, type Settings } from './config';
 export { serviceSettings } from './service-settings';
-export { address, bandwidth, bytes, duration, flag, integer, list } from './types';
+export { address, bandwidth, bytes, duration, flag, integer, list, parseBandwidth } from './types';

@@ -25,22 +25,6 @@ export function bytes(min = 0, max = Number.MAX_SAFE_INTEGER) {
   });
 }
 
-/** "20mbit" (bits a second), "2MiB" or "2MiB/s" (bytes a second): whole bytes a second. */
-export function bandwidth(min = 1024, max = 2 ** 40) {
-  return z.string().transform((text, context) => {
-    const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?(bit|b)?(?:\/s)?$/i.exec(text);
-    const unit = UNITS[(match?.[2] ?? '').toLowerCase()] ?? 1;
-    const bits = match?.[3]?.toLowerCase() === 'bit';
-    const value = match ? Math.floor((Number(match[1]) * unit) / (bits ? 8 : 1)) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    context.addIssue({
-      code: 'custom',
-      message: `must be a rate such as 20mbit or 2MiB/s, ${min} to ${max} bytes a second`,
-    });
-    return z.NEVER;
-  });
-}
-
 const BANDWIDTH_UNITS: Record<string, number> = {
   bit: 1 / 8,
   kbit: 1e3 / 8,
@@ -55,8 +39,8 @@ const BANDWIDTH_UNITS: Record<string, number> = {
   MiB: 2 ** 20,
   GiB: 2 ** 30,
 };
-/** Below it nothing useful arrives; far above any link. */
-const MIN_BANDWIDTH = 1;
+/** Bytes per second. Below it nothing useful arrives; far above any link. */
+const MIN_BANDWIDTH = 1024;
 const MAX_BANDWIDTH = 1e12;
 
 /**
@@ -69,7 +53,7 @@ export function parseBandwidth(text: string): number | null {
   const [, number, name = ''] = match;
   const unit = BANDWIDTH_UNITS[/bit$/i.test(name) ? name.toLowerCase() : name];
   const value = unit === undefined ? Number.NaN : Number(number) * unit;
-  return value >= MIN_BANDWIDTH && value <= MAX_BANDWIDTH ? value : null;
+  return value >= MIN_BANDWIDTH && value <= MAX_BANDWIDTH ? Math.floor(value) : null;
 }
 
 /** Bytes per second, see `parseBandwidth`. */
