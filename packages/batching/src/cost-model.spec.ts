@@ -40,6 +40,24 @@ test('keeps what recent steps do not show', () => {
   expect(model.cost(2)?.prefillUsPerToken).toBeCloseTo(90, -1);
 });
 
+test('a slow neighbour slows every stage alike, and says nothing on the cost of a sequence', () => {
+  const model = new CostModel();
+  for (const stage of [2, 3])
+    for (let i = 0; i < 40; i++) model.observe({ ...step(i % 8, i % 3 === 0 ? 64 : 0), stage });
+  // Large batches when the machine is slow, small ones when it is not, many times over.
+  for (let i = 0; i < 200; i++) {
+    const slow = Math.floor(i / 20) % 2 === 0;
+    const { elapsedUs, ...exact } = step(slow ? 4 : 1, 0);
+    model.observe({ ...exact, elapsedUs: slow ? 2 * elapsedUs : elapsedUs });
+  }
+  // Truly 0.06; a fit that takes each step at its word finds 0.8.
+  const cost = model.cost(2);
+  expect((cost?.decodePerSequenceUs ?? 0) / (cost?.decodeBaseUs ?? 0)).toBeLessThan(0.4);
+  for (let i = 0; i < 30; i++) model.observe({ ...step(4, 0, [16_000, 1000, 180]), stage: 2 });
+  // Stage 3 has not run since, and is known to be as slow.
+  expect((model.cost(3)?.decodeBaseUs ?? 0) / 8000).toBeGreaterThan(1.3);
+});
+
 test('is never negative, and knows only what it has seen', () => {
   const model = new CostModel();
   for (let i = 0; i < 50; i++)

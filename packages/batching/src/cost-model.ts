@@ -15,34 +15,53 @@ export interface StepMeasure {
   elapsedUs: number;
 }
 
-/** Weight of a measure after one more; 0.97 remembers about 33 steps. */
-const MEMORY = 0.97;
+/** Weight of a measure after one more; 0.999 remembers about 1,000 steps. */
+const MEMORY = 0.999;
+/** Share of a step's surprise that the pace takes over; 0.1 remembers about 10 steps. */
+const PACE_GAIN = 0.1;
+/** A step is taken to be at most this many times slower or faster than expected: one hiccup is not a new pace. */
+const MAX_SURPRISE = 4;
+/** Measures of a stage before it says something on the pace. */
+const SETTLED = 6;
 /** How strongly the last estimate holds where recent steps say nothing, relative to one step. */
 const ANCHOR = 0.02;
 /** Regressors are scaled to a typical size, so that one anchor fits all. */
 const SCALE = [1, 1 / 4, 1 / 64] as const;
 
 /**
- * Exponentially forgotten least squares over the steps of each stage. Directions that recent steps do not show
- * (a batch of one says nothing on the cost of a second sequence) keep the last estimate.
+ * A step costs `pace * fit(stage)`. The pace is one quickly learned factor for all stages: what changes from one
+ * second to the next is how much of the machine there is, and it slows every stage alike. The fit of each stage
+ * is an exponentially forgotten least squares over its steps at pace 1, with a long memory: were it to follow such
+ * changes itself, a batch of four in a slow second and a batch of one in a fast one would look like the cost of a
+ * sequence. Directions that its steps do not show (a batch of one says nothing on the cost of a second sequence)
+ * keep the last estimate.
  */
 export class CostModel {
   private readonly fits = new Map<number, Fit>();
+  /** Natural logarithm of the pace; above 0 is slower than the fits say. */
+  private pace = 0;
 
   observe({ stage, decodes, promptTokens, elapsedUs }: StepMeasure): void {
     const fit = this.fits.get(stage) ?? new Fit();
     this.fits.set(stage, fit);
-    fit.add([SCALE[0], SCALE[1] * decodes, SCALE[2] * promptTokens], elapsedUs);
+    const x = [SCALE[0], SCALE[1] * decodes, SCALE[2] * promptTokens];
+    const expected = fit.at(x);
+    if (fit.count >= SETTLED && expected > 0 && elapsedUs > 0) {
+      const surprise = elapsedUs / expected / Math.exp(this.pace);
+      this.pace += PACE_GAIN * Math.log(Math.min(MAX_SURPRISE, Math.max(1 / MAX_SURPRISE, surprise)));
+    }
+    fit.add(x, elapsedUs / Math.exp(this.pace));
   }
 
   cost(stage: number): StageCost | undefined {
     const [base, perSequence, perToken] = this.fits.get(stage)?.estimate ?? [];
     if (base === undefined || perSequence === undefined || perToken === undefined) return undefined;
+    const pace = Math.exp(this.pace);
     return {
       stage,
-      decodeBaseUs: base * SCALE[0],
-      decodePerSequenceUs: perSequence * SCALE[1],
-      prefillUsPerToken: perToken * SCALE[2],
+      decodeBaseUs: pace * base * SCALE[0],
+      decodePerSequenceUs: pace * perSequence * SCALE[1],
+      prefillUsPerToken: pace * perToken * SCALE[2],
     };
   }
 
@@ -60,6 +79,12 @@ class Fit {
     [0, 0, 0],
   ];
   private readonly response = [0, 0, 0];
+  /** Measures so far. */
+  count = 0;
+
+  at(x: readonly number[]): number {
+    return x.reduce((sum, value, i) => sum + value * this.estimate[i]!, 0);
+  }
 
   add(x: readonly number[], y: number): void {
     for (let i = 0; i < 3; i++) {
@@ -67,6 +92,7 @@ class Fit {
       this.response[i] = MEMORY * this.response[i]! + x[i]! * y;
     }
     this.estimate = this.solve([0, 1, 2]);
+    this.count++;
   }
 
   /** Least squares over the `free` coefficients, the others 0; a negative cost is taken out and the rest solved again. */

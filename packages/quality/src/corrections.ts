@@ -10,7 +10,7 @@ const NEWEST = 0.2;
  */
 const HALF_LIFE_MS = 15_000;
 /** A prediction is corrected to at least this share of it, and at most this multiple. */
-export const MIN_CORRECTION = 0.5;
+export const MIN_CORRECTION = 0.75;
 export const MAX_CORRECTION = 3;
 /** Entries remembered at once; the one that was observed longest ago is forgotten. */
 const MAX_TRACKS = 2048;

@@ -1,7 +1,7 @@
 import { type Decision, decide, type RungWish } from './decide';
 import type { Replica } from './load';
 import type { RungOutlook } from './outlook';
-import { alone, family, QUIET, replica, UNCORRECTED, wish } from './replicas.fixture';
+import { alone, EXACT, family, QUIET, replica, UNCORRECTED, wish } from './replicas.fixture';
 import type { RungGroup } from './rung';
 import { RungController } from './rung-controller';
 
@@ -13,7 +13,7 @@ const admission = { maxQueueMs: 10_000 };
 function ask(
   group: RungGroup,
   changes: Partial<RungWish> = {},
-  { controller = new RungController(), demand = QUIET, nowMs = 0 } = {},
+  { controller = new RungController(EXACT), demand = QUIET, nowMs = 0 } = {},
 ): Decision {
   return decide(group, wish(changes), { controller, corrections: UNCORRECTED, demand, admission, nowMs });
 }
@@ -141,7 +141,7 @@ describe('decide, one model', () => {
   });
 
   test('while the dwell keeps it from falling, a request that would fit lower is served, not refused', () => {
-    const controller = new RungController();
+    const controller = new RungController(EXACT);
     const at = (running: object, nowMs: number) =>
       ask(alone([replica(running)]), {}, { controller, demand: long, nowMs });
     expect(at(busy, 0)).toMatchObject({ kind: 'serve', stage: 3 });

@@ -27,8 +27,12 @@ export interface Demand extends RequestSize {
   arrivalsPerSecond: number;
 }
 
-/** Prompts are given at least half of the time while answers run; the thinker's own rule is of that kind. */
-const PROMPT_SHARE = 0.5;
+/**
+ * A thinker computes a prompt beside running answers in pieces: as many tokens as fit a step of this length, at
+ * least this many. Its defaults; where it is configured otherwise, the correction learns the difference.
+ */
+const MIXED_STEP_US = 100_000;
+const LEAST_PIECE_TOKENS = 32;
 /** Above this share of the time for prompts the queue grows without end, and the model says nothing more. */
 const MAX_PROMPT_LOAD = 0.8;
 
@@ -37,10 +41,11 @@ const MAX_PROMPT_LOAD = 0.8;
  *
  * With `n` sequences in the batch, the newcomer included, a decode step takes `base + perSequence * n`. A
  * newcomer waits for the prompt tokens ahead of it and, when every slot is taken, for as many answers to end as
- * stand between it and a slot: `slots` answers end every `meanAnswerTokens` steps. Prompts that arrive while it
- * answers take their share of the time: tokens come `1 / (1 - arrivals * promptTokens * prefill)` times slower.
+ * stand between it and a slot: `slots` answers end every `meanAnswerTokens` steps. Steps that compute prompts
+ * decode as well, so a prompt's token takes longer beside running answers. Prompts that arrive while it answers
+ * take their share of the time: tokens come `1 / (1 - arrivals * promptTokens * prefill)` times slower.
  *
- * `horizonMs` later: those present will have ended in proportion, and the arrivals until then will be there.
+ * `horizonMs` later: of those present and of the arrivals until then, those whose answers go on will be there.
  */
 export function predict(
   load: ReplicaLoad,
@@ -53,22 +58,31 @@ export function predict(
   const slots = Math.max(1, load.maxRunning);
   const stepUs = (sequences: number) =>
     cost.decodeBaseUs + cost.decodePerSequenceUs * Math.min(sequences, slots);
+  /** Time of a prompt's token, the decodes in the same step included. */
+  const promptTokenUs = (sequences: number) => {
+    if (sequences < 1 || cost.prefillUsPerToken === 0) return cost.prefillUsPerToken;
+    const room = (MIXED_STEP_US - stepUs(sequences)) / cost.prefillUsPerToken;
+    return cost.prefillUsPerToken + stepUs(sequences) / Math.max(LEAST_PIECE_TOKENS, room);
+  };
   const promptUs = promptTokens * cost.prefillUsPerToken;
   let present = load.running + load.waiting;
-  let backlogUs = load.prefillTokensWaiting * cost.prefillUsPerToken;
+  let backlog = load.prefillTokensWaiting;
   if (horizonMs > 0) {
     const arrivals = (arrivalsPerSecond * horizonMs) / 1000;
-    const answerUs = meanAnswerTokens * stepUs(present + 1);
-    present = present * Math.max(0, 1 - (horizonMs * 1000) / Math.max(1, answerUs)) + arrivals;
-    backlogUs = Math.max(0, backlogUs + arrivals * promptUs - horizonMs * 1000 * PROMPT_SHARE);
+    const answerUs = Math.max(1, meanAnswerTokens * stepUs(present + 1));
+    const left = Math.exp((-horizonMs * 1000) / answerUs);
+    present = present * left + ((arrivalsPerSecond * answerUs) / 1e6) * (1 - left);
+    const computed = (horizonMs * 1000) / Math.max(1, promptTokenUs(present));
+    backlog = Math.max(0, backlog + arrivals * promptTokens - computed);
   }
   const decodeUs = stepUs(present + 1);
   const answersAhead = Math.max(0, present + 1 - slots);
   const slotUs = (answersAhead * meanAnswerTokens * decodeUs) / slots;
-  const queueUs = slotUs + backlogUs;
+  const beside = promptTokenUs(Math.min(present, slots - 1));
+  const queueUs = slotUs + backlog * beside;
   const promptLoad = Math.min(MAX_PROMPT_LOAD, (arrivalsPerSecond * promptUs) / 1e6);
   return {
-    ttftMs: (queueUs + promptUs + decodeUs) / 1000,
+    ttftMs: (queueUs + promptTokens * beside + decodeUs) / 1000,
     tpotMs: decodeUs / (1 - promptLoad) / 1000,
     queueMs: queueUs / 1000,
   };

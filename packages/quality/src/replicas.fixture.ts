@@ -2,6 +2,7 @@ import { Corrections } from './corrections';
 import type { RungWish } from './decide';
 import type { Replica, ReplicaLoad, StageCost } from './load';
 import type { RungGroup } from './rung';
+import type { HysteresisPolicy } from './rung-controller';
 
 /** Milliseconds per step at one sequence: stage 0 3, stage 1 3.1 (no saving over stage 0), 3 8, 4 11. */
 const COSTS: StageCost[] = [
@@ -86,6 +87,9 @@ export function wish(changes: Partial<RungWish> = {}): RungWish {
     ...changes,
   };
 }
+
+/** Uses the objective up before it falls, so that the tables can be read against it. */
+export const EXACT: HysteresisPolicy = { dwellMs: 2000, fallAbove: 1, riseBelow: 1 };
 
 /** Where nothing was learned yet. */
 export const UNCORRECTED = new Corrections();

@@ -1,6 +1,6 @@
-import { Corrections } from './corrections';
+import { Corrections, MAX_CORRECTION, MIN_CORRECTION } from './corrections';
 import { decide, type RungWish } from './decide';
-import { alone, family, QUIET, replica, UNCORRECTED, wish } from './replicas.fixture';
+import { alone, EXACT, family, QUIET, replica, UNCORRECTED, wish } from './replicas.fixture';
 import type { RungGroup } from './rung';
 import { DEFAULT_HYSTERESIS, RungController } from './rung-controller';
 
@@ -39,11 +39,13 @@ function serve(
   return decision;
 }
 
+const LOOSE = { ...EXACT, riseBelow: 0.8 };
+
 const one = (running: number) => alone([replica({ running, maxRunning: 64 })]);
 
 describe('RungController', () => {
   test('falls at once, then stays for the dwell, then rises with a margin', () => {
-    const controller = new RungController();
+    const controller = new RungController(LOOSE);
     const steps: [nowMs: number, running: number, stage: number][] = [
       [0, 0, 4],
       [100, 60, 1],
@@ -67,15 +69,15 @@ describe('RungController', () => {
   });
 
   test('does not rise while the arrivals of one dwell would press it down again', () => {
-    const controller = new RungController();
+    const controller = new RungController(LOOSE);
     serve(controller, one(60), 0);
-    // 5 a second would be 10 more after the dwell: 21 ms at stage 4, 13 at stage 3; 15 is the objective.
-    expect(serve(controller, one(0), 2000, {}, 5).stage).toBe(1);
+    // 20 a second would be 11 at once at stage 4 and 8 at stage 3: 27 and 14 ms, prompts included; the objective is 15.
+    expect(serve(controller, one(0), 2000, {}, 20).stage).toBe(1);
     expect(serve(controller, one(0), 2001, {}, 0.4).stage).toBe(4);
   });
 
   test('leaves what has become no rung', () => {
-    const controller = new RungController();
+    const controller = new RungController(LOOSE);
     const busyBig = family({ running: 40, maxRunning: 64 }, {});
     expect(serve(controller, busyBig, 0)).toMatchObject({ model: 'small', stage: 4 });
     // Now the small one is as slow, and the big one has no room for a dwell's arrivals either.
@@ -85,7 +87,7 @@ describe('RungController', () => {
   });
 
   test('classes with other objectives have levels of their own', () => {
-    const controller = new RungController();
+    const controller = new RungController(LOOSE);
     const at = (tpotMs: number) => serve(controller, one(7), 0, { objective: { ttftMs: 1000, tpotMs } });
     expect(at(10)).toMatchObject({ stage: 1 });
     expect(at(100)).toMatchObject({ stage: 4, reason: 'full' });
@@ -93,7 +95,7 @@ describe('RungController', () => {
 
   test('a less important class is not above a more important one that load has lowered', () => {
     const lax = { objective: { ttftMs: 10_000, tpotMs: 1000 } };
-    const controller = new RungController();
+    const controller = new RungController(LOOSE);
     expect(serve(controller, one(7), 0, { ...lax, priority: 1 })).toMatchObject({ stage: 4, reason: 'full' });
     expect(serve(controller, one(7), 0, { priority: 3 })).toMatchObject({ stage: 3, reason: 'load' });
     expect(serve(controller, one(7), 1, { ...lax, priority: 1 })).toMatchObject({
@@ -113,7 +115,7 @@ describe('RungController', () => {
   test('any load: never below a floor, at most one change per dwell', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const next = random(seed);
-      const controller = new RungController();
+      const controller = new RungController(LOOSE);
       let nowMs = 0;
       let level: string | undefined;
       let changedAtMs = Number.NEGATIVE_INFINITY;
@@ -141,10 +143,11 @@ describe('RungController', () => {
   });
 
   test.each([
-    [{ dwellMs: 1999, riseBelow: 0.8 }, 'dwellMs'],
-    [{ dwellMs: Number.NaN, riseBelow: 0.8 }, 'dwellMs'],
-    [{ dwellMs: 2000, riseBelow: 0 }, 'riseBelow'],
-    [{ dwellMs: 2000, riseBelow: 1.1 }, 'riseBelow'],
+    [{ ...EXACT, dwellMs: 1999 }, 'dwellMs'],
+    [{ ...EXACT, dwellMs: Number.NaN }, 'dwellMs'],
+    [{ ...EXACT, fallAbove: 1.1 }, 'fallAbove'],
+    [{ ...EXACT, riseBelow: 0 }, 'riseBelow'],
+    [{ ...EXACT, fallAbove: 0.7, riseBelow: 0.8 }, 'riseBelow'],
   ])('refuses the policy %j', (policy, field) => {
     expect(() => new RungController(policy)).toThrow(field);
   });
@@ -162,9 +165,9 @@ describe('Corrections', () => {
     expect(corrections.factor(big, 'ttft', 0)).toBe(1);
     expect(corrections.factor(big, 'tpot', 15_000)).toBeCloseTo(Math.SQRT2, 1);
     for (let i = 0; i < 50; i++) corrections.observe(big, 'tpot', 1, 1e9, 0);
-    expect(corrections.factor(big, 'tpot', 0)).toBeLessThanOrEqual(3);
+    expect(corrections.factor(big, 'tpot', 0)).toBeLessThanOrEqual(MAX_CORRECTION);
     for (let i = 0; i < 50; i++) corrections.observe(big, 'tpot', 1e9, 1, 0);
-    expect(corrections.factor(big, 'tpot', 0)).toBeGreaterThanOrEqual(0.5);
+    expect(corrections.factor(big, 'tpot', 0)).toBeGreaterThanOrEqual(MIN_CORRECTION);
   });
 
   test('keep what one stage alone does', () => {

@@ -5,11 +5,17 @@ import { type Rung, rungName } from './rung';
 export interface HysteresisPolicy {
   /** Milliseconds that a level stays at least; 2,000 or more. */
   dwellMs: number;
-  /** A higher rung is taken only if a dwell later it would use at most this share of the objective, 0 to 1. */
+  /**
+   * A rung is left once it would use more than this share of the objective, 0 to 1. Predictions are of the mean
+   * answer; the rest is for those that are slower than the mean.
+   */
+  fallAbove: number;
+  /** A rung is taken only if a dwell later it would use at most this share, 0 to `fallAbove`. */
   riseBelow: number;
 }
 
-export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, riseBelow: 0.8 };
+/** The two shares are those that did best over the simulated loads of `npm run bench -- policy`. */
+export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, fallAbove: 0.6, riseBelow: 0.4 };
 
 /** Requests that share a level. */
 export interface RequestClass {
@@ -65,8 +71,12 @@ export class RungController {
 
   constructor(private readonly policy: HysteresisPolicy = DEFAULT_HYSTERESIS) {
     if (!(policy.dwellMs >= 2000)) throw new RangeError(`dwellMs is ${policy.dwellMs}, at least 2000`);
-    if (!(policy.riseBelow > 0 && policy.riseBelow <= 1)) {
-      throw new RangeError(`riseBelow is ${policy.riseBelow}, above 0 and at most 1`);
+    const { fallAbove, riseBelow } = policy;
+    if (!(fallAbove > 0 && fallAbove <= 1)) {
+      throw new RangeError(`fallAbove is ${fallAbove}, above 0 and at most 1`);
+    }
+    if (!(riseBelow > 0 && riseBelow <= fallAbove)) {
+      throw new RangeError(`riseBelow is ${riseBelow}, above 0 and at most fallAbove (${fallAbove})`);
     }
   }
 
@@ -146,7 +156,7 @@ export class RungController {
   ): { row: RungOutlook; why: LevelChange['why'] } | undefined {
     const rungs = rows.filter((row) => row.rung && row.place <= ceiling);
     if (current.place > ceiling) {
-      const row = highestMeeting(rungs) ?? leastPressed(rungs) ?? highestAtMost(rows, ceiling);
+      const row = this.highestMeeting(rungs) ?? leastPressed(rungs) ?? highestAtMost(rows, ceiling);
       return row.place < current.place ? { row, why: 'priority' } : undefined;
     }
     const above = rungs.filter((row) => row.place > current.place);
@@ -156,18 +166,18 @@ export class RungController {
     const first = above[0];
     if (!current.rung && first) return { row: first, why: 'no-saving' };
     // A rung without a measured cost is given the benefit of the doubt.
-    if ((current.pressure ?? 0) <= 1) return undefined;
+    if ((current.pressure ?? 0) <= this.policy.fallAbove) return undefined;
     const below = rungs.filter((row) => row.place < current.place);
-    const row = highestMeeting(below) ?? leastPressed([current, ...below]);
+    const row = this.highestMeeting(below) ?? leastPressed([current, ...below]);
     return row && row !== current ? { row, why: 'pressure' } : undefined;
   }
-}
 
-/** The highest that will still meet the objective a dwell later; else the highest that meets it now. */
-function highestMeeting(rungs: readonly RungOutlook[]): RungOutlook | undefined {
-  const meets = (value: number | null) => value !== null && value <= 1;
-  const now = rungs.filter(({ pressure }) => meets(pressure));
-  return now.findLast(({ pressureAhead }) => meets(pressureAhead)) ?? now.at(-1);
+  /** The highest that has room now and a dwell later; else the highest that has room now. */
+  private highestMeeting(rungs: readonly RungOutlook[]): RungOutlook | undefined {
+    const room = (value: number | null) => value !== null && value <= this.policy.riseBelow;
+    const now = rungs.filter(({ pressure }) => room(pressure));
+    return now.findLast(({ pressureAhead }) => room(pressureAhead)) ?? now.at(-1);
+  }
 }
 
 function leastPressed(rungs: readonly RungOutlook[]): RungOutlook | undefined {
