@@ -28,6 +28,9 @@ export interface Finished {
   cachedTokens: number;
   /** Tokens of the answer, the one that ended it included. */
   completionTokens: number;
+  /** Tokens that were guessed for this answer, and those of them that came out. */
+  draftTokens: number;
+  acceptedDraftTokens: number;
 }
 
 /**

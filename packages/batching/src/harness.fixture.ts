@@ -3,6 +3,7 @@ import { type BatchRequest, DEFAULT_LIMITS, type Limits } from './request';
 import { Scheduler, type StepPlan } from './scheduler';
 import { SimulatedBackend, type SimulatedModel } from './simulated-backend';
 import type { SamplingParams, StepOutput } from './step-backend';
+import { draftTokens } from './step-costs';
 
 export const greedy: SamplingParams = {
   temperature: 0,
@@ -69,10 +70,12 @@ export class Harness {
   /** Sees every plan before it runs. */
   onPlan: (plan: StepPlan) => void = () => undefined;
   onOutputs: (outputs: StepOutput[]) => void = () => undefined;
+  /** Time of a step by its rows: prompt tokens, decodes and checked drafts; drafts of a stage cost a decode each. */
+  stepUs: (rows: number, stage: number) => number = (rows) => 1000 + 100 * rows;
 
   constructor(limits: Partial<Limits> = {}, model: Partial<SimulatedModel> = {}) {
     this.backend = new SimulatedBackend({ vocabSize: 1000, blocksTotal: 1000, blockTokens: 16, ...model });
-    const all = { ...DEFAULT_LIMITS, contextTokens: 4096, ...limits };
+    const all = { ...DEFAULT_LIMITS, contextTokens: 4096, speculation: 'off' as const, ...limits };
     this.scheduler = new Scheduler(this.backend, all, () => undefined);
   }
 
@@ -116,8 +119,12 @@ export class Harness {
     this.onPlan(plan);
     const outputs = await this.backend.step(plan.items);
     this.onOutputs(outputs);
-    const tokens = plan.planned.reduce((sum, { count }) => sum + count, 0);
-    const elapsedUs = 1000 + 100 * tokens;
+    const rows = plan.planned.reduce((sum, { count, draft }) => sum + count + draftTokens(draft), 0);
+    const drafting = plan.planned.map(({ draft }) =>
+      draft && !('tokens' in draft) ? draft.count * this.stepUs(1, draft.stage) : 0,
+    );
+    const stage = Math.max(...plan.items.map((item) => item.stage));
+    const elapsedUs = this.stepUs(rows, stage) + Math.max(...drafting);
     this.nowUs += elapsedUs;
     this.steps++;
     this.scheduler.complete(plan, outputs, elapsedUs, this.nowUs);

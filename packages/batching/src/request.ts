@@ -1,3 +1,4 @@
+import type { Speculation } from './speculation/speculator';
 import type { SamplingParams } from './step-backend';
 
 export type Priority = 'batch' | 'normal' | 'interactive';
@@ -48,6 +49,8 @@ export interface Limits {
   ageingUs: number;
   /** While others decode, a prompt chunk is cut so that the step stays near this long, microseconds. */
   mixedStepUs: number;
+  /** Who may draft tokens for running answers; drafts never change an answer. */
+  speculation: Speculation;
 }
 
 export const DEFAULT_LIMITS: Omit<Limits, 'contextTokens'> = {
@@ -58,4 +61,5 @@ export const DEFAULT_LIMITS: Omit<Limits, 'contextTokens'> = {
   stallUs: 60_000_000,
   ageingUs: 2_000_000,
   mixedStepUs: 100_000,
+  speculation: 'auto',
 };

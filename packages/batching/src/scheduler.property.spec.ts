@@ -1,6 +1,9 @@
 import { alone, greedy, Harness, type Outcome, request, seeded } from './harness.fixture';
 import type { BatchRequest, Priority } from './request';
+import type { SimulatedModel } from './simulated-backend';
+import type { Speculation } from './speculation/speculator';
 import type { StepOutput } from './step-backend';
+import { draftTokens } from './step-costs';
 
 const PRIORITIES: Priority[] = ['batch', 'normal', 'interactive'];
 
@@ -20,10 +23,22 @@ function randomRequest(random: () => number): BatchRequest {
   });
 }
 
-const MODEL = { hiddenSize: 2, blockTokens: 8 };
+/** Texts that repeat themselves for a while, so that drafts are right now and then. */
+const next: SimulatedModel['next'] = (history, { temperature, seed }, count) => {
+  const last = history.at(-1) ?? 0;
+  if (count % 11 < 8) return (last * 5 + 3) % 50;
+  return (last + Number(seed) * Math.ceil(temperature) + count) % 1000;
+};
+const MODEL: Partial<SimulatedModel> = {
+  hiddenSize: 2,
+  blockTokens: 8,
+  next,
+  guess: (history, sampling, count, stage) =>
+    (next(history, sampling, count) + (count % (stage + 3) === 0 ? 1 : 0)) % 1000,
+};
 
 /** Requests arrive at random, some are cancelled, some are read late; memory is scarce. */
-async function randomRun(seed: number) {
+async function randomRun(seed: number, speculation: Speculation = 'off') {
   const random = seeded(seed);
   const limits = {
     stepTokens: 64,
@@ -32,15 +47,18 @@ async function randomRun(seed: number) {
     maxUnread: 6,
     ageingUs: 100_000,
     contextTokens: 360,
+    speculation,
   };
   const harness = new Harness(limits, { ...MODEL, blocksTotal: 46 });
+  harness.scheduler.setTopStage(3);
+  harness.stepUs = (rows, stage) => (stage + 1) ** 2 * (80 + 5 * rows);
   const cancelled = new Set<Outcome>();
   let widest = 0;
   let overdrawn = 0;
   harness.onPlan = ({ planned }) => {
     widest = Math.max(
       widest,
-      planned.reduce((sum, { count }) => sum + count, 0),
+      planned.reduce((sum, { count, draft }) => sum + count + draftTokens(draft), 0),
     );
   };
   harness.onOutputs = (outputs) => {
@@ -64,9 +82,24 @@ async function randomRun(seed: number) {
   return { harness, cancelled, widest, overdrawn };
 }
 
-describe.each([1, 2, 3, 4, 5, 6, 7, 8])('a random run (seed %i)', (seed) => {
+describe.each([
+  [1, 'off'],
+  [2, 'off'],
+  [3, 'off'],
+  [4, 'off'],
+  [5, 'auto'],
+  [6, 'auto'],
+  [7, 'stage'],
+  [8, 'prompt-lookup'],
+] as const)('a random run (seed %i, speculation %s)', (seed, speculation) => {
   test('loses nothing, doubles nothing, and stays within its budgets', async () => {
-    const { harness, cancelled, widest, overdrawn } = await randomRun(seed);
+    const { harness, cancelled, widest, overdrawn } = await randomRun(seed, speculation);
+    const drafts = Object.values(harness.scheduler.load().drafts);
+    const drafted = drafts.reduce((sum, one) => sum + one.drafted, 0);
+    const accepted = drafts.reduce((sum, one) => sum + one.accepted, 0);
+    if (speculation === 'off') expect(drafted).toBe(0);
+    else expect(accepted).toBeGreaterThan(10);
+    if (speculation !== 'off') expect(drafted).toBeGreaterThan(accepted);
     expect(harness.scheduler.load()).toMatchObject({
       running: 0,
       waiting: 0,
@@ -92,7 +125,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])('a random run (seed %i)', (seed) => {
 });
 
 test('the random runs do preempt', async () => {
-  const runs = await Promise.all([1, 2, 3].map(randomRun));
+  const runs = await Promise.all([1, 2, 3].map((seed) => randomRun(seed)));
   expect(runs.reduce((sum, { harness }) => sum + harness.scheduler.load().preemptions, 0)).toBeGreaterThan(5);
 });
 

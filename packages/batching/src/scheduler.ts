@@ -1,13 +1,17 @@
 import { admit } from './admission';
 import { answerLimit } from './answer-limit';
 import { BatchingError } from './batching-error';
-import { CostModel, type StageCost } from './cost-model';
+import type { StepMeasure } from './cost-model';
 import { type Finished, Generation } from './generation';
 import { KvMemory } from './kv-memory';
 import type { BatchRequest, Limits } from './request';
+import { type SchedulerLoad, sequenceLoad } from './scheduler-load';
 import { ranked, Sequence } from './sequence';
+import { draftStep } from './speculation/draft-step';
+import { Speculator } from './speculation/speculator';
 import { StageChoice } from './stage-choice';
 import type { StepBackend, StepItem, StepOutput } from './step-backend';
+import { StepCosts } from './step-costs';
 import { composeStep, type PlannedItem } from './step-plan';
 import { TenantClock } from './tenant-clock';
 
@@ -15,20 +19,6 @@ import { TenantClock } from './tenant-clock';
 export interface StepPlan {
   items: StepItem[];
   planned: readonly PlannedItem[];
-}
-
-export interface SchedulerLoad {
-  running: number;
-  /** Waiting for a place in the batch, preempted ones included. */
-  waiting: number;
-  /** Paused because their consumers do not take what they have. */
-  parked: number;
-  /** Prompt tokens admitted or waiting that are not computed yet. */
-  prefillTokensWaiting: number;
-  kvBlocksTotal: number;
-  kvBlocksFree: number;
-  costs: StageCost[];
-  preemptions: number;
 }
 
 /**
@@ -41,7 +31,8 @@ export class Scheduler {
   private readonly leftovers: Sequence[] = [];
   private readonly clock = new TenantClock();
   private readonly memory: KvMemory;
-  private readonly model = new CostModel();
+  private readonly costs = new StepCosts();
+  private readonly speculator: Speculator;
   /** As of the last time no step ran: the backend must not be asked during one. */
   private kv: ReturnType<StepBackend['kv']>;
   private submitted = 0;
@@ -60,6 +51,7 @@ export class Scheduler {
     }
     this.memory = new KvMemory(backend);
     this.kv = backend.kv();
+    this.speculator = new Speculator(limits.speculation, this.costs.rows);
   }
 
   /** Longest sequence that fits context and KV cache, tokens. */
@@ -117,9 +109,13 @@ export class Scheduler {
       clock,
       memory,
       nowUs,
-      mixedPromptTokens: (decodes) => this.mixedPromptTokens(decodes),
+      mixedPromptTokens: (decodes) =>
+        this.costs.promptTokensWithin(limits.mixedStepUs, this.stages.top, decodes),
     });
-    if (planned.length > 0) return { planned, items: planned.map((item) => this.item(item)) };
+    if (planned.length > 0) {
+      draftStep(planned, this.speculator, limits, memory, (sequence) => this.stages.of(sequence));
+      return { planned, items: planned.map((item) => this.item(item)) };
+    }
     const [stuck] = ranked(running, nowUs, limits);
     if (!stuck) return null;
     this.exhausted(stuck);
@@ -133,7 +129,13 @@ export class Scheduler {
     elapsedUs: number,
     nowUs: number,
   ): void {
-    this.measure(planned, items, outputs, elapsedUs);
+    if (outputs.every(({ status }) => status === 'ok')) {
+      const parts = planned.map(({ sequence, count }, i) => {
+        const { stage, draft } = items[i] as StepItem;
+        return { stage, count, decoding: sequence.decoding, draft };
+      });
+      this.costs.measure(parts, elapsedUs);
+    }
     const short: Sequence[] = [];
     planned.forEach(({ sequence }, i) => {
       const output = outputs[i] as StepOutput;
@@ -176,28 +178,19 @@ export class Scheduler {
   }
 
   load(): SchedulerLoad {
-    const count = { waiting: 0, running: 0, parked: 0, ended: 0 };
-    let prefillTokensWaiting = 0;
-    for (const one of this.live) {
-      count[one.state]++;
-      if (!one.decoding) prefillTokensWaiting += one.pending;
-    }
-    const { blocksTotal, blocksFree } = this.kv;
     return {
-      running: count.running,
-      waiting: count.waiting,
-      parked: count.parked,
-      prefillTokensWaiting,
-      kvBlocksTotal: blocksTotal,
-      kvBlocksFree: blocksFree,
-      costs: this.model.costs(),
+      ...sequenceLoad(this.live),
+      kvBlocksTotal: this.kv.blocksTotal,
+      kvBlocksFree: this.kv.blocksFree,
+      costs: this.costs.costs(),
       preemptions: this.memory.preemptions,
+      drafts: this.speculator.counts,
     };
   }
 
-  /** Feeds the cost model with a step that ran outside of a plan: a measurement of a new stage. */
-  observe(measure: Parameters<CostModel['observe']>[0]): void {
-    this.model.observe(measure);
+  /** Notes what a step cost that ran outside of a plan: a measurement of a new stage. `rows`: as StepCosts.observe. */
+  observe(measure: StepMeasure, rows?: number): void {
+    this.costs.observe(measure, rows);
   }
 
   /** Gives the sequence a handle and what the prefix cache has. */
@@ -225,10 +218,10 @@ export class Scheduler {
     return true;
   }
 
-  private item({ sequence, count }: PlannedItem): StepItem {
+  private item({ sequence, count, draft }: PlannedItem): StepItem {
     const stage = this.stages.of(sequence);
     sequence.kvStage = Math.max(sequence.kvStage, stage);
-    return sequence.item(count, stage, sequence.handle as number);
+    return { ...sequence.item(count, stage, sequence.handle as number), draft };
   }
 
   private advance(sequence: Sequence, item: StepItem, output: StepOutput): void {
@@ -236,32 +229,17 @@ export class Scheduler {
     const width = request.prompt.kind === 'embeddings' ? request.prompt.width : 1;
     sequence.computed += item.embeddings === null ? item.tokens.length : item.embeddings.length / width;
     if (!item.sample) return;
-    sampled.push(output.token);
-    const { token, logprob, topTokens, topLogprobs, finish, stopIndex } = output;
-    generation.push({ type: 'token', token, logprob, topTokens, topLogprobs, stage: item.stage });
+    const { kept, finish, stopIndex } = output;
+    sequence.computed += kept.length;
+    // The step charged for one token.
+    this.clock.charge(request.tenant, kept.length / sequence.weight);
+    for (const { token, logprob, topTokens, topLogprobs } of [...kept, output]) {
+      sampled.push(token);
+      generation.push({ type: 'token', token, logprob, topTokens, topLogprobs, stage: item.stage });
+    }
+    this.speculator.sampled(sequence, item.draft, kept.length, sampled.slice(-1 - kept.length));
     if (finish !== 'none') this.finish(sequence, finish, stopIndex);
     else if (sampled.length >= sequence.maxTokens) this.finish(sequence, 'length', -1);
-  }
-
-  /** Feeds steps of a single stage to the cost model; a mixed one says nothing on either. */
-  private measure(
-    planned: readonly PlannedItem[],
-    items: readonly StepItem[],
-    outputs: readonly StepOutput[],
-    elapsedUs: number,
-  ): void {
-    const stage = items[0]?.stage ?? 0;
-    if (items.some((item) => item.stage !== stage) || outputs.some(({ status }) => status !== 'ok')) return;
-    const decodes = planned.filter(({ sequence }) => sequence.decoding).length;
-    const tokens = planned.reduce((sum, { count }) => sum + count, 0);
-    this.model.observe({ stage, decodes, promptTokens: tokens - decodes, elapsedUs });
-  }
-
-  private mixedPromptTokens(decodes: number): number {
-    const cost = this.model.cost(this.stages.top);
-    if (!cost || cost.prefillUsPerToken === 0) return Number.POSITIVE_INFINITY;
-    const decodeUs = cost.decodeBaseUs + cost.decodePerSequenceUs * decodes;
-    return (this.limits.mixedStepUs - decodeUs) / cost.prefillUsPerToken;
   }
 
   /** The backend had less than the accounting says: the lowest ranked gives way. */
@@ -317,6 +295,8 @@ export class Scheduler {
       promptTokens,
       cachedTokens,
       completionTokens,
+      draftTokens: sequence.drafting?.drafted ?? 0,
+      acceptedDraftTokens: sequence.drafting?.accepted ?? 0,
     });
     this.release(sequence);
   }

@@ -1,5 +1,6 @@
 import { Generation } from './generation';
 import { type BatchRequest, type Limits, PRIORITY_RANK, PRIORITY_WEIGHT } from './request';
+import type { Drafting } from './speculation/speculator';
 import type { StepItem } from './step-backend';
 
 /**
@@ -28,6 +29,8 @@ export class Sequence {
   started = false;
   parkedAtUs = 0;
   readonly sampled: number[] = [];
+  /** What is known of its drafts; null before the first token. */
+  drafting: Drafting | null = null;
   readonly promptLength: number;
   readonly weight: number;
 

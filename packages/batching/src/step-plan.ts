@@ -2,12 +2,15 @@ import { nextTenant } from './admission';
 import type { KvMemory } from './kv-memory';
 import type { Limits } from './request';
 import { ranked, type Sequence } from './sequence';
+import type { Draft } from './step-backend';
 import type { TenantClock } from './tenant-clock';
 
 export interface PlannedItem {
   sequence: Sequence;
   /** Positions to compute. */
   count: number;
+  /** Guesses of what follows them, checked in the step; null for none. */
+  draft: Draft | null;
 }
 
 export interface Composition {
@@ -42,7 +45,7 @@ export function composeStep(composition: Composition): PlannedItem[] {
   const budget = limits.stepTokens - decodes;
   const mixed = decodes === 0 ? budget : Math.max(GRAIN, composition.mixedPromptTokens(decodes));
   prefill(prompts, Math.floor(Math.min(budget, mixed)), plan, composition);
-  return [...plan].map(([sequence, count]) => ({ sequence, count }));
+  return [...plan].map(([sequence, count]) => ({ sequence, count, draft: null }));
 }
 
 /**

@@ -117,6 +117,14 @@ export const settings = {
     help: 'target for a step that computes prompts beside running answers',
     default: '100ms',
   },
+  speculation: {
+    env: 'ZEN_SPECULATION',
+    type: z
+      .enum(['auto', 'off', 'prompt-lookup', 'stage'], 'must be auto, off, prompt-lookup or stage')
+      .default(DEFAULT_LIMITS.speculation),
+    help: 'who drafts tokens where that is faster: auto, off, prompt-lookup or stage',
+    default: DEFAULT_LIMITS.speculation,
+  },
   ...serviceSettings,
 };
 
@@ -134,6 +142,7 @@ export function limitsOf(config: ThinkerConfig, contextTokens: number): Limits {
     stallUs: config.stallMs * 1000,
     ageingUs: DEFAULT_LIMITS.ageingUs,
     mixedStepUs: config.mixedStepMs * 1000,
+    speculation: config.speculation,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { StepPlan } from '@zen/batching';
+import type { StepOutput, StepPlan } from '@zen/batching';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
 import { replicaGauges } from './replica-gauges';
 import type { Replica } from './serving/replica';
@@ -56,6 +56,19 @@ export class ThinkerMetrics {
       gauge.set(load()?.prefillTokensWaiting ?? 0);
     });
     new Counter({
+      name: 'zen_thinker_draft_tokens_total',
+      help: 'Tokens drafted, by drafter and whether the check kept them',
+      labelNames: ['drafter', 'kept'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [drafter, { drafted, accepted }] of Object.entries(load()?.drafts ?? {})) {
+          this.inc({ drafter, kept: 'true' }, accepted);
+          this.inc({ drafter, kept: 'false' }, drafted - accepted);
+        }
+      },
+    });
+    new Counter({
       name: 'zen_thinker_preemptions_total',
       help: 'Sequences that gave their KV to others',
       registers: [this.registry],
@@ -90,9 +103,11 @@ export class ThinkerMetrics {
     for (let i = 0; i < count; i++) this.between.observe({ stage }, seconds / count);
   }
 
-  step({ items }: StepPlan, elapsedUs: number): void {
+  step({ items }: StepPlan, outputs: readonly StepOutput[], elapsedUs: number): void {
     this.steps.inc({ stage: Math.max(...items.map(({ stage }) => stage)) });
-    for (const { stage, sample } of items) if (sample) this.stageTokens.inc({ stage });
+    items.forEach(({ stage, sample }, i) => {
+      if (sample) this.stageTokens.inc({ stage }, 1 + (outputs[i]?.kept.length ?? 0));
+    });
     this.stepSeconds.observe(elapsedUs / 1e6);
   }
 

@@ -33,7 +33,7 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
   const tracing = startTracing('thinker', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
   const events: ReplicaEvents = {
-    step: (plan, elapsedUs) => metrics.step(plan, elapsedUs),
+    step: (plan, outputs, elapsedUs) => metrics.step(plan, outputs, elapsedUs),
     stepFailed: (err) => {
       metrics.stepFailed();
       logger.error({ err }, 'step failed');

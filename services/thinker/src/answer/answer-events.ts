@@ -87,10 +87,16 @@ export class AnswerEvents {
   private *finished(event: Finished): Generator<GenerateResponse> {
     const rest = this.filter.push(this.decoder.finish()) + this.filter.finish();
     if (rest !== '') yield this.piece([], rest);
-    const { promptTokens, cachedTokens, completionTokens } = event;
+    const { promptTokens, cachedTokens, completionTokens, draftTokens, acceptedDraftTokens } = event;
     const stop = this.filter.matched ?? this.sampling.stop[event.stopIndex] ?? '';
     const reason = this.stopped ? FinishReason.FINISH_REASON_STOP : REASONS[event.reason];
-    const usage = Usage.fromPartial({ promptTokens, cachedPromptTokens: cachedTokens, completionTokens });
+    const usage = Usage.fromPartial({
+      promptTokens,
+      cachedPromptTokens: cachedTokens,
+      completionTokens,
+      draftTokens,
+      acceptedDraftTokens,
+    });
     yield { event: { $case: 'finished', value: { reason, usage, stop } } };
   }
 

@@ -5,10 +5,12 @@ import { nowUs } from './step-loop';
 const PROMPT = 48;
 const STREAMS = 4;
 const REPEATS = 2;
+/** Guesses that one sequence checks. */
+const DRAFTS = [1, 3, 7, 15] as const;
 
 /**
  * Measures what a new stage costs, so that its load can be predicted before it has answered anyone. One step at
- * a time: a prompt, then decodes of one and of four sequences; the first of each kind only warms the memory up.
+ * a time: a prompt, decodes of one and of four sequences (the first of each kind only warms the memory up), and checks of drafts.
  */
 export async function* measureStage(
   stage: number,
@@ -27,12 +29,18 @@ export async function* measureStage(
     sample: true,
     draft: null,
   });
-  const run = async (items: StepItem[], decodes: number, promptTokens: number, counts: boolean) => {
+  const run = async (
+    items: StepItem[],
+    decodes: number,
+    promptTokens: number,
+    counts: boolean,
+    rows = decodes,
+  ) => {
     const started = nowUs();
     const outputs = await backend.step(items);
     const elapsedUs = nowUs() - started;
     const complete = outputs.every(({ status }) => status === 'ok');
-    if (counts && complete) scheduler.observe({ stage, decodes, promptTokens, elapsedUs });
+    if (counts && complete) scheduler.observe({ stage, decodes, promptTokens, elapsedUs }, rows);
   };
   try {
     for (let i = 0; i < STREAMS && attached(); i++) {
@@ -51,6 +59,13 @@ export async function* measureStage(
         );
         yield;
       }
+    }
+    for (const count of DRAFTS) {
+      const [handle] = handles;
+      if (handle === undefined || !attached()) return;
+      const draft = { tokens: Int32Array.from({ length: count }, (_, i) => (i * 37) % vocabSize) };
+      await run([{ ...item(handle, 1), draft }], 1, 0, true, 1 + count);
+      yield;
     }
   } finally {
     for (const handle of handles) backend.freeSequence(handle);

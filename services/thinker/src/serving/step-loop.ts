@@ -1,7 +1,7 @@
-import { type Limits, Scheduler, type StepBackend, type StepPlan } from '@zen/batching';
+import { type Limits, Scheduler, type StepBackend, type StepOutput, type StepPlan } from '@zen/batching';
 
 export interface StepObserver {
-  step(plan: StepPlan, elapsedUs: number): void;
+  step(plan: StepPlan, outputs: readonly StepOutput[], elapsedUs: number): void;
   /** A step that failed as a whole; its sequences have ended. */
   stepFailed(error: unknown): void;
 }
@@ -72,7 +72,7 @@ export class StepLoop {
           this.observer.stepFailed(outcome.error);
         } else {
           this.scheduler.complete(plan, outcome, ended - started, ended);
-          this.observer.step(plan, ended - started);
+          this.observer.step(plan, outcome, ended - started);
         }
       } else if (this.stopped) break;
       else if (!(await this.idleStep())) await this.sleep();
