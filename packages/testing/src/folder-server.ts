@@ -99,12 +99,7 @@ export class FolderServer {
       await this.turn(piece.length);
       if (response.destroyed) return;
       this.bytesSent += piece.length;
-      if (!response.write(piece)) {
-        await new Promise<void>((resolve) => {
-          response.once('drain', resolve);
-          response.once('close', resolve);
-        });
-      }
+      await new Promise<void>((resolve) => response.write(piece, () => resolve()));
     }
     response.end();
   }

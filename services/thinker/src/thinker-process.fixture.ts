@@ -83,7 +83,10 @@ export async function startProcess(
 
 /** Resolves when every stage is attached. */
 export async function complete({ client: thinker }: ThinkerProcess): Promise<void> {
-  for await (const { stages } of thinker.watch({ intervalMs: 50 })) {
-    if (stages.every(({ attached }) => attached)) return;
+  // A watch ends when the model's metadata arrives; the next one goes on.
+  for (;;) {
+    for await (const { stages } of thinker.watch({ intervalMs: 50 })) {
+      if (stages.length > 0 && stages.every(({ attached }) => attached)) return;
+    }
   }
 }
