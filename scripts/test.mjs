@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs every suite and adds up their counts. `--check` leaves out what needs weights, sockets or minutes.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +68,10 @@ const suites = (args.includes('--check') ? quick : [...quick, ...slow]).filter(
 if (suites.length === 0) {
   console.error(`no suite is called "${only}"`);
   process.exit(2);
+}
+
+if (suites.some(({ name }) => name === 'integration')) {
+  spawnSync(process.execPath, ['scripts/test-servers.mjs'], { stdio: ['ignore', 2, 2] });
 }
 
 function runSuite(suite) {

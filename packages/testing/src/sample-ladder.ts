@@ -43,9 +43,10 @@ export interface SampleLadder {
 
 /**
  * Writes a valid ladder of about 22 MB with two chunks in the first stages. Its weights are noise and nobody can chat
- * with it; it exists to be moved about. Another seed makes another ladder.
+ * with it; it exists to be moved about. Another seed makes another ladder, more layers a larger one.
  */
-export function writeSampleLadder(folder: string, seed = 1): SampleLadder {
+export function writeSampleLadder(folder: string, seed = 1, layers = 3): SampleLadder {
+  const model = { ...MODEL, layers };
   const used = new Array<number>(STAGES).fill(0);
   const place = (stage: number, bytes: number) => {
     const offset = Math.ceil(used[stage]! / 64) * 64;
@@ -53,7 +54,7 @@ export function writeSampleLadder(folder: string, seed = 1): SampleLadder {
     return { stage, offset, bytes };
   };
   const tensors: LadderTensor[] = [];
-  for (const [name, { shape, needed }] of modelTensors(MODEL)) {
+  for (const [name, { shape, needed }] of modelTensors(model)) {
     if (!needed) continue;
     const weights = shape[0] * shape[1];
     const half = { kind: 'raw' as const, stage: 0, dtype: 'F16' as const, data: place(0, 2 * weights) };
@@ -70,7 +71,7 @@ export function writeSampleLadder(folder: string, seed = 1): SampleLadder {
   const config: LadderConfig = {
     format: 'zen.ladder/1',
     name: 'sample',
-    model: MODEL,
+    model,
     tokenizer: {},
     source: { uri: 'file:///sample', sha256: '0'.repeat(64), bytes: 1, tensorsSha256: '1'.repeat(64) },
     stages: used.map((bytes, stage) => ({ stage, bytes, bitsPerLinearWeight: 16, quality: null })),

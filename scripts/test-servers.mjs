@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Installs the real servers that tests talk to, where they are missing and can be had; a test whose server is
+// missing is skipped and says so. An OCI registry comes from Debian, an S3 server (moto) from PyPI.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const tools = join(dirname(fileURLToPath(import.meta.url)), '..', 'node_modules', '.zen');
+const moto = join(tools, 'moto');
+const MOTO = ['moto[s3,iam]==5.2.1', 'flask', 'flask-cors', 'joserfc', 'py_partiql_parser'];
+
+const runs = (program, argv = ['--version']) => spawnSync(program, argv, { stdio: 'ignore' }).status === 0;
+
+function attempt(what, file, argv) {
+  process.stderr.write(`[zen] installing ${what} for tests\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const { status, stderr } = spawnSync(file, argv, { env, encoding: 'utf8' });
+  if (status === 0) return true;
+  process.stderr.write(`[zen] ${what} cannot be installed: ${stderr?.trim().split('\n').at(-1)}\n`);
+  return false;
+}
+
+if (!runs('docker-registry') && process.getuid?.() === 0 && runs('apt-get')) {
+  // Installed as a service that would start at once and take port 5000: it must not.
+  const policy = '/usr/sbin/policy-rc.d';
+  const script = `test -e ${policy} || { printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod +x ${policy}; made=1; }
+    apt-get update -qq; apt-get install -y -qq --no-install-recommends docker-registry openssl; status=$?
+    test -z "$made" || rm ${policy}; exit $status`;
+  attempt('docker-registry', 'sh', ['-c', script]);
+}
+if (!existsSync(join(moto, 'bin', 'moto_server')) && runs('python3', ['-m', 'venv', '--help'])) {
+  mkdirSync(tools, { recursive: true });
+  const made =
+    attempt('a Python environment', 'python3', ['-m', 'venv', moto]) &&
+    attempt('moto', join(moto, 'bin', 'pip'), ['--disable-pip-version-check', '-q', 'install', ...MOTO]);
+  if (!made) rmSync(moto, { recursive: true, force: true });
+}
