@@ -166,8 +166,8 @@ void ZEN_NAME(Matmul)(const Matrix& m, const Acts& a, int tokenBegin, int tokenE
     return ZEN_NAME(RawMatmul)(m, a, tokenBegin, tokenEnd, y, ldy, tileBegin * kTileRows, rowEnd);
   }
   const Known way =
-      known<Codes<4>, Codes<2, 1>, Codes<4, 4>, Codes<8>, Codes<4, 2>, Codes<4, 1>, Codes<2>, Codes<2, 1, 1>, Codes<1>>(
-          m, a.levels);
+      known<Codes<4>, Codes<2, 1>, Codes<4, 4>, Codes<8>, Codes<4, 2>, Codes<4, 1>, Codes<2>, Codes<2, 1, 1>, Codes<1>,
+            Codes<4, 1, 2, 1>, Codes<4, 1, 1, 2>>(m, a.levels);
   if (tokenEnd - tokenBegin == 1 && way.gemv)
     return way.gemv(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd);
   const GemmSet set = gemms(m, a.levels);

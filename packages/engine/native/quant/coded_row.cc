@@ -135,16 +135,18 @@ void Row::Cover(int g) {
   Store(fit);
 }
 
-void Row::Settle(bool keep) {
+bool Row::Settle(bool keep) {
+  bool changed = false;
   for (int attempt = 0; attempt < 4 * groups + 4; attempt++) {
     int failed = -1;
     for (int c = 0; c < cols && failed < 0; c++) {
       if (keep && Fits(c, codes[c])) continue;
       const int code = Nearest(c, w[c]);
+      changed = true;
       if (code < 0) failed = c / options.group;
       else codes[c] = static_cast<uint8_t>(code);
     }
-    if (failed < 0) return;
+    if (failed < 0) return changed;
     Cover(failed);
   }
   throw Undecodable("row " + std::to_string(row) + " has source codes that no scale keeps decodable");

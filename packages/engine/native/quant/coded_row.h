@@ -40,8 +40,9 @@ class Row {
   // Widens a group to cover its source values, so that every source code is decodable again.
   void Cover(int g);
 
-  // Best decodable code for every weight alone; widens groups until there is one.
-  void Settle(bool keep);
+  // Best decodable code for every weight alone (with `keep` only where its code is none); widens groups until there is
+  // one. True where it changed anything.
+  bool Settle(bool keep);
 
   const float* w;
   int cols;

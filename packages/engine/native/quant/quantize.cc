@@ -14,7 +14,8 @@
 namespace zen::quant {
 namespace {
 
-constexpr int kRowsTogether = 48;  // share each row of the factor and of the covariance while it is in cache
+constexpr int kRowsTogether = 96;   // share the covariance while it passes
+constexpr int kFeedbackRows = 48;   // share each row of the factor, and stay in cache with it
 // Wider inputs are fed back within spans only: a factor costs the cube of its width. Descent sees all columns.
 constexpr int kWholeFactor = 4096, kFactorSpan = 2304;
 
@@ -42,12 +43,13 @@ struct Shared {
   int span;                     // columns that share a square of the factor
   std::vector<float> diagonal;  // importance of each column in the scale search
   std::vector<float> groupSums; // [groups, cols]: Σ of the covariance's rows of a group
+  std::vector<double> blockSums; // [groups, groups]: Σ of the covariance's part of two groups
 };
 
-void Feedback(std::vector<Row>& rows, const Shared& shared) {
+void Feedback(Row* rows, size_t count, const Shared& shared) {
   const int cols = rows[0].cols;
-  std::vector<float> left(rows.size() * cols);
-  for (size_t r = 0; r < rows.size(); r++) {
+  std::vector<float> left(count * cols);
+  for (size_t r = 0; r < count; r++) {
     for (int i = 0; i < cols; i++) left[r * cols + i] = rows[r].w[shared.order[i]];
   }
   const float* u = shared.factor.data();
@@ -55,7 +57,7 @@ void Feedback(std::vector<Row>& rows, const Shared& shared) {
     const int end = std::min(cols, begin + shared.span);
     for (int i = begin; i < end; i++, u += end - begin) {
       const int col = shared.order[i];
-      for (size_t r = 0; r < rows.size(); r++) {
+      for (size_t r = 0; r < count; r++) {
         float* x = left.data() + r * cols;
         int code = rows[r].Nearest(col, x[i]);
         if (code < 0) code = rows[r].Nearest(col, rows[r].w[col]);
@@ -82,9 +84,8 @@ struct Block {
     Gemm(count, cols, cols, RowMajor(error.data(), cols), RowMajor(shared.hessian, cols), gradient.data(), cols, false, true);
   }
 
-  // One pass of coordinate descent over the codes.
+  // One pass of coordinate descent over the codes; keeps the gradients true.
   void Descend(const Shared& shared) {
-    Measure(shared);
     const int cols = rows[0].cols;
     for (int c : shared.order) {
       const float* h = shared.hessian + static_cast<size_t>(c) * cols;
@@ -102,44 +103,48 @@ struct Block {
   }
 };
 
-// All scales and offsets of a row at once, in closed form for its codes. `codes`: the row's, as floats;
-// hb: the covariance times each group's codes, `stride` floats from group to group.
-void Refit(Row& row, const Shared& shared, const float* codes, const float* hb, size_t stride) {
+// All scales and offsets of a row at once, in closed form for its codes: a step from where its gradient was taken.
+// `codeProducts`: [groups, groups] of codesᵀ · H · codes of two groups, the first not after the second.
+void Refit(Row& row, const Shared& shared, const float* gradient, const double* codeProducts) {
   const int n = 2 * row.groups, cols = row.cols, group = row.options.group;
-  std::vector<double> a(static_cast<size_t>(n) * n), b(n), now(n);
-  auto product = [&](int i) {
-    return i < row.groups ? hb + i * stride : shared.groupSums.data() + static_cast<size_t>(i - row.groups) * cols;
-  };
-  for (int i = 0; i < n; i++) {
-    const float* p = product(i);
-    b[i] = Dot(p, row.w, cols);
-    for (int g = 0; g < row.groups; g++) {
-      const int begin = g * group, length = std::min(group, cols - begin);
-      double sum = 0;
-      for (int c = 0; c < length; c++) sum += p[begin + c];
-      a[static_cast<size_t>(i) * n + g] = Dot(p + begin, codes + begin, length);
-      a[static_cast<size_t>(i) * n + row.groups + g] = sum;
+  std::vector<double> a(static_cast<size_t>(n) * n), right(n), before(n), now(n);  // of a, the lower half
+  std::vector<float> codes(row.codes.begin(), row.codes.end());
+  for (int g = 0; g < row.groups; g++) {
+    const int begin = g * group, length = std::min(group, cols - begin);
+    double sum = 0;
+    for (int c = 0; c < length; c++) sum += gradient[begin + c];
+    right[g] = Dot(gradient + begin, codes.data() + begin, length);
+    right[row.groups + g] = sum;
+    double* offsets = a.data() + static_cast<size_t>(row.groups + g) * n;
+    for (int other = 0; other < row.groups; other++) {
+      const int at = other * group;
+      offsets[other] = Dot(shared.groupSums.data() + static_cast<size_t>(g) * cols + at, codes.data() + at,
+                           std::min(group, cols - at));
+      offsets[row.groups + other] = shared.blockSums[static_cast<size_t>(g) * row.groups + other];
+      if (other <= g) a[static_cast<size_t>(g) * n + other] = codeProducts[static_cast<size_t>(other) * row.groups + g];
     }
-    const CodedScale at = row.at[i % row.groups];
-    now[i] = i < row.groups ? at.s : -at.s * at.z;
+    before[g] = now[g] = row.at[g].s;
+    before[row.groups + g] = now[row.groups + g] = -row.at[g].s * row.at[g].z;
   }
-  auto solve = [&](const std::vector<int>& free) {  // moves only the parameters listed
-    const int m = static_cast<int>(free.size());
-    std::vector<double> part(static_cast<size_t>(m) * m), right(m);
+  // Moves the parameters from `first` on to the best place for the others.
+  auto solve = [&](int first) {
+    const int m = n - first;
+    std::vector<double> part(static_cast<size_t>(m) * m), b(right.begin() + first, right.end());
     for (int i = 0; i < m; i++) {
-      right[i] = b[free[i]];
-      for (int j = 0; j < n; j++) right[i] -= a[static_cast<size_t>(free[i]) * n + j] * now[j];
-      for (int j = 0; j < m; j++) part[static_cast<size_t>(i) * m + j] = a[static_cast<size_t>(free[i]) * n + free[j]];
-      part[static_cast<size_t>(i) * m + i] = part[static_cast<size_t>(i) * m + i] * 1.001 + 1e-30;
+      const double* line = a.data() + static_cast<size_t>(first + i) * n;
+      for (int j = 0; j < first; j++) b[i] -= line[j] * (now[j] - before[j]);
+      for (int j = 0; j < m; j++) {
+        const double* half = a.data() + static_cast<size_t>(first + std::max(i, j)) * n;
+        b[i] -= half[first + std::min(i, j)] * (now[first + j] - before[first + j]);
+      }
+      std::copy_n(line + first, i + 1, part.begin() + static_cast<size_t>(i) * m);
+      part[static_cast<size_t>(i) * m + i] = line[first + i] * 1.001 + 1e-30;
     }
-    if (!SolveSpd(part.data(), right.data(), m)) return false;
-    for (int i = 0; i < m; i++) now[free[i]] += right[i];
+    if (!SolveSpd(part.data(), b.data(), m)) return false;
+    for (int i = 0; i < m; i++) now[first + i] += b[i];
     return true;
   };
-  std::vector<int> all(n), offsets(row.groups);
-  std::iota(all.begin(), all.end(), 0);
-  std::iota(offsets.begin(), offsets.end(), row.groups);
-  if (!solve(all)) return;
+  if (!solve(0)) return;
   std::vector<Affine> fit(row.groups);
   for (int g = 0; g < row.groups; g++) {
     if (!(now[g] > 0)) return;
@@ -147,29 +152,39 @@ void Refit(Row& row, const Shared& shared, const float* codes, const float* hb, 
   }
   row.Store(fit);
   for (int g = 0; g < row.groups; g++) now[g] = row.at[g].s;
-  if (!solve(offsets)) return;
+  if (!solve(row.groups)) return;
   for (int g = 0; g < row.groups; g++) row.SetZero(g, static_cast<float>(now[row.groups + g]));
 }
 
-void RefitAll(std::vector<Row>& rows, const Shared& shared) {
+// Needs the block's gradients.
+void RefitAll(Block& block, const Shared& shared) {
+  std::vector<Row>& rows = block.rows;
   const int count = static_cast<int>(rows.size()), cols = rows[0].cols, groups = rows[0].groups;
   const int group = rows[0].options.group;
-  std::vector<float> codes(static_cast<size_t>(count) * cols), hb(static_cast<size_t>(groups) * count * cols);
+  const size_t products = static_cast<size_t>(groups) * groups;
+  std::vector<float> codes(static_cast<size_t>(count) * cols), part(codes.size());
+  std::vector<double> all(count * products);
   for (int r = 0; r < count; r++) std::copy(rows[r].codes.begin(), rows[r].codes.end(), codes.begin() + static_cast<size_t>(r) * cols);
   for (int g = 0; g < groups; g++) {
     const int begin = g * group;
-    Gemm(count, cols, std::min(group, cols - begin), RowMajor(codes.data() + begin, cols),
-         RowMajor(shared.hessian + static_cast<size_t>(begin) * cols, cols), hb.data() + static_cast<size_t>(g) * count * cols,
-         cols, false, true);
+    Gemm(count, cols - begin, std::min(group, cols - begin), RowMajor(codes.data() + begin, cols),
+         RowMajor(shared.hessian + static_cast<size_t>(begin) * cols + begin, cols), part.data() + begin, cols, false, true);
+    for (int r = 0; r < count; r++) {
+      const size_t at = static_cast<size_t>(r) * cols;
+      for (int other = g; other < groups; other++) {
+        const int c = other * group;
+        all[r * products + static_cast<size_t>(g) * groups + other] =
+            Dot(part.data() + at + c, codes.data() + at + c, std::min(group, cols - c));
+      }
+    }
   }
   for (int r = 0; r < count; r++) {
-    const size_t at = static_cast<size_t>(r) * cols;
-    Refit(rows[r], shared, codes.data() + at, hb.data() + at, static_cast<size_t>(count) * cols);
+    Refit(rows[r], shared, block.gradient.data() + static_cast<size_t>(r) * cols, all.data() + r * products);
   }
 }
 
 Shared Prepare(const float* damped, const float* hessian, int cols, const QuantizeOptions& options) {
-  Shared shared{damped, {}, std::vector<int>(cols), cols, std::vector<float>(cols, 1.0f), {}};
+  Shared shared{damped, {}, std::vector<int>(cols), cols, std::vector<float>(cols, 1.0f), {}, {}};
   std::iota(shared.order.begin(), shared.order.end(), 0);
   if (hessian == nullptr) return shared;
   for (int c = 0; c < cols; c++) shared.diagonal[c] = damped[static_cast<size_t>(c) * cols + c];
@@ -192,6 +207,11 @@ Shared Prepare(const float* damped, const float* hessian, int cols, const Quanti
   for (int c = 0; c < cols; c++) {
     SubtractScaled(shared.groupSums.data() + static_cast<size_t>(c / options.group) * cols,
                    damped + static_cast<size_t>(c) * cols, -1.0f, cols);
+  }
+  shared.blockSums.assign(static_cast<size_t>(groups) * groups, 0.0);
+  for (int g = 0; g < groups; g++) {
+    const float* sums = shared.groupSums.data() + static_cast<size_t>(g) * cols;
+    for (int c = 0; c < cols; c++) shared.blockSums[static_cast<size_t>(g) * groups + c / options.group] += sums[c];
   }
   return shared;
 }
@@ -232,19 +252,25 @@ CodedTensor Quantize(const float* weights, int rows, int cols, const float* hess
         }
         block.rows.back().Store(fit);
       }
-      if (hessian != nullptr) Feedback(block.rows, shared);
+      for (size_t r = 0; hessian != nullptr && r < block.rows.size(); r += kFeedbackRows) {
+        Feedback(block.rows.data() + r, std::min<size_t>(kFeedbackRows, block.rows.size() - r), shared);
+      }
       for (Row& row : block.rows) {
         row.bent = 0;
         row.Settle(hessian != nullptr);
       }
       for (int round = 0; hessian != nullptr && round < options.rounds; round++) {
-        RefitAll(block.rows, shared);
+        if (round == 0) block.Measure(shared);  // later the descent has kept it true
+        RefitAll(block, shared);
         for (Row& row : block.rows) {
           row.Settle(true);
           row.bent = 0;
         }
+        block.Measure(shared);
         block.Descend(shared);
-        for (Row& row : block.rows) row.Settle(true);
+        bool changed = false;
+        for (Row& row : block.rows) changed |= row.Settle(true);
+        if (changed) block.Measure(shared);
       }
       for (Row& row : block.rows) {
         std::copy(row.codes.begin(), row.codes.end(), out.codes.begin() + static_cast<size_t>(row.row) * cols);

@@ -62,7 +62,7 @@ inline std::vector<Format> formats() {
       all.push_back({"coded", ScaleKind::Row8, widths, 0, group});
   for (std::vector<int> widths : std::vector<std::vector<int>>{{4}, {2, 1, 1}, {4, 1}, {2, 1, 2}})
     all.push_back({"pair", ScaleKind::F16Pair, widths, 0, 32});
-  for (std::vector<int> widths : std::vector<std::vector<int>>{{4}, {4, 1}, {8}, {4, 4}, {2, 2, 4}}) {
+  for (std::vector<int> widths : std::vector<std::vector<int>>{{4}, {4, 1}, {8}, {4, 4}, {2, 2, 4}, {4, 1, 2, 1}}) {
     int bits = 0;
     for (int w : widths) bits += w;
     all.push_back({"symmetric", ScaleKind::F16Sym, widths, 1 << (bits - 1), 32});
