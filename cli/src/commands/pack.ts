@@ -15,6 +15,7 @@ interface PackCommandOptions {
   tune?: boolean;
   tuneMinutes: number;
   calibration?: number;
+  rounds?: number;
   measure?: number;
 }
 
@@ -35,6 +36,11 @@ export function packCommand(program: Command): void {
       '--calibration <n>',
       'about how many tokens to calibrate on; 0: plain rounding',
       wholeNumber(0, 10_000_000),
+    )
+    .option(
+      '--rounds <n>',
+      'how often scales and codes are improved in turn (default: 1 quick, 3 full)',
+      wholeNumber(0, 16),
     )
     .option(
       '--measure <n>',
@@ -61,7 +67,7 @@ export function packCommand(program: Command): void {
           sensitivity: options.plan === 'full' ? sensitivityTexts(texts, source) : null,
           coding: {
             ...CODING_DEFAULTS,
-            ...(options.plan === 'quick' ? { rounds: 1 } : {}),
+            rounds: options.rounds ?? (options.plan === 'quick' ? 1 : CODING_DEFAULTS.rounds),
             calibration: calibrationTexts(texts, options.calibration ?? CALIBRATION[options.plan]),
           },
           signal: context.signal,
@@ -98,10 +104,14 @@ const calibrationTexts = (texts: CorpusSequence[], tokens: number) =>
 /** Models from here on (in weights) are measured on fewer tokens: every layer runs for all tensors below it. */
 const LARGE_MODEL = 2 ** 29;
 
-/** Short pieces of different kinds: enough to rank tensors, few enough to run the model for each. */
+/**
+ * Short pieces of different kinds: enough to rank tensors, few enough to run the model for each. The shortest are
+ * taken from the texts' ends, because rendered chats all begin alike.
+ */
 function sensitivityTexts(texts: CorpusSequence[], source: SourceModel): Int32Array[] {
   const weights = source.tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
-  const length = weights > LARGE_MODEL ? 16 : 32;
   const step = Math.max(1, Math.floor(texts.length / 6));
-  return texts.filter((_, index) => index % step === 0).map(({ tokens }) => tokens.slice(0, length));
+  return texts
+    .filter((_, index) => index % step === 0)
+    .map(({ tokens }) => (weights > LARGE_MODEL ? tokens.slice(-10) : tokens.slice(0, 32)));
 }

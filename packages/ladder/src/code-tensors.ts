@@ -14,9 +14,12 @@ export interface CodingOptions {
   actOrder: boolean;
   /** Added to the covariance, relative to its mean diagonal. */
   damping: number;
-  /** Refits of scales and codes after the feedback. */
+  /** Refits of scales and codes after the feedback; half as many for inputs wider than WIDE_INPUT. */
   rounds: number;
 }
+
+/** From here on a round costs more than everything else of a layer: its cost grows with the square of the width. */
+const WIDE_INPUT = 4096;
 
 export const CODING_DEFAULTS: Omit<CodingOptions, 'calibration'> = {
   actOrder: true,
@@ -141,7 +144,8 @@ async function codeResidual(
   const [rows, cols] = tensor.shape;
   const bytes = await tensorBytes(tensor);
   const { bits, group } = plan;
-  const { actOrder, damping, rounds } = options;
+  const { actOrder, damping } = options;
+  const rounds = cols > WIDE_INPUT ? Math.ceil(options.rounds / 2) : options.rounds;
   const all = SOURCE_FORMATS[tensor.type].bits;
   for (let residualBits = plan.residualBits; residualBits <= all; residualBits++) {
     const bound = residualBits < all;
