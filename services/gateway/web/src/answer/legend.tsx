@@ -18,7 +18,7 @@ export function Legend() {
             </span>
             <span class="run" data-stage={stage}>
               <span class="hidden">stage {stage}: </span>
-              {quality ? percent(quality.top1) : `stage ${stage}`}
+              {quality ? percent(quality.top1, 0) : `stage ${stage}`}
             </span>
           </li>
         ))}

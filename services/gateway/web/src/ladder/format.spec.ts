@@ -14,6 +14,8 @@ test.each([
   [percent(0.751), '75.1 %'],
   [percent(0.9999), '>99.9 %'],
   [percent(1), '100.0 %'],
+  [percent(0.9949, 0), '99 %'],
+  [percent(0.996, 0), '>99 %'],
   [milliseconds(6.54), '6.5 ms'],
   [milliseconds(181.4), '181 ms'],
   [milliseconds(2350), '2.4 s'],

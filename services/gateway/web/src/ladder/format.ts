@@ -22,10 +22,10 @@ export function duration(seconds: number): string {
 }
 
 /** A share as a person reads it; all but exact is never shown as exact. */
-export function percent(share: number): string {
-  const value = share * 100;
-  if (share < 1 && value >= 99.95) return '>99.9 %';
-  return `${value.toFixed(1)} %`;
+export function percent(share: number, decimals = 1): string {
+  const shown = (share * 100).toFixed(decimals);
+  if (share < 1 && Number(shown) === 100) return `>${(100 - 10 ** -decimals).toFixed(decimals)} %`;
+  return `${shown} %`;
 }
 
 /** Milliseconds: `180 ms`, `2.4 s`. */

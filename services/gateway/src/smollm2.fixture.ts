@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfig } from '@zen/config';
+import { createLogger } from '@zen/telemetry';
+import { packedLadder } from '@zen/testing';
+import { settings } from './config';
+import { startGateway } from './gateway';
+import { until } from './gateway.fixture';
+
+const THINKER = join(__dirname, '../../thinker/dist/main.js');
+
+/** The folder of the packed ladder, or why the real server cannot be started here. */
+export function realLadder(): { folder: string } | { missing: string } {
+  return existsSync(THINKER) ? packedLadder() : { missing: 'the thinker is not built' };
+}
+
+export interface RealServer {
+  url: string;
+  model: string;
+  stop(): Promise<void>;
+}
+
+/** A gateway in this process before a thinker in its own, with every stage attached. */
+export async function startRealServer(ladder: string, env: Record<string, string> = {}): Promise<RealServer> {
+  const thinker = spawn(process.execPath, [THINKER], {
+    env: { ...process.env, ZEN_LADDER: ladder, ZEN_LISTEN: '127.0.0.1:0', ZEN_LOG_LEVEL: 'info' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const config = readConfig(settings, {
+    ZEN_LISTEN: '127.0.0.1:0',
+    ZEN_GRPC_LISTEN: '127.0.0.1:0',
+    // However slow the machine: a burst is to be answered, not refused.
+    ZEN_MAX_QUEUE: '1h',
+    ZEN_THINKERS: await addressOf(thinker),
+    ...env,
+  });
+  const gateway = await startGateway(config, createLogger('gateway', 'silent'));
+  const url = `http://${gateway.httpAddress}`;
+  let model = '';
+  await until('every stage is attached', async () => {
+    const { data } = (await (await fetch(`${url}/v1/models`)).json()) as {
+      data: { id: string; stages: { attached: boolean }[] }[];
+    };
+    model = data[0]?.id ?? '';
+    return data[0]?.stages.every(({ attached }) => attached) ?? false;
+  });
+  const stop = async () => {
+    await gateway.stop();
+    thinker.kill('SIGTERM');
+    if (thinker.exitCode === null) await once(thinker, 'exit');
+  };
+  return { url, model, stop };
+}
+
+async function addressOf(thinker: ChildProcess): Promise<string> {
+  let output = '';
+  thinker.stdout?.on('data', (chunk) => {
+    output += chunk;
+  });
+  await until('the thinker listens', () => output.includes('"address":"'));
+  return /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
+}
