@@ -28,7 +28,7 @@ export function chosen(argv: string[]): Subject[] {
 export const home = (): string => cacheHome(process.env);
 
 /** The subject's best ladder in the cache: the full plan, else the quick one. */
-export function ladderOf({ name }: Subject): string {
+export function ladderOf({ name }: Pick<Subject, 'name'>): string {
   const plan = (['full', 'quick'] as const).find((one) => existsSync(ladderPath(home(), name, one)));
   if (plan === undefined)
     throw new Error(`no ladder of ${name} in the cache: run \`npm run zen -- pack ${name}\``);

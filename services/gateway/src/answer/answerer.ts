@@ -109,9 +109,8 @@ export class Answerer {
     const demand = this.policy.demand(group.model, size, nowMs);
     const able = views.filter(({ view }) => view.model === model);
     const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / Math.max(1, able.length) };
-    const predicted = new Map(able.map(({ view }) => [view.id, predict(view.load, stage, share)]));
     const candidates = able.map(({ link, view }): Candidate => {
-      const prediction = predicted.get(view.id);
+      const prediction = predict(view.load, stage, share);
       return {
         id: view.id,
         ready: true,
@@ -121,10 +120,14 @@ export class Answerer {
       };
     });
     const choice = pick(candidates, { stage, tried }, nowMs, this.options.random);
-    const link = choice.t === 'picked' && group.links.find(({ address }) => address === choice.id);
-    if (!link) throw nobody();
+    const picked = choice.t === 'picked' && able.find(({ view }) => view.id === choice.id);
+    if (!picked) throw nobody();
+    const { link, view } = picked;
+    // Against this the time to its first piece is held, so it is the request's own prompt that counts here.
+    const own = { ...share, promptTokens: group.traffic.estimate(request.prompt) };
+    const predictedTtftMs = predict(view.load, stage, own)?.ttftMs;
     const floor = wish.full || wish.structured ? stage : wish.minStage;
-    return { link, model, stage, reason, floor, predictedTtftMs: predicted.get(link.address)?.ttftMs };
+    return { link, model, stage, reason, floor, predictedTtftMs };
   }
 
   private async open(

@@ -1,0 +1,134 @@
+import {
+  DEFAULT_LIMITS,
+  type Generation,
+  Scheduler,
+  SimulatedBackend,
+  type StepItem,
+  type StepPlan,
+} from '@zen/batching';
+import { GREEDY } from '@zen/engine';
+import type { Replica } from '@zen/quality';
+import type { Arrival } from './load-shapes';
+import { type RecordedModel, type RecordedStage, stepUs } from './recorded-costs';
+
+const CONTEXT = 4096;
+/** What a thinker measures of a new stage before anybody asks: prompts of 48 tokens, decodes of 1 and 4. */
+const MEASURED = [
+  { decodes: 0, promptTokens: 48 },
+  { decodes: 0, promptTokens: 48 },
+  { decodes: 1, promptTokens: 0 },
+  { decodes: 1, promptTokens: 0 },
+  { decodes: 4, promptTokens: 0 },
+  { decodes: 4, promptTokens: 0 },
+];
+
+/**
+ * A thinker whose arithmetic takes recorded times on a clock of its own. Batching is the thinker's own scheduler,
+ * so prompts beside answers, slots, fairness and what it learns of its costs are those of the real one.
+ */
+export class SimulatedReplica {
+  private readonly scheduler: Scheduler;
+  private readonly backend: SimulatedBackend;
+  private plan: { plan: StepPlan; elapsedUs: number } | undefined;
+  private submitted = 0;
+  /** Requests that were sent here and have not ended. */
+  inFlight = 0;
+  /** Prompt tokens of those that have not begun. */
+  unstartedTokens = 0;
+  /** When the step in progress ends; Infinity while there is none. */
+  endsAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    readonly recorded: RecordedModel,
+    /** At least 1; multiplies each step's time, for what the records do not show. */
+    private readonly noise: () => number,
+  ) {
+    const next = () => 5;
+    this.backend = new SimulatedBackend({ vocabSize: 1 << 20, blocksTotal: 8000, blockTokens: 16, next });
+    // What it writes is no text, so it says nothing on how often a guess is right.
+    const limits = { ...DEFAULT_LIMITS, contextTokens: CONTEXT, speculation: 'off' as const };
+    this.scheduler = new Scheduler(this.backend, limits, () => undefined);
+    this.scheduler.setTopStage(Math.max(...recorded.stages.map(({ stage }) => stage)));
+    for (const stage of recorded.stages) {
+      for (const measure of MEASURED) {
+        const elapsedUs = stepUs(stage, measure.decodes, measure.promptTokens);
+        this.scheduler.observe({ stage: stage.stage, elapsedUs, ...measure });
+      }
+    }
+  }
+
+  get computing(): boolean {
+    return this.plan !== undefined;
+  }
+
+  /** As a gateway sees it. */
+  view(): Replica {
+    const { costs } = this.scheduler.load();
+    return {
+      id: this.recorded.model,
+      model: this.recorded.model,
+      load: {
+        running: this.inFlight,
+        waiting: 0,
+        prefillTokensWaiting: this.unstartedTokens,
+        maxRunning: DEFAULT_LIMITS.maxRunning,
+        costs,
+      },
+      stages: this.recorded.stages.map(({ stage, servable, top1, jsonValid }) => {
+        return { stage, servable, attached: true, top1, jsonValid };
+      }),
+    };
+  }
+
+  submit({ promptTokens, answerTokens }: Arrival, stage: number, nowMs: number): Generation {
+    // No two prompts share a block, as chats of strangers do not.
+    const first = ++this.submitted * 64;
+    const tokens = Int32Array.from({ length: promptTokens }, (_, i) => first + (i % 64));
+    return this.scheduler.submit(
+      {
+        tenant: 'all',
+        priority: 'normal',
+        prompt: { kind: 'tokens', tokens },
+        sampling: GREEDY,
+        maxTokens: answerTokens,
+        stage,
+        deadlineUs: Number.POSITIVE_INFINITY,
+      },
+      nowMs * 1000,
+    );
+  }
+
+  /** Begins a step if there is work and none is in progress; `slower`: how much neighbours slow it down. */
+  begin(nowMs: number, slower: number): void {
+    if (this.plan) return;
+    const plan = this.scheduler.plan(nowMs * 1000);
+    if (!plan) return;
+    const elapsedUs = Math.max(1, this.elapsedUs(plan) * slower * this.noise());
+    this.plan = { plan, elapsedUs };
+    this.endsAtMs = nowMs + elapsedUs / 1000;
+  }
+
+  /** Ends the step; whoever reads gets its tokens. */
+  async end(): Promise<void> {
+    if (!this.plan) return;
+    const { plan, elapsedUs } = this.plan;
+    const outputs = await this.backend.step(plan.items);
+    this.scheduler.complete(plan, outputs, elapsedUs, this.endsAtMs * 1000);
+    this.plan = undefined;
+    this.endsAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** A mixed step reads the planes of its highest stage once, so it costs what that stage does. */
+  private elapsedUs({ planned, items }: StepPlan): number {
+    const stage = Math.max(...items.map((item) => item.stage));
+    const decodes = planned.filter(({ sequence }) => sequence.decoding).length;
+    const tokens = items.reduce((sum, item: StepItem) => sum + item.tokens.length, 0);
+    return stepUs(this.recordedStage(stage), decodes, tokens - decodes);
+  }
+
+  private recordedStage(stage: number): RecordedStage {
+    const found = this.recorded.stages.find((one) => one.stage === stage);
+    if (!found) throw new Error(`stage ${stage} of ${this.recorded.model} was not recorded`);
+    return found;
+  }
+}
