@@ -195,6 +195,7 @@ void Graph::head(Team& team, Stream& stream, float* logits) {
     }
   });
   Tasks tasks;
+  tasks.matrix();
   for (const Group& g : headLayout_.groups)
     addTask(tasks, headLayout_, g, g.weights->head, headActs_, logits, static_cast<size_t>(model_.vocabSize));
   multiply(team, tasks);

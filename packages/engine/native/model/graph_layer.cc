@@ -21,6 +21,7 @@ void Graph::layer(Team& team, Stream& stream, int index) {
     const size_t width = static_cast<size_t>(qkvWidth());
     Tasks tasks;
     const auto add = [&](Matrix LayerWeights::* matrix, float* rows) {
+      tasks.matrix();
       for (const Group& g : layout_.groups)
         addTask(tasks, layout_, g, g.weights->layers[index].*matrix, stream.acts, rows, width);
     };
@@ -32,6 +33,7 @@ void Graph::layer(Team& team, Stream& stream, int index) {
   attention(team, index);
   {
     Tasks tasks;
+    tasks.matrix();
     for (const Group& g : layout_.groups)
       tasks.add({&g.weights->layers[index].output, &mixedActs_, g.begin, g.end, delta_,
                  static_cast<size_t>(model_.hiddenSize)});
@@ -40,6 +42,7 @@ void Graph::layer(Team& team, Stream& stream, int index) {
   enter(team, stream, index, &LayerWeights::ffnNorm);
   feedForward(team, stream, index);
   Tasks tasks;
+  tasks.matrix();
   for (const Group& g : layout_.groups)
     tasks.add(
         {&g.weights->layers[index].down, &ffnActs_, g.begin, g.end, delta_, static_cast<size_t>(model_.hiddenSize)});
@@ -156,19 +159,21 @@ void Graph::attend(const AttentionUnit& unit, int index, void* scratch) {
 void Graph::feedForward(Team& team, Stream& stream, int index) {
   const int blocks = model_.ffnSize / kBlockCols;
   const size_t width = static_cast<size_t>(model_.ffnSize);
-  Tasks gates, ups;
-  for (const Group& g : layout_.groups) {
-    addTask(gates, layout_, g, g.weights->layers[index].gate, stream.acts, gate_, width);
-    addTask(ups, layout_, g, g.weights->layers[index].up, stream.acts, up_, width);
-  }
+  Tasks both;
+  both.matrix();
+  for (const Group& g : layout_.groups)
+    addTask(both, layout_, g, g.weights->layers[index].gate, stream.acts, gate_, width);
+  both.matrix();
+  for (const Group& g : layout_.groups)
+    addTask(both, layout_, g, g.weights->layers[index].up, stream.acts, up_, width);
   const auto product = [&](const Task& t, int from, int to) {
     kernels_.matmul(*t.matrix, *t.acts, t.begin, t.end, t.y, t.ldy, from, to, scratch(team));
   };
   team.parallelFor(blocks, grainOf(blocks, team), [&](int begin, int end) {
     const int first = begin * kBlockCols, count = (end - begin) * kBlockCols;
     constexpr int kTiles = kBlockCols / kTileRows;
-    gates.each([&](const Task& task) { product(task, begin * kTiles, end * kTiles); });
-    ups.each([&](const Task& task) { product(task, begin * kTiles, end * kTiles); });
+    for (int m = 0; m < 2; m++)
+      both.each(m, begin * kTiles, end * kTiles, product);
     for (int row = 0; row < ffnActs_.tokens; row++) {
       float* gate = gate_ + static_cast<size_t>(row) * width + first;
       kernels_.siluMul(gate, up_ + static_cast<size_t>(row) * width + first, count, gate);
