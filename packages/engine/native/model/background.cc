@@ -2,22 +2,45 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <chrono>
 #if defined(__linux__)
 #include <sys/syscall.h>
 #endif
 
 namespace zen {
 namespace {
-// A tenth of what a thread at 0 gets of a contended core; all of a core that nobody wants.
+
+using Clock = std::chrono::steady_clock;
+
+// A thread of a step waits at its barriers for the one whose core the background has: no longer than this at a time.
+// Priority alone does not do it: a thread that offers its core while it waits gets it back a whole time slice later.
+constexpr std::chrono::microseconds kBurst{200};
+constexpr int kRest = 3;  // by what it has worked: a quarter of a core at most while steps run
+// Steps of niceness: a tenth of what the process's other threads get of a contended core, all of one nobody wants.
 constexpr int kNice = 10;
+
+thread_local const std::atomic<int>* stepsRunning = nullptr;
+thread_local Clock::time_point since;
+
 }  // namespace
 
-void lowerPriority() {
+void becomeBackground(const std::atomic<int>& steps) {
+  stepsRunning = &steps;
+  since = Clock::now();
 #if defined(__linux__)
-  // Linux keeps the value per thread. It may be refused only where it is lower already.
+  // Linux keeps niceness per thread, and stops at 19 by itself.
   const auto thread = static_cast<id_t>(syscall(SYS_gettid));
-  setpriority(PRIO_PROCESS, thread, kNice);
+  setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + kNice);
 #endif
+}
+
+void breathe() {
+  if (!stepsRunning) return;
+  const auto worked = Clock::now() - since;
+  if (worked < kBurst) return;
+  if (stepsRunning->load(std::memory_order_relaxed) > 0) std::this_thread::sleep_for(worked * kRest);
+  since = Clock::now();
 }
 
 }  // namespace zen

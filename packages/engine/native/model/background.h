@@ -1,21 +1,26 @@
-// Work that must not slow a running step down: on a thread of its own, at low priority.
+// Work that must not slow a running step down: on a thread of its own, at low priority, with rests.
 #pragma once
+#include <atomic>
 #include <future>
 #include <thread>
 #include <utility>
 
 namespace zen {
 
-// Lowers the calling thread's claim to the cores; it cannot be raised again without privileges.
-void lowerPriority();
+// To be called often by work that takes long. In the background it rests three times as long as it has worked while
+// `steps` says that a step is running; elsewhere it does nothing.
+void breathe();
+
+// Makes the calling thread a background one. Its lower claim to the cores cannot be raised without privileges.
+void becomeBackground(const std::atomic<int>& steps);
 
 // Runs `work` so and waits for it; its result or exception is the caller's.
 template <typename Work>
-auto inBackground(Work&& work) -> decltype(work()) {
+auto inBackground(const std::atomic<int>& steps, Work&& work) -> decltype(work()) {
   std::packaged_task<decltype(work())()> task(std::forward<Work>(work));
   auto result = task.get_future();
   std::thread([&] {
-    lowerPriority();
+    becomeBackground(steps);
     task();
   }).join();
   return result.get();

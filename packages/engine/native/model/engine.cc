@@ -43,7 +43,7 @@ void Engine::attachStage(int stage, const std::string& path) {
       throw Failure("stage " + std::to_string(stage), "must follow stage " + std::to_string(stage - 1));
     if (stage > 0) below = stages_[stage - 1];
   }
-  auto built = inBackground([&] {
+  auto built = inBackground(steps_, [&] {
     auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
     blob->load();
     return buildStage(config_, stage, below.get(), std::move(blob));

@@ -1,6 +1,7 @@
 // A model that serves: its ladder, stages, KV cache and sequences. Calls come from any thread; one step runs at a time.
 #pragma once
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -99,7 +100,8 @@ class Engine {
   const EngineOptions options_;
   ThreadPool pool_;
   Graph graph_;
-  std::mutex attaching_;  // one attach at a time
+  std::atomic<int> steps_{0};  // running or waiting to
+  std::mutex attaching_;       // one attach at a time
   std::mutex stepping_;   // one step at a time
   std::mutex mutex_;      // all below; held for moments
   Stages stages_;

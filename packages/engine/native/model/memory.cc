@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "model/background.h"
 #include "model/failure.h"
 
 namespace zen {
@@ -59,8 +60,9 @@ Blob::~Blob() {
 }
 
 void Blob::load() const {
-  constexpr uint64_t kPiece = 4 << 20;  // short enough that others get the map's lock in between
+  constexpr uint64_t kPiece = 512 << 10;  // some 50 µs where the page cache has it
   for (uint64_t at = 0; at < bytes_; at += kPiece) {
+    breathe();
     const size_t size = static_cast<size_t>(bytes_ - at < kPiece ? bytes_ - at : kPiece);
 #if defined(MADV_POPULATE_READ)
     if (madvise(data_ + at, size, MADV_POPULATE_READ) == 0) continue;

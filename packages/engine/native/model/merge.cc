@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels/block.h"
+#include "model/background.h"
 
 namespace zen {
 namespace {
@@ -138,7 +139,8 @@ void mergeResidual(const Matrix& coded, const Matrix& exact, uint8_t* out) {
     residualBits += exact.planes[p].width;
   const Matrix merged = mergedMatrix(exact, out);
   alignas(64) uint8_t codes[kBlockWeights];
-  for (int tile = 0; tile < exact.tiles(); tile++)
+  for (int tile = 0; tile < exact.tiles(); tile++) {
+    breathe();
     for (int block = 0; block < exact.blocks(); block++) {
       mergeBlock(coded, exact, tile, block, residualBits, codes);
       int low = exact.bits;
@@ -147,6 +149,7 @@ void mergeResidual(const Matrix& coded, const Matrix& exact, uint8_t* out) {
         packPlane(codes, low, merged.planes[p].width, const_cast<uint8_t*>(planeBlock(merged, p, tile, block)));
       }
     }
+  }
 }
 
 }  // namespace zen
