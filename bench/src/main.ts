@@ -1,8 +1,12 @@
 import { batch } from './batch';
 import { cold } from './cold';
 import { run as gateway } from './gateway';
+import { layers } from './layers';
 import { memory } from './memory';
+import { measureFamily } from './policy/measure-family';
+import { recordCosts } from './policy/record-costs';
 import { type BenchReport, loadAtStart, printTable } from './report';
+import { speculation } from './speculation/speculation';
 import { decode, prefill } from './speed';
 
 /** Each benchmark says what it measures; the bars are the project's own promises. */
@@ -11,8 +15,15 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   prefill: { about: 'a 512-token prompt per stage against llama.cpp', run: prefill },
   batch: { about: '8 and 32 streams against one', run: batch },
   memory: { about: 'resident bytes of the thinker', run: memory },
+  speculation: { about: 'drafting against plain decoding, per drafter and stage', run: speculation },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
+  costs: {
+    about: 'what each stage of a family costs at 1, 8 and 32; recorded for `policy`',
+    run: recordCosts,
+  },
+  family: { about: 'every rung of a family against its best source', run: measureFamily },
   cold: { about: 'process start to first token', run: cold },
+  layers: { about: 'quality with a stage in some layers only', run: layers },
 };
 
 async function main(): Promise<void> {
