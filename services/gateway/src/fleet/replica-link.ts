@@ -139,6 +139,8 @@ export class ReplicaLink {
         const about = await this.client.describe({}, { signal, timeoutMs: DESCRIBE_TIMEOUT_MS });
         const request = { intervalMs: this.options.watchIntervalMs };
         for await (const { load, stages, progress } of this.client.watch(request, { signal })) {
+          // Its model arrived between the two calls: it has to be asked again what it is.
+          if (load && about.model === '') break;
           if (load) this.report(about, stages, load, progress);
           backoffMs = FIRST_BACKOFF_MS;
         }

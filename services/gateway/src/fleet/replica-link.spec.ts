@@ -1,0 +1,30 @@
+import { DescribeResponse, WatchResponse } from '@zen/contracts';
+import { ReplicaLink } from './replica-link';
+import type { ThinkerClient } from './thinker-client';
+
+/** A thinker whose model arrives between the first question what it is and the first report. */
+function arriving(): ThinkerClient {
+  let asked = 0;
+  return {
+    describe: async () => DescribeResponse.fromPartial({ model: asked++ === 0 ? '' : 'm' }),
+    async *watch(_: unknown, { signal }: { signal: AbortSignal }) {
+      yield WatchResponse.fromPartial({ load: {}, stages: [{ stage: 0 }] });
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    },
+    close: () => {},
+  } as unknown as ThinkerClient;
+}
+
+test('a thinker is asked again what it is once its model has arrived', async () => {
+  const link = new ReplicaLink('a:1', {
+    connect: arriving,
+    watchIntervalMs: 50,
+    random: () => 0,
+    onState: () => {},
+  });
+  for (let tries = 0; link.about === undefined && tries < 200; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(link.about?.model).toBe('m');
+  await link.stop();
+});
