@@ -33,6 +33,10 @@ export interface PacedOptions {
   maxWaiting: number;
   maxPromptBytes: number;
   contextTokens: number;
+  /** 0: says nothing. */
+  vocabSize: number;
+  /** Share of a stage's JSON answers that parse; undefined: nobody measured it. */
+  jsonValid: (stage: number) => number | undefined;
   /** Milliseconds between pieces, whatever the costs say; null paces by the costs. */
   pieceMs: number | null;
   /** Text of each piece. */
@@ -51,6 +55,8 @@ const DEFAULTS: PacedOptions = {
   maxWaiting: 1024,
   maxPromptBytes: 2 ** 20,
   contextTokens: 8192,
+  vocabSize: 0,
+  jsonValid: () => undefined,
   pieceMs: null,
   piece: (index) => `w${index} `,
   before: () => {},
@@ -175,9 +181,10 @@ export class PacedThinker {
 
   @Rpc(ThinkerServiceDefinition, 'describe')
   async describe(): Promise<DescribeResponse> {
-    const { model, minServableStage, maxRunning, maxWaiting, maxPromptBytes, contextTokens } = this.options;
+    const { model, minServableStage, maxRunning, maxWaiting, maxPromptBytes, contextTokens, vocabSize } =
+      this.options;
     const limits = { contextTokens, maxRunning, maxWaiting, maxPromptBytes };
-    return DescribeResponse.fromPartial({ model, minServableStage, limits, ...this.report() });
+    return DescribeResponse.fromPartial({ model, minServableStage, limits, vocabSize, ...this.report() });
   }
 
   @Rpc(ThinkerServiceDefinition, 'watch')
@@ -215,7 +222,12 @@ export class PacedThinker {
         state: attached ? STAGE_STATE_SERVING : share > 0 ? STAGE_STATE_FETCHING : STAGE_STATE_ABSENT,
         servable: stage >= minServableStage,
         attached,
-        quality: { top1: 0.6 + stage / 10, klMean: 0.4 - stage / 10, perplexityRatio: 1.4 - stage / 10 },
+        quality: {
+          top1: 0.6 + stage / 10,
+          klMean: 0.4 - stage / 10,
+          perplexityRatio: 1.4 - stage / 10,
+          jsonValid: this.options.jsonValid(stage),
+        },
       };
     });
     const complete = stages.every(({ attached }) => attached);

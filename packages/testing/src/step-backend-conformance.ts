@@ -4,8 +4,9 @@ import { GREEDY } from '@zen/engine';
 export interface BackendUnderTest {
   backend: StepBackend;
   vocabSize: number;
-  /** A stage that can be used. */
+  /** A stage that can be used, and one below it that can be used too. */
   stage: number;
+  lowerStage: number;
   close(): void;
 }
 
@@ -158,6 +159,23 @@ export function stepBackendConformance(name: string, open: () => Promise<Backend
       expect(third.kept).toEqual([]);
       expect(third.token).toBe(whole[8]);
       expect(await generate(sequence, Int32Array.of(third.token), 4)).toEqual(whole.slice(9));
+    });
+
+    test.each([
+      ['greedy', GREEDY],
+      ['sampled', SAMPLED],
+    ])('%s: a lower stage drafts, and the answer stays what it was', async (_, sampling) => {
+      const whole = await generate(backend.createSequence(sampling), prompt(21), 13);
+      const sequence = backend.createSequence(sampling);
+      const sampled = [(await one(item(sequence, prompt(21)))).token];
+      while (sampled.length < 13) {
+        const draft = { stage: under.lowerStage, count: Math.min(3, 13 - sampled.length) };
+        const { kept, token } = await one(
+          item(sequence, Int32Array.of(sampled.at(-1) as number), true, draft),
+        );
+        sampled.push(...kept.map((one) => one.token), token);
+      }
+      expect(sampled.slice(0, 13)).toEqual(whole);
     });
 
     test('what is rejected leaves no KV behind; what ends an answer ends its draft', async () => {

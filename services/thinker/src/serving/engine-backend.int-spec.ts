@@ -12,7 +12,7 @@ if ('missing' in ladder) {
     const options = { threads: 2, kvBytes: 16 * 2 ** 20, kvType: 'f16' as const, contextTokens: 2048 };
     const opened = await openLadder(ladder.folder);
     const { model, backend } = openEngine(opened, options);
-    await backend.attachStage(0, opened.stagePaths[0] ?? '');
-    return { backend, vocabSize: model.vocabSize, stage: 0, close: () => backend.close() };
+    for (const stage of [0, 1]) await backend.attachStage(stage, opened.stagePaths[stage] ?? '');
+    return { backend, vocabSize: model.vocabSize, stage: 1, lowerStage: 0, close: () => backend.close() };
   });
 }
