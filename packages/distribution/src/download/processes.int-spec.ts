@@ -36,7 +36,7 @@ const last = (lines: ChildLine[]) => lines.at(-1)!;
 it('goes on after kill -9 and fetches nothing twice but the chunk in hand', async () => {
   server.slow = { bytes: 64 * 1024, pauseMs: 1 };
   let kills = 0;
-  for (const share of [0.1, 0.3, 0.45, 0.6, 0.8]) {
+  for (const share of [0.1, 0.4, 0.75]) {
     // One request at a time, so that there is one chunk in hand.
     const { child, lines } = downloadInChild(server.url, home, 'conservative');
     for await (const line of lines) {
@@ -46,7 +46,7 @@ it('goes on after kill -9 and fetches nothing twice but the chunk in hand', asyn
   }
   const end = last(await downloadInChild(server.url, home, 'conservative').rest());
   await expectWhole(end.done!);
-  expect(kills).toBeGreaterThanOrEqual(5);
+  expect(kills).toBe(3);
   const configBytes = Buffer.byteLength(JSON.stringify(sample.config));
   expect(server.bytesSent).toBeLessThan(sample.totalBytes + kills * (CHUNK_BYTES + 4 * configBytes));
   const again = rangesAsked(server).length - new Set(rangesAsked(server)).size;
@@ -66,7 +66,14 @@ it('is shared by two processes, which never fetch the same chunk', async () => {
 });
 
 it('goes on in the process that waited when the one that fetched is killed', async () => {
-  server.slow = { bytes: 64 * 1024, pauseMs: 1 };
+  // The third chunk is never answered, so that the first process holds the lock until it is killed.
+  let held = false;
+  server.fault = ({ range, path }) => {
+    const chunks = rangesAsked(server).filter((asked) => !isConfig(asked));
+    if (held || !range || chunks.length < 3 || !path.startsWith('blobs')) return false;
+    held = true;
+    return true;
+  };
   const first = downloadInChild(server.url, home, 'conservative');
   for await (const line of first.lines) if ((line.present ?? 0) > 0) break;
   const second = downloadInChild(server.url, home, 'conservative');

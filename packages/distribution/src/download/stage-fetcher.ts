@@ -27,7 +27,10 @@ export interface FetcherOptions {
 
 /** Fetches what is missing of all stages, best chunk first. Only the holder of the artifact's lock runs one. */
 export class StageFetcher {
+  /** Requests under way, by what they fetch. */
   private readonly active = new Map<string, Promise<void>>();
+  /** Stages being checked as a whole; that takes no request. */
+  private readonly publishing = new Map<number, Promise<void>>();
   private readonly limit: RequestLimit;
   private use: readonly number[] = [];
   private plan: PlannedStage[] | null = null;
@@ -54,7 +57,7 @@ export class StageFetcher {
     try {
       for (const file of this.files) {
         await file.resume(inner);
-        await this.publishIfFull(file, inner);
+        this.publishIfFull(file, inner);
       }
       while (this.files.some((file) => !file.complete)) {
         inner.throwIfAborted();
@@ -63,7 +66,7 @@ export class StageFetcher {
       }
     } finally {
       stop.abort();
-      await Promise.allSettled(this.active.values());
+      await Promise.allSettled([...this.active.values(), ...this.publishing.values()]);
       for (const file of this.files) await file.suspend();
     }
   }
@@ -74,7 +77,7 @@ export class StageFetcher {
     const ends = AbortSignal.any([signal, timer.signal]);
     const look = sleep(LOOK_MS, undefined, { signal: ends }).catch(() => signal.throwIfAborted());
     try {
-      await Promise.race([look, ...this.active.values()]);
+      await Promise.race([look, ...this.active.values(), ...this.publishing.values()]);
     } finally {
       timer.abort();
     }
@@ -84,28 +87,28 @@ export class StageFetcher {
   private startNext(signal: AbortSignal): boolean {
     for (const { stage, urgency, chunks } of this.currentPlan()) {
       const file = this.files[stage]!;
-      if (file.complete) continue;
+      if (file.complete || this.publishing.has(stage)) continue;
       const most = Math.min(this.limit.value, mostRequests(this.options.strategy, urgency));
       if (this.transfer.ignoresRanges) {
         if (most === 0 || this.active.size > 0) return false;
-        this.start(`${stage}`, this.fetchWhole(file, signal));
+        this.start(this.active, `${stage}`, this.fetchWhole(file, signal));
         return true;
       }
       const next = chunks.find(({ chunk }) => !file.has(chunk) && !this.active.has(`${stage}:${chunk}`));
       // What is left of this stage is under way: the next stage may use the rest of the link.
       if (next === undefined) continue;
       if (this.active.size >= most) return false;
-      this.start(`${stage}:${next.chunk}`, this.fetchChunk(file, next, signal));
+      this.start(this.active, `${stage}:${next.chunk}`, this.fetchChunk(file, next, signal));
       return true;
     }
     return false;
   }
 
-  private start(name: string, work: Promise<void>): void {
-    const tracked = work.finally(() => this.active.delete(name));
+  private start<K>(under: Map<K, Promise<void>>, name: K, work: Promise<void>): void {
+    const tracked = work.finally(() => under.delete(name));
     // Its failure reaches `run` through the race; one that comes while nobody looks must not end the process.
     tracked.catch(() => {});
-    this.active.set(name, tracked);
+    under.set(name, tracked);
   }
 
   private currentPlan(): PlannedStage[] {
@@ -127,7 +130,7 @@ export class StageFetcher {
       if (error instanceof RangesIgnored) return;
       throw error;
     }
-    await this.publishIfFull(file, signal);
+    this.publishIfFull(file, signal);
   }
 
   private async fetchWhole(file: StageFile, signal: AbortSignal): Promise<void> {
@@ -140,14 +143,14 @@ export class StageFetcher {
       },
       signal,
     );
-    await this.publishIfFull(file, signal);
+    this.publishIfFull(file, signal);
   }
 
-  private async publishIfFull(file: StageFile, signal: AbortSignal): Promise<void> {
-    if (file.complete || !file.full || this.active.has(`publish:${file.layer.stage}`)) return;
-    const published = file.publish(signal);
-    this.start(`publish:${file.layer.stage}`, published);
-    await published;
-    this.options.arrived(0);
+  /** Checks a stage as a whole and gives it its name; whoever waits for that does so in `somethingHappens`. */
+  private publishIfFull(file: StageFile, signal: AbortSignal): void {
+    const { stage } = file.layer;
+    if (file.complete || !file.full || this.publishing.has(stage)) return;
+    const work = file.publish(signal).then(() => this.options.arrived(0));
+    this.start(this.publishing, stage, work);
   }
 }

@@ -51,7 +51,7 @@ export interface DownloadOptions {
   /** `attempts` counts failures in a row of one request; unless stated `run` tries for ever, `open` six times. */
   retry?: Partial<RetryPolicy>;
   signal: AbortSignal;
-  /** Called after each verified chunk and each change of a stage, also when another process made it. */
+  /** Called after each verified chunk and each change of a stage, also when another process made it or is waited for. */
   onProgress?: (progress: DownloadProgress) => void;
 }
 

@@ -18,14 +18,14 @@ describe('Throttle', () => {
     let now = 0;
     const throttle = new Throttle(1_000_000, () => now);
     now = 3_600_000;
-    expect(throttle.pay(50_000)).toBe(0);
+    expect(throttle.pay(200_000)).toBe(0);
     expect(throttle.pay(100_000)).toBeCloseTo(100, 6);
   });
 
   it('is shared by those who read at once', () => {
     const now = 0;
     const throttle = new Throttle(1000, () => now);
-    throttle.pay(50);
+    throttle.pay(200);
     expect(throttle.pay(1000)).toBeCloseTo(1000, 6);
     expect(throttle.pay(1000)).toBeCloseTo(2000, 6);
   });

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Bytes that may pass at once after a quiet moment, in milliseconds of the rate. */
-const BURST_MS = 50;
+/**
+ * Bytes that may pass at once after a quiet moment, in milliseconds of the rate: enough to make up for a busy machine
+ * that lets this process wait, too little to be seen on a link.
+ */
+const BURST_MS = 200;
 
 /**
  * A token bucket over bytes: what was read is paid afterwards, so that a piece larger than the bucket passes and the
