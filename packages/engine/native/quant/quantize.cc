@@ -16,9 +16,6 @@ namespace {
 
 constexpr int kRowsTogether = 96;   // share the covariance while it passes
 constexpr int kFeedbackRows = 48;   // share each row of the factor, and stay in cache with it
-// Wider inputs are fed back within spans only: a factor costs the cube of its width. Descent sees all columns.
-constexpr int kWholeFactor = 4096, kFactorSpan = 2304;
-
 ZEN_CLONES void SubtractScaled(float* to, const float* from, float factor, int n) {
   for (int i = 0; i < n; i++) to[i] -= factor * from[i];
 }
@@ -40,7 +37,7 @@ struct Shared {
   const float* hessian;         // damped, natural order
   std::vector<float> factor;    // U in coding order: one square after the other
   std::vector<int> order;       // coding order of the columns
-  int span;                     // columns that share a square of the factor
+  int span;                     // columns whose covariance counts, see SpanOf
   std::vector<float> diagonal;  // importance of each column in the scale search
   std::vector<float> groupSums; // [groups, cols]: Σ of the covariance's rows of a group
   std::vector<double> blockSums; // [groups, groups]: Σ of the covariance's part of two groups
@@ -81,13 +78,19 @@ struct Block {
     for (int r = 0; r < count; r++) {
       for (int c = 0; c < cols; c++) error[static_cast<size_t>(r) * cols + c] = rows[r].w[c] - rows[r].Value(c, rows[r].codes[c]);
     }
-    Gemm(count, cols, cols, RowMajor(error.data(), cols), RowMajor(shared.hessian, cols), gradient.data(), cols, false, true);
+    for (int begin = 0; begin < cols; begin += shared.span) {
+      const int n = std::min(shared.span, cols - begin);
+      Gemm(count, n, n, RowMajor(error.data() + begin, cols),
+           RowMajor(shared.hessian + static_cast<size_t>(begin) * cols + begin, cols), gradient.data() + begin, cols, false,
+           true);
+    }
   }
 
   // One pass of coordinate descent over the codes; keeps the gradients true.
   void Descend(const Shared& shared) {
     const int cols = rows[0].cols;
     for (int c : shared.order) {
+      const int begin = c / shared.span * shared.span, n = std::min(shared.span, cols - begin);
       const float* h = shared.hessian + static_cast<size_t>(c) * cols;
       for (size_t r = 0; r < rows.size(); r++) {
         Row& row = rows[r];
@@ -97,63 +100,81 @@ struct Block {
         if (code < 0 || code == row.codes[c]) continue;
         const float change = row.Value(c, code) - now;
         row.codes[c] = static_cast<uint8_t>(code);
-        SubtractScaled(g, h, change, cols);
+        SubtractScaled(g + begin, h + begin, change, n);
       }
     }
   }
 };
 
-// All scales and offsets of a row at once, in closed form for its codes: a step from where its gradient was taken.
-// `codeProducts`: [groups, groups] of codesᵀ · H · codes of two groups, the first not after the second.
-void Refit(Row& row, const Shared& shared, const float* gradient, const double* codeProducts) {
-  const int n = 2 * row.groups, cols = row.cols, group = row.options.group;
-  std::vector<double> a(static_cast<size_t>(n) * n), right(n), before(n), now(n);  // of a, the lower half
-  std::vector<float> codes(row.codes.begin(), row.codes.end());
-  for (int g = 0; g < row.groups; g++) {
-    const int begin = g * group, length = std::min(group, cols - begin);
-    double sum = 0;
-    for (int c = 0; c < length; c++) sum += gradient[begin + c];
-    right[g] = Dot(gradient + begin, codes.data() + begin, length);
-    right[row.groups + g] = sum;
-    double* offsets = a.data() + static_cast<size_t>(row.groups + g) * n;
-    for (int other = 0; other < row.groups; other++) {
-      const int at = other * group;
-      offsets[other] = Dot(shared.groupSums.data() + static_cast<size_t>(g) * cols + at, codes.data() + at,
-                           std::min(group, cols - at));
-      offsets[row.groups + other] = shared.blockSums[static_cast<size_t>(g) * row.groups + other];
-      if (other <= g) a[static_cast<size_t>(g) * n + other] = codeProducts[static_cast<size_t>(other) * row.groups + g];
-    }
-    before[g] = now[g] = row.at[g].s;
-    before[row.groups + g] = now[row.groups + g] = -row.at[g].s * row.at[g].z;
-  }
-  // Moves the parameters from `first` on to the best place for the others.
-  auto solve = [&](int first) {
-    const int m = n - first;
-    std::vector<double> part(static_cast<size_t>(m) * m), b(right.begin() + first, right.end());
-    for (int i = 0; i < m; i++) {
-      const double* line = a.data() + static_cast<size_t>(first + i) * n;
-      for (int j = 0; j < first; j++) b[i] -= line[j] * (now[j] - before[j]);
-      for (int j = 0; j < m; j++) {
-        const double* half = a.data() + static_cast<size_t>(first + std::max(i, j)) * n;
-        b[i] -= half[first + std::min(i, j)] * (now[first + j] - before[first + j]);
+// The normal equations of a row's scales and offsets for its codes, within one span of columns: a step from where its
+// gradient was taken.
+struct Fit {
+  int first, groups;  // of the span
+  std::vector<double> a, right, before, now;  // a: the lower half; scales first, then offsets
+
+  // `codeProducts`: [groups, groups] of the row's codesᵀ · H · codes, the first group not after the second.
+  Fit(const Row& row, const Shared& shared, const float* gradient, const double* codeProducts, int first, int groups)
+      : first(first), groups(groups), a(4 * static_cast<size_t>(groups) * groups), right(2 * groups), before(2 * groups) {
+    const int n = 2 * groups, cols = row.cols, group = row.options.group;
+    const std::vector<float> codes(row.codes.begin() + first * group, row.codes.begin() + std::min(cols, (first + groups) * group));
+    for (int g = 0; g < groups; g++) {
+      const int whole = first + g, begin = whole * group, length = std::min(group, cols - begin);
+      for (int c = 0; c < length; c++) right[groups + g] += gradient[begin + c];
+      right[g] = Dot(gradient + begin, codes.data() + g * group, length);
+      double* offsets = a.data() + static_cast<size_t>(groups + g) * n;
+      for (int other = 0; other < groups; other++) {
+        const int at = (first + other) * group;
+        offsets[other] = Dot(shared.groupSums.data() + static_cast<size_t>(whole) * cols + at, codes.data() + other * group,
+                             std::min(group, cols - at));
+        offsets[groups + other] = shared.blockSums[static_cast<size_t>(whole) * row.groups + first + other];
+        if (other <= g) a[static_cast<size_t>(g) * n + other] = codeProducts[static_cast<size_t>(first + other) * row.groups + whole];
       }
-      std::copy_n(line + first, i + 1, part.begin() + static_cast<size_t>(i) * m);
-      part[static_cast<size_t>(i) * m + i] = line[first + i] * 1.001 + 1e-30;
+      before[g] = row.at[whole].s;
+      before[groups + g] = -row.at[whole].s * row.at[whole].z;
+    }
+    now = before;
+  }
+
+  // Moves the parameters from `begin` on to the best place for the others.
+  bool Solve(int begin) {
+    const int n = 2 * groups, m = n - begin;
+    std::vector<double> part(static_cast<size_t>(m) * m), b(right.begin() + begin, right.end());
+    for (int i = 0; i < m; i++) {
+      const double* line = a.data() + static_cast<size_t>(begin + i) * n;
+      for (int j = 0; j < begin; j++) b[i] -= line[j] * (now[j] - before[j]);
+      for (int j = 0; j < m; j++) {
+        const double* half = a.data() + static_cast<size_t>(begin + std::max(i, j)) * n;
+        b[i] -= half[begin + std::min(i, j)] * (now[begin + j] - before[begin + j]);
+      }
+      std::copy_n(line + begin, i + 1, part.begin() + static_cast<size_t>(i) * m);
+      part[static_cast<size_t>(i) * m + i] = line[begin + i] * 1.001 + 1e-30;
     }
     if (!SolveSpd(part.data(), b.data(), m)) return false;
-    for (int i = 0; i < m; i++) now[first + i] += b[i];
+    for (int i = 0; i < m; i++) now[begin + i] += b[i];
     return true;
-  };
-  if (!solve(0)) return;
-  std::vector<Affine> fit(row.groups);
-  for (int g = 0; g < row.groups; g++) {
-    if (!(now[g] > 0)) return;
-    fit[g] = {static_cast<float>(now[g]), static_cast<float>(now[row.groups + g])};
   }
-  row.Store(fit);
-  for (int g = 0; g < row.groups; g++) now[g] = row.at[g].s;
-  if (!solve(row.groups)) return;
-  for (int g = 0; g < row.groups; g++) row.SetZero(g, static_cast<float>(now[row.groups + g]));
+};
+
+// All scales and offsets of a row at once, in closed form for its codes; then the offsets alone for the stored scales.
+void Refit(Row& row, const Shared& shared, const float* gradient, const double* codeProducts) {
+  const int perSpan = (shared.span + row.options.group - 1) / row.options.group;
+  std::vector<Fit> fits;
+  std::vector<Affine> found(row.groups);
+  for (int first = 0; first < row.groups; first += perSpan) {
+    fits.emplace_back(row, shared, gradient, codeProducts, first, std::min(perSpan, row.groups - first));
+    Fit& fit = fits.back();
+    if (!fit.Solve(0)) return;
+    for (int g = 0; g < fit.groups; g++) {
+      if (!(fit.now[g] > 0)) return;
+      found[first + g] = {static_cast<float>(fit.now[g]), static_cast<float>(fit.now[fit.groups + g])};
+    }
+  }
+  row.Store(found);
+  for (Fit& fit : fits) {
+    for (int g = 0; g < fit.groups; g++) fit.now[g] = row.at[fit.first + g].s;
+    if (!fit.Solve(fit.groups)) continue;
+    for (int g = 0; g < fit.groups; g++) row.SetZero(fit.first + g, static_cast<float>(fit.now[fit.groups + g]));
+  }
 }
 
 // Needs the block's gradients.
@@ -166,12 +187,12 @@ void RefitAll(Block& block, const Shared& shared) {
   std::vector<double> all(count * products);
   for (int r = 0; r < count; r++) std::copy(rows[r].codes.begin(), rows[r].codes.end(), codes.begin() + static_cast<size_t>(r) * cols);
   for (int g = 0; g < groups; g++) {
-    const int begin = g * group;
-    Gemm(count, cols - begin, std::min(group, cols - begin), RowMajor(codes.data() + begin, cols),
+    const int begin = g * group, end = std::min(cols, (begin / shared.span + 1) * shared.span);
+    Gemm(count, end - begin, std::min(group, cols - begin), RowMajor(codes.data() + begin, cols),
          RowMajor(shared.hessian + static_cast<size_t>(begin) * cols + begin, cols), part.data() + begin, cols, false, true);
     for (int r = 0; r < count; r++) {
       const size_t at = static_cast<size_t>(r) * cols;
-      for (int other = g; other < groups; other++) {
+      for (int other = g; other * group < end; other++) {
         const int c = other * group;
         all[r * products + static_cast<size_t>(g) * groups + other] =
             Dot(part.data() + at + c, codes.data() + at + c, std::min(group, cols - c));
@@ -188,7 +209,7 @@ Shared Prepare(const float* damped, const float* hessian, int cols, const Quanti
   std::iota(shared.order.begin(), shared.order.end(), 0);
   if (hessian == nullptr) return shared;
   for (int c = 0; c < cols; c++) shared.diagonal[c] = damped[static_cast<size_t>(c) * cols + c];
-  shared.span = cols <= kWholeFactor ? cols : kFactorSpan;
+  shared.span = options.span > 0 ? options.span : SpanOf(cols);
   for (int begin = 0; begin < cols; begin += shared.span) {
     const int n = std::min(shared.span, cols - begin);
     int* order = shared.order.data() + begin;
@@ -205,8 +226,9 @@ Shared Prepare(const float* damped, const float* hessian, int cols, const Quanti
   const int groups = Groups(cols, options.group);
   shared.groupSums.assign(static_cast<size_t>(groups) * cols, 0.0f);
   for (int c = 0; c < cols; c++) {
-    SubtractScaled(shared.groupSums.data() + static_cast<size_t>(c / options.group) * cols,
-                   damped + static_cast<size_t>(c) * cols, -1.0f, cols);
+    const int begin = c / shared.span * shared.span;
+    SubtractScaled(shared.groupSums.data() + static_cast<size_t>(c / options.group) * cols + begin,
+                   damped + static_cast<size_t>(c) * cols + begin, -1.0f, std::min(shared.span, cols - begin));
   }
   shared.blockSums.assign(static_cast<size_t>(groups) * groups, 0.0);
   for (int g = 0; g < groups; g++) {

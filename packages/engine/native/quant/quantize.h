@@ -21,6 +21,7 @@ struct QuantizeOptions {
   bool actOrder;      // columns with the greatest input energy first
   float damping;      // of the covariance, relative to its mean diagonal
   int rounds;         // of scale refit and code descent after GPTQ
+  int span = 0;       // columns whose covariance counts together, a multiple of the group; 0: SpanOf(cols)
 };
 
 struct CodedTensor {
@@ -35,7 +36,11 @@ struct Undecodable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// hessian: [cols, cols] sums of x·xᵀ, or null for plain rounding.
+// Columns whose covariance counts, from each multiple of it on: all, or spans of wide inputs, because a factor costs the
+// cube of its width and each round its square. A multiple of every group.
+inline int SpanOf(int cols) { return cols <= 4096 ? cols : 2304; }
+
+// hessian: [cols, cols] sums of x·xᵀ, within spans, or null for plain rounding.
 CodedTensor Quantize(const float* weights, int rows, int cols, const float* hessian, const SourceCodes& source,
                      const QuantizeOptions& options);
 

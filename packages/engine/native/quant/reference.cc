@@ -7,6 +7,7 @@
 #include "exponential.h"
 #include "gemm.h"
 #include "parallel.h"
+#include "quantize.h"
 
 namespace zen::quant {
 namespace {
@@ -87,16 +88,22 @@ void Attention(const ReferenceModel& m, const std::vector<int>& lengths, const f
   });
 }
 
-// Adds x·xᵀ summed over tokens. The products below the diagonal are copied from above it.
+// Adds x·xᵀ summed over tokens, within the spans that coding looks at. The products below the diagonal are copied from
+// above it.
 void AddOuter(const float* x, int tokens, int size, float* hessian) {
   if (hessian == nullptr) return;
   constexpr int kStrip = 192;
-  for (int j = 0; j < size; j += kStrip) {
-    const int width = std::min(kStrip, size - j);
-    Gemm(j + width, width, tokens, Transposed(x, size), RowMajor(x + j, size), hessian + j, size, true);
-  }
-  for (size_t i = 1; i < static_cast<size_t>(size); i++) {
-    for (size_t j = 0; j < i; j++) hessian[i * size + j] = hessian[j * size + i];
+  const int span = SpanOf(size);
+  for (int begin = 0; begin < size; begin += span) {
+    const int n = std::min(span, size - begin);
+    float* block = hessian + static_cast<size_t>(begin) * size + begin;
+    for (int j = 0; j < n; j += kStrip) {
+      const int width = std::min(kStrip, n - j);
+      Gemm(j + width, width, tokens, Transposed(x + begin, size), RowMajor(x + begin + j, size), block + j, size, true);
+    }
+    for (size_t i = 1; i < static_cast<size_t>(n); i++) {
+      for (size_t j = 0; j < i; j++) block[i * size + j] = block[j * size + i];
+    }
   }
 }
 

@@ -192,12 +192,13 @@ void TestQuantize() {
     }
     const SourceCodes source{codes.data(), scale.data(), offset.data(), 32, 4, residualBits};
     const std::vector<float> h = Covariance(cols, 400);
-    double before = INFINITY;
+    double before = INFINITY, rounding = 0;
     for (int rounds : {-1, 0, 2}) {
       const CodedTensor q = Quantize(w.data(), rows, cols, rounds < 0 ? nullptr : h.data(), source, {bits, group, true, 0.01f, std::max(rounds, 0)});
       const double error = ErrorOf(w, q, rows, cols, bits, group, h);
       CHECK(error < before, "group %d rounds %d: error %g is not below %g", group, rounds, error, before);
       before = error;
+      if (rounds < 0) rounding = error;
       std::vector<uint8_t> rowScale(RowScaleBytes(rows)), groups(GroupBytes(rows, cols, group));
       PackRowScale(q.rowScale.data(), rows, rowScale.data());
       PackGroups(q.scale.data(), q.zero.data(), rows, Groups(cols, group), groups.data());
@@ -225,6 +226,10 @@ void TestQuantize() {
         CHECK(NearestCode(p, codes[i] & 7, residualBits, 4) == codes[i], "group %d: training lost a code", group);
       }
     }
+    // Less is known within spans, and that is still better than nothing.
+    const CodedTensor spans = Quantize(w.data(), rows, cols, h.data(), source, {bits, group, true, 0.01f, 2, 128});
+    const double error = ErrorOf(w, spans, rows, cols, bits, group, h);
+    CHECK(before < error && error < rounding, "group %d in spans: error %g is not between %g and %g", group, error, before, rounding);
   }
 }
 
