@@ -1,6 +1,6 @@
 // What `npm start` shows: one streamed answer, then a burst under which the gateway lowers the stage.
 
-/** Streams one chat answer to the terminal and says which stage gave it and why. */
+/** Streams one chat answer to the terminal, with a mark where a higher stage takes over, and says why that stage. */
 export async function showAnswer(gateway, model, prompt) {
   console.log(`\n\x1b[1m> ${prompt}\x1b[0m`);
   const started = performance.now();
@@ -13,10 +13,14 @@ export async function showAnswer(gateway, model, prompt) {
   });
   let first = 0;
   let pieces = 0;
+  let stage;
   for await (const event of events(response)) {
     const text = event.choices?.[0]?.delta?.content;
     if (!text) continue;
     if (pieces++ === 0) first = performance.now();
+    const now = event.zen?.stage;
+    if (stage !== undefined && now !== stage) process.stdout.write(`\x1b[36m⟨stage ${now}⟩\x1b[0m`);
+    stage = now;
     process.stdout.write(text);
   }
   const seconds = (performance.now() - first) / 1000;

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 // `npm start`: packs the default model when it is not in the cache, starts thinker and gateway as local
 // processes, shows the main job on the terminal, then stays up. While a quickly packed model serves, the full
-// plan is packed in the background and takes over without dropping a stream.
+// plan is packed in the background and takes over without dropping a stream. With `--bandwidth` the thinker starts
+// with an empty cache and downloads its ladder at that speed, so that one can watch it climb.
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { showAnswer, showBurst } from './demo.mjs';
+import { serveLadder } from './serve-ladder.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -16,6 +18,7 @@ const { values: options } = parseArgs({
     port: { type: 'string', default: '8080' },
     'grpc-port': { type: 'string', default: '50050' },
     threads: { type: 'string', default: '' },
+    bandwidth: { type: 'string' },
     prompt: { type: 'string', default: 'In two sentences, why is the sky blue?' },
     'no-demo': { type: 'boolean', default: false },
     'no-upgrade': { type: 'boolean', default: false },
@@ -29,6 +32,8 @@ if (options.help) {
   --port N           HTTP port of the gateway on 127.0.0.1 (default 8080)
   --grpc-port N      gRPC port of the gateway; the thinkers take the four ports after it (default 50050)
   --threads N        threads of the engine (default: all cores)
+  --bandwidth RATE   start with an empty cache and download the ladder at 20mbit, 2MiB (a second) or the like, to
+                     watch it climb: answers begin with the first stage; implies --no-upgrade
   --prompt TEXT      what the demonstration asks
   --no-demo          start without a demonstration
   --no-upgrade       keep serving the quickly packed model
@@ -39,7 +44,20 @@ Models and ladders are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cach
 }
 const home = process.env.ZEN_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zen');
 const { ladderPath } = await import('../packages/ladder/dist/index.js');
-const say = (text) => console.log(`\x1b[36m[zen]\x1b[0m ${text}`);
+const { bandwidth } = await import('../packages/config/dist/index.js');
+const rate = options.bandwidth === undefined ? undefined : bandwidth().safeParse(options.bandwidth);
+if (rate?.success === false) {
+  console.error(`--bandwidth ${options.bandwidth}: ${rate.error.issues[0].message}`);
+  process.exit(2);
+}
+/** The node's cache of a slow download: empty at every start, gone at the end. */
+const slowHome = rate && mkdtempSync(join(tmpdir(), 'zen-climb-'));
+/** Lines that wait for the end of an answer, so that they do not run into it; null while none is shown. */
+let waiting = null;
+function say(text) {
+  if (waiting) waiting.push(text);
+  else console.log(`\x1b[36m[zen]\x1b[0m ${text}`);
+}
 const children = new Map();
 let stopping = false;
 
@@ -69,6 +87,7 @@ async function stop(code) {
   stopping = true;
   for (const child of children.values()) child.kill('SIGTERM');
   await Promise.all([...children.values()].map((child) => new Promise((done) => child.once('exit', done))));
+  if (slowHome) rmSync(slowHome, { recursive: true, force: true });
   process.exit(code);
 }
 process.on('SIGINT', () => stop(0));
@@ -95,7 +114,9 @@ function pack(plan, background) {
 }
 
 async function ready(url, what) {
-  for (let waited = 0; waited < 120_000; waited += 200) {
+  // A slow download may take its time; a process that ends is told anyway.
+  const patienceMs = rate ? Number.POSITIVE_INFINITY : 120_000;
+  for (let waited = 0; waited < patienceMs; waited += 200) {
     const response = await fetch(url).catch(() => undefined);
     if (response?.ok) return;
     await new Promise((done) => setTimeout(done, 200));
@@ -103,15 +124,28 @@ async function ready(url, what) {
   throw new Error(`${what} is not ready after two minutes; see ${join(home, 'logs')}`);
 }
 
+/** A gateway that has ended is told by its exit; one that is only busy answers the next time. */
+function unreachable() {
+  return { models: [] };
+}
+
 /** Waits until the model has every stage, and says each one as it comes. */
 async function climbed() {
+  const started = performance.now();
   for (let top = -1; ; await new Promise((done) => setTimeout(done, 100))) {
-    const { data } = await (await fetch(`${gateway}/v1/models`)).json();
-    const { stages } = data[0];
+    const report = await fetch(`${gateway}/v1/zen/progress`).then((response) => response.json(), unreachable);
+    if (stopping) return;
+    // No model yet while the thinker starts.
+    const { stages, replicas } = report.models[0] ?? { stages: [], replicas: [] };
     const now = stages.filter(({ attached }) => attached).length - 1;
-    if (now > top) say(`serving stage ${now} of ${stages.length - 1}`);
-    top = now;
-    if (top === stages.length - 1) return;
+    if (now > top) {
+      const megabytes = (Math.max(...replicas.map((one) => one.bytes_present)) / 1e6).toFixed(1);
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      const after = rate ? ` (${megabytes} MB after ${seconds} s)` : '';
+      say(`serving stage ${now} of ${stages.length - 1}${after}`);
+    }
+    top = Math.max(top, now);
+    if (now > 0 && now === stages.length - 1) return;
   }
 }
 
@@ -120,9 +154,12 @@ const thinkerAddress = { quick: `127.0.0.1:${grpcPort + 1}`, full: `127.0.0.1:${
 const probeAddress = { quick: `127.0.0.1:${grpcPort + 3}`, full: `127.0.0.1:${grpcPort + 4}` };
 const gateway = `http://127.0.0.1:${options.port}`;
 
-function startThinker(plan) {
+async function startThinker(plan) {
+  const folder = ladderPath(home, options.model, plan);
+  const slow = rate && { ZEN_HOME: slowHome, ZEN_BANDWIDTH: options.bandwidth };
   return start(`thinker-${plan}`, 'services/thinker/dist/main.js', {
-    ZEN_LADDER: ladderPath(home, options.model, plan),
+    ZEN_LADDER: rate ? await serveLadder(folder) : folder,
+    ...slow,
     ZEN_LISTEN: thinkerAddress[plan],
     ZEN_PROBE_LISTEN: probeAddress[plan],
     ...(options.threads === '' ? {} : { ZEN_THREADS: options.threads }),
@@ -136,30 +173,41 @@ try {
     await pack('quick', false);
   }
   say(`starting thinker (${plan} plan) and gateway`);
-  const first = startThinker(plan);
+  const first = await startThinker(plan);
   start('gateway', 'services/gateway/dist/main.js', {
     ZEN_LISTEN: `127.0.0.1:${options.port}`,
     ZEN_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
     ZEN_THINKERS: plan === 'full' ? thinkerAddress.full : `${thinkerAddress.quick},${thinkerAddress.full}`,
   });
-  await ready(`${gateway}/readyz`, 'the gateway');
+  await ready(`${gateway}/healthz`, 'the gateway');
+  say(`page   ${gateway}/   (watch it there)`);
+  const climb = climbed();
+  await ready(`${gateway}/readyz`, 'the model');
   if (!options['no-demo']) {
-    await climbed();
+    // At full speed the answer is the top stage's, else that of what has arrived.
+    if (!rate) await climb;
+    waiting = [];
     await showAnswer(gateway, options.model, options.prompt);
+    const held = waiting;
+    waiting = null;
+    for (const text of held) say(text);
+    await climb;
     // An idle thinker measures what each stage costs; until it has, no stage counts as cheaper.
     await new Promise((done) => setTimeout(done, 4000));
     await showBurst(gateway, options.model, 32);
   }
+  await climb;
   if (options.once) await stop(0);
+  say(`page   ${gateway}/`);
   say(`HTTP   ${gateway}/v1   (OpenAI-compatible; metrics at ${gateway}/metrics)`);
   say(`gRPC   127.0.0.1:${grpcPort}   (zen.v1.GatewayService)`);
   say(`probe  http://${probeAddress[plan]}/metrics   (of the thinker)`);
   say(`chat   npm run zen -- chat --url ${gateway}`);
   say('stop   Ctrl-C');
-  if (plan === 'quick' && !options['no-upgrade']) {
+  if (plan === 'quick' && !options['no-upgrade'] && !rate) {
     say('packing the full plan in the background; it takes over when it is done');
     await pack('full', true);
-    startThinker('full');
+    await startThinker('full');
     await ready(`http://${probeAddress.full}/readyz`, 'the second thinker');
     // Time for the gateway to see it; draining the first thinker then moves every new request to the second.
     await new Promise((done) => setTimeout(done, 5000));
