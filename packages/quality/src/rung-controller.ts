@@ -45,7 +45,6 @@ export interface Level extends RequestClass {
   seenAtMs: number;
   /** The newest ones, oldest first. */
   changes: LevelChange[];
-  changeCount: number;
 }
 
 /** What a class gets now. */
@@ -69,7 +68,11 @@ const ACTIVE_MS = 10_000;
 export class RungController {
   private readonly levels = new Map<string, Level>();
 
-  constructor(private readonly policy: HysteresisPolicy = DEFAULT_HYSTERESIS) {
+  constructor(
+    private readonly policy: HysteresisPolicy = DEFAULT_HYSTERESIS,
+    /** Told of every change of a level. */
+    private readonly onChange: (asking: RequestClass, change: LevelChange) => void = () => undefined,
+  ) {
     if (!(policy.dwellMs >= 2000)) throw new RangeError(`dwellMs is ${policy.dwellMs}, at least 2000`);
     const { fallAbove, riseBelow } = policy;
     if (!(fallAbove > 0 && fallAbove <= 1)) {
@@ -102,15 +105,16 @@ export class RungController {
     const { row, why } = next;
     level.cap = row === rows.at(-1) ? null : { model: row.model, stage: row.stage, place: row.place };
     level.changedAtMs = nowMs;
-    level.changeCount++;
-    level.changes.push({
+    const change: LevelChange = {
       atMs: nowMs,
       from: { model: current.model, stage: current.stage },
       to: { model: row.model, stage: row.stage },
       why,
       pressureFrom: current.pressure,
       pressureTo: row.pressure,
-    });
+    };
+    level.changes.push(change);
+    this.onChange(asking, change);
     if (level.changes.length > CHANGES_KEPT) level.changes.shift();
     return { row, held: row.place === ceiling && ceiling < (rows.at(-1) as RungOutlook).place };
   }
@@ -127,7 +131,6 @@ export class RungController {
       changedAtMs: Number.NEGATIVE_INFINITY,
       seenAtMs: nowMs,
       changes: [],
-      changeCount: 0,
     };
     level.seenAtMs = nowMs;
     // Re-inserted last: a Map iterates in order of insertion, so the first key is the least recently used.
@@ -186,6 +189,11 @@ function leastPressed(rungs: readonly RungOutlook[]): RungOutlook | undefined {
     (best, row) => (best && (best.pressure as number) <= (row.pressure as number) ? best : row),
     undefined,
   );
+}
+
+/** The rung that a level stands at, of those that can answer; undefined where none can. */
+export function currentRung(level: Level, rows: readonly RungOutlook[]): RungOutlook | undefined {
+  return rows.length === 0 ? undefined : highestAtMost(rows, placeOf(level, rows));
 }
 
 /** Where a level stands now: places move when members come and go, the rung itself does not. */

@@ -5,15 +5,26 @@ import { outlook, type RungOutlook } from './outlook';
 import { placeRungs } from './place-rungs';
 import type { Demand, RequestSize } from './predict';
 import type { Rung, RungGroup } from './rung';
-import { type HysteresisPolicy, type Level, RungController } from './rung-controller';
+import {
+  currentRung,
+  type HysteresisPolicy,
+  type Level,
+  type LevelChange,
+  type RequestClass,
+  RungController,
+} from './rung-controller';
 
 export interface RungPolicyOptions extends HysteresisPolicy {
   /** A request that would wait longer than this for its turn at every rung allowed is refused. */
   maxQueueMs: number;
+  /** Told of every change of a level. */
+  onChange?: (asking: RequestClass, change: LevelChange) => void;
 }
 
 /** A level and what it was and would be chosen from. */
 export interface LevelReport extends Level {
+  /** Undefined while no replica can answer. */
+  current: RungOutlook | undefined;
   rungs: RungOutlook[];
 }
 
@@ -27,7 +38,7 @@ export class RungPolicy {
   private readonly arrivals = new Map<string, Arrivals>();
 
   constructor(private readonly options: RungPolicyOptions) {
-    this.controller = new RungController(options);
+    this.controller = new RungController(options, options.onChange);
   }
 
   /** Chooses the rung of a request; `again` when the same request is tried once more. */
@@ -63,7 +74,7 @@ export class RungPolicy {
     return this.levels(group.key).map((level) => {
       const look = lookOf({ controller, corrections, demand, nowMs }, level.objective);
       const rungs = outlook(placed, group.replicas, ({ attached, servable }) => attached && servable, look);
-      return { ...level, rungs };
+      return { ...level, current: currentRung(level, rungs), rungs };
     });
   }
 

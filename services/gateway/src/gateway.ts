@@ -15,6 +15,7 @@ import { readKeys, watchKeys } from './keys/key-file';
 import { KeyRing } from './keys/key-ring';
 import { Limiter } from './keys/limiter';
 import { GatewayMetrics } from './observe/gateway-metrics';
+import { RungReport } from './observe/rung-report';
 import { PAGE_FOLDER, PageFiles } from './page/page-files';
 import { progressBody } from './progress/progress-body';
 import { ProgressHub } from './progress/progress-hub';
@@ -62,7 +63,17 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   });
   const metrics = new GatewayMetrics(fleet);
   const { dwellMs, maxQueueMs } = config;
-  const policy = new RungPolicy({ ...DEFAULT_HYSTERESIS, dwellMs, maxQueueMs });
+  const policy = new RungPolicy({
+    ...DEFAULT_HYSTERESIS,
+    dwellMs,
+    maxQueueMs,
+    onChange: ({ group, priority, objective }, { from, to, why, pressureFrom, pressureTo }) => {
+      metrics.rungChanged(group, why);
+      logger.info({ group, priority, objective, from, to, why, pressureFrom, pressureTo }, 'level changed');
+    },
+  });
+  const rungs = new RungReport(fleet, policy, now);
+  metrics.reportRungs(rungs);
   const answerer = new Answerer(fleet, policy, {
     objectives: objectivesOf(config),
     timeoutMs: config.requestTimeoutMs,
@@ -81,7 +92,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
   const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
   await fleet.start();
-  const http = await startHttp(config, { fleet, gate, metrics, page, progress, maxMessages, stallMs });
+  const http = await startHttp(config, { fleet, gate, metrics, page, progress, rungs, maxMessages, stallMs });
   const grpc = await RpcServer.start([new GatewayController(gate, fleet, maxMessages)], {
     listen: config.grpcListen,
     maxMessageBytes: config.maxBodyBytes,

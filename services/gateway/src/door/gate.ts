@@ -52,6 +52,17 @@ export class Gate {
     );
   }
 
+  /** What goes on inside is for whoever has a key; where none is needed, for this machine alone. */
+  checkOperator(headers: Headers, remoteAddress: string | undefined): void {
+    if (this.keys.required) {
+      this.keys.authenticate(headers.authorization);
+      return;
+    }
+    const address = (remoteAddress ?? '').replace(/^::ffff:/, '');
+    if (address === '::1' || isLoopback(`${address}:0`)) return;
+    throw new GatewayError('forbidden', 'without API keys only this machine may ask');
+  }
+
   close(): void {
     this.closing = true;
   }

@@ -1,5 +1,5 @@
 import type { DescribeResponse } from '@zen/contracts';
-import type { Member } from '@zen/quality';
+import type { Member, RungGroup } from '@zen/quality';
 import { GatewayError } from '../gateway-error';
 import type { Family } from './families';
 import { type LinkOptions, ReplicaLink } from './replica-link';
@@ -24,6 +24,11 @@ export interface Group {
   family: string;
   links: ReplicaLink[];
   traffic: Traffic;
+}
+
+/** The group as the policy sees it, with all replicas that are connected. */
+export function rungGroup({ model, members, links }: Group): RungGroup {
+  return { key: model, members, replicas: links.flatMap((link) => link.view() ?? []) };
 }
 
 /** All thinkers, grouped by the model that they serve. */

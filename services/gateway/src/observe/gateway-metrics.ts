@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
 import type { Answer, AnswerEnd } from '../answer/answer';
 import type { Fleet } from '../fleet/fleet';
+import type { RungReport } from './rung-report';
 
 const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
@@ -21,6 +22,10 @@ export class GatewayMetrics {
   private readonly tokens = this.counter('tokens_total', 'Tokens in and out', ['model', 'kind']);
   private readonly refusals = this.counter('refusals_total', 'Requests refused, by failure', ['failure']);
   private readonly retries = this.counter('retries_total', 'Answers moved to another replica', []);
+  private readonly rungChanges = this.counter('rung_changes_total', 'Changes of a level, and why', [
+    'group',
+    'why',
+  ]);
   private readonly ttft = this.histogram(
     'ttft_seconds',
     'Time to the first piece',
@@ -66,6 +71,45 @@ export class GatewayMetrics {
 
   retried(): void {
     this.retries.inc();
+  }
+
+  rungChanged(group: string, why: string): void {
+    this.rungChanges.inc({ group, why });
+  }
+
+  /** Three gauges for each rung of each group that was asked lately. */
+  reportRungs(rungs: RungReport): void {
+    const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
+      new Gauge({
+        name: `zen_gateway_${name}`,
+        help,
+        labelNames,
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          collect(this);
+        },
+      });
+    const rung = ['group', 'model', 'stage'];
+    gauge('rung_levels', 'Classes of requests that stand at this rung', rung, (levels) => {
+      for (const { group, model, stage, classes } of rungs.standing())
+        levels.set({ group, model, stage }, classes);
+    });
+    const seconds = 'Time predicted for one more request at this rung';
+    gauge('rung_predicted_seconds', seconds, [...rung, 'figure'], (predicted) => {
+      for (const { group, model, stage, prediction } of rungs.standing()) {
+        if (!prediction) continue;
+        predicted.set({ group, model, stage, figure: 'ttft' }, prediction.ttftMs / 1000);
+        predicted.set({ group, model, stage, figure: 'tpot' }, prediction.tpotMs / 1000);
+      }
+    });
+    const factor = 'What predictions are multiplied with, learned from the times seen';
+    gauge('rung_correction', factor, [...rung, 'figure'], (corrections) => {
+      for (const { group, model, stage, correction } of rungs.standing()) {
+        corrections.set({ group, model, stage, figure: 'ttft' }, correction.ttft);
+        corrections.set({ group, model, stage, figure: 'tpot' }, correction.tpot);
+      }
+    });
   }
 
   started({ model, stage, reason, ttftMs }: Answer): void {
