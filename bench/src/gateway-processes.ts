@@ -17,26 +17,34 @@ export interface GatewayProcesses {
 export async function startGatewayProcesses(pieceMs: number): Promise<GatewayProcesses> {
   const paced = fork(join(__dirname, 'paced-thinker-process.js'), [String(pieceMs)]);
   const [thinker] = (await once(paced, 'message')) as [string];
+  try {
+    const { url, stop } = await startGatewayProcess({ ZEN_THINKERS: thinker });
+    const both = () => {
+      stop();
+      paced.kill('SIGKILL');
+    };
+    return { thinker, gateway: url, stop: both };
+  } catch (error) {
+    paced.kill('SIGKILL');
+    throw error;
+  }
+}
+
+/** A gateway as users run it: a process of its own. Resolves once it can answer. */
+export async function startGatewayProcess(
+  env: Record<string, string>,
+): Promise<{ url: string; stop(): void }> {
   const [http, grpc] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const child = spawn(process.execPath, [GATEWAY], {
-    env: {
-      ...process.env,
-      ZEN_LISTEN: http,
-      ZEN_GRPC_LISTEN: grpc,
-      ZEN_THINKERS: thinker,
-      ZEN_LOG_LEVEL: 'warn',
-    },
+    env: { ...process.env, ZEN_LISTEN: http, ZEN_GRPC_LISTEN: grpc, ZEN_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 2, 2],
   });
-  const stop = () => {
-    child.kill('SIGKILL');
-    paced.kill('SIGKILL');
-  };
+  const stop = () => void child.kill('SIGKILL');
   await ready(`http://${http}/readyz`, child).catch((error) => {
     stop();
     throw error;
   });
-  return { thinker, gateway: `http://${http}`, stop };
+  return { url: `http://${http}`, stop };
 }
 
 async function ready(url: string, child: ChildProcess): Promise<void> {

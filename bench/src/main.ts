@@ -4,7 +4,9 @@ import { run as gateway } from './gateway';
 import { layers } from './layers';
 import { memory } from './memory';
 import { measureFamily } from './policy/measure-family';
+import { policy } from './policy/policy';
 import { recordCosts } from './policy/record-costs';
+import { progressive } from './progressive/progressive';
 import { type BenchReport, loadAtStart, printTable } from './report';
 import { speculation } from './speculation/speculation';
 import { decode, prefill } from './speed';
@@ -21,8 +23,13 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
     about: 'what each stage of a family costs at 1, 8 and 32; recorded for `policy`',
     run: recordCosts,
   },
+  policy: { about: 'which rung answers under load, simulated and on the real server', run: policy },
   family: { about: 'every rung of a family against its best source', run: measureFamily },
   cold: { about: 'process start to first token', run: cold },
+  progressive: {
+    about: 'first token on an empty disk, climbs under load, a bad connection',
+    run: progressive,
+  },
   layers: { about: 'quality with a stage in some layers only', run: layers },
 };
 

@@ -58,7 +58,19 @@ export function quantile(values: number[], q: number): number {
   return low + (high - low) * (at - Math.floor(at));
 }
 
+/** Rows that follow each other with the same columns share a table. */
 export function printTable(rows: Row[]): void {
+  const groups: Row[][] = [];
+  const columnsOf = (row: Row | undefined) => Object.keys(row ?? {}).join('\n');
+  for (const row of rows) {
+    const group = groups.at(-1);
+    if (group && columnsOf(group[0]) === columnsOf(row)) group.push(row);
+    else groups.push([row]);
+  }
+  for (const group of groups) printGroup(group);
+}
+
+function printGroup(rows: Row[]): void {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const text = (value: Row[string] | undefined) =>
     typeof value === 'number' ? String(Number(value.toPrecision(4))) : (value ?? '');

@@ -22,6 +22,8 @@ export class ThinkerProcess {
   private constructor(
     readonly child: ChildProcess,
     readonly client: RpcClient<typeof ThinkerServiceDefinition>,
+    /** `host:port` of its gRPC server. */
+    readonly address: string,
   ) {}
 
   /** Starts it on a ladder; returns at once, before it serves. */
@@ -31,7 +33,7 @@ export class ThinkerProcess {
       env: { ...process.env, ZEN_LADDER: ladder, ZEN_LISTEN: listen, ZEN_LOG_LEVEL: 'warn', ...env },
       stdio: ['ignore', 2, 2],
     });
-    return new ThinkerProcess(child, client(ThinkerServiceDefinition, listen));
+    return new ThinkerProcess(child, client(ThinkerServiceDefinition, listen), listen);
   }
 
   /** Waits until every stage is attached. */

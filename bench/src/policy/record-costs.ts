@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { type BenchReport, median, type Row, report } from '../report';
-import { ladderOf } from '../subjects';
-import { ThinkerProcess } from '../thinker-process';
+import type { ThinkerProcess } from '../thinker-process';
 import { familyOf } from './family';
+import { openThinker } from './family-server';
 import { costsFile, type RecordedCosts, type RecordedModel, type RecordedStage } from './recorded-costs';
 
 /** Batches that the policy is asked about, with the decode steps that are timed at each. */
@@ -19,14 +18,13 @@ const ROUNDS = 3;
 /** Records what every stage of a family's members costs in a real thinker, and writes it for the simulator. */
 export async function recordCosts(argv: string[]): Promise<BenchReport> {
   const family = familyOf(argv);
-  const threads = availableParallelism();
   const models: RecordedModel[] = [];
   for (const name of family.models) {
-    const thinker = await open(name, threads);
+    const thinker = await openThinker(name);
     models.push(await recordModel(name, thinker));
     await thinker.stop();
   }
-  const contention = await recordContention(family.models, threads);
+  const contention = await recordContention(family.models);
   const rows = models.flatMap(({ model, stages }) => stages.map((stage) => rowOf(model, stage)));
   rows.push({ model: 'both at once', 'batch 8': contention });
   const made = report('costs', rows, []);
@@ -35,19 +33,6 @@ export async function recordCosts(argv: string[]): Promise<BenchReport> {
   const costs: RecordedCosts = { command, commit, machine, contention, models };
   writeFileSync(costsFile(family.name), `${JSON.stringify(costs, null, 2)}\n`);
   return made;
-}
-
-async function open(model: string, threads: number): Promise<ThinkerProcess> {
-  const thinker = await ThinkerProcess.spawn(ladderOf({ name: model }), { ZEN_THREADS: String(threads) });
-  await thinker.complete();
-  // The thinker measures its own stages once it is idle; wait until that is over.
-  for (;;) {
-    const { load, stages } = await thinker.client.describe({});
-    if (load?.costs.length === stages.length) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  return thinker;
 }
 
 async function recordModel(model: string, thinker: ThinkerProcess): Promise<RecordedModel> {
@@ -136,8 +121,8 @@ async function firstUs(thinker: ThinkerProcess, stage: number, promptTokens: num
 }
 
 /** Each member decodes 8 sequences at its top stage, alone and beside the other. */
-async function recordContention([best, other]: readonly string[], threads: number): Promise<number> {
-  const [a, b] = [await open(best!, threads), await open(other!, threads)];
+async function recordContention([best, other]: readonly string[]): Promise<number> {
+  const [a, b] = [await openThinker(best!), await openThinker(other!)];
   const top = 4;
   const aloneA = median(await decodeGapsUs(a, top, 8, 12));
   const aloneB = median(await decodeGapsUs(b, top, 8, 12));

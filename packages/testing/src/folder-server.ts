@@ -108,7 +108,8 @@ export class FolderServer {
   private async turn(bytes: number): Promise<void> {
     if (this.bytesPerSecond === null) return;
     const now = performance.now();
-    const at = Math.max(this.nextFreeMs, now);
+    // A server that was late makes up for it, as the queue of a link does.
+    const at = Math.max(this.nextFreeMs, now - 500);
     this.nextFreeMs = at + (bytes / this.bytesPerSecond) * 1000;
     // Timers are coarse: a few milliseconds ahead go at once.
     if (at - now > 5) await new Promise((resolve) => setTimeout(resolve, at - now));

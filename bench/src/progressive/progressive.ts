@@ -1,0 +1,86 @@
+import { openLadder } from '@zen/ladder';
+import { LadderEngine } from '../ladder-engine';
+import { type Bar, type BenchReport, bar, type Row, report } from '../report';
+import { chosen, ladderOf, sourceFileOf } from '../subjects';
+import { climbAgain } from './climbs';
+import { cutDownload } from './cuts';
+import { atRate, ourArrivals, peerArrival } from './first-token';
+import { markdown, stageRows } from './stage-table';
+
+/** 20 Mbit/s in bytes a second. */
+const LINK = 2.5e6;
+const THREADS = 2;
+
+interface Plan {
+  /** The link is this many times as fast as 20 Mbit/s, and times are computed back (see `atRate`). */
+  faster: number;
+  climbs: number;
+  shareBar: number;
+  soonerBar: number;
+}
+
+const PLANS: Record<string, Plan> = {
+  'smollm2-135m-instruct': { faster: 1, climbs: 200, shareBar: 0.6, soonerBar: 1.4 },
+  'qwen2.5-coder-1.5b-instruct': { faster: 10, climbs: 10, shareBar: 0.5, soonerBar: 1.5 },
+};
+
+/**
+ * What arriving stage by stage is worth: bytes and time to the first token on an empty disk, climbs under running
+ * answers, and a bad connection. `--markdown` also prints the stages as the README has them.
+ */
+export async function progressive(argv: string[]): Promise<BenchReport> {
+  const rows: Row[] = [];
+  const bars: Bar[] = [];
+  let kernels: string | undefined;
+  for (const subject of chosen(argv)) {
+    const { name } = subject;
+    const plan = PLANS[name];
+    if (!plan) throw new Error(`${name}: no plan for it`);
+    const folder = ladderOf(subject);
+    const ladder = await openLadder(folder);
+
+    const arrivals = await measureArrivals(folder, await sourceFileOf(subject), plan);
+    rows.push({ model: name, ...arrivals });
+    bars.push(
+      bar(`progressive.${name}.bytes before the first token`, arrivals.share, plan.shareBar, 'lower'),
+    );
+    bars.push(
+      bar(`progressive.${name}.sooner than after the source file`, arrivals.sooner, plan.soonerBar, 'higher'),
+    );
+
+    const { cuts, wastedShare, receivedShare } = await cutDownload(folder);
+    rows.push({ model: name, cuts, 'sent on top': wastedShare, 'received on top': receivedShare });
+    bars.push(bar(`progressive.${name}.waste of ${cuts} cuts`, wastedShare, 0.02, 'lower'));
+
+    const engine = await LadderEngine.open(folder, THREADS);
+    kernels = engine.kernels;
+    const table = await stageRows(ladder, engine);
+    const { stages, ...climbs } = await climbAgain(engine.model, ladder.stagePaths, plan.climbs);
+    engine.model.close();
+    rows.push({ model: name, ...climbs }, ...stages.map((one) => ({ model: name, ...one })), ...table);
+    bars.push(bar(`progressive.${name}.dropped in ${climbs.climbs} climbs`, climbs.dropped, 0, 'lower'));
+    bars.push(bar(`progressive.${name}.longest step of an attach`, climbs.worstRatio, 3, 'lower'));
+    if (argv.includes('--markdown')) console.log(markdown(table));
+  }
+  return report('progressive', rows, bars, kernels);
+}
+
+/** Seconds and bytes at 20 Mbit/s. `sooner`: how many times as soon as the peer; `share`: of all stages' bytes. */
+async function measureArrivals(folder: string, source: string, { faster }: Plan) {
+  const rate = LINK * faster;
+  const { first, whole } = await ourArrivals(folder, rate);
+  const peer = await peerArrival(source, rate);
+  const seconds = (arrival: typeof first) => atRate(arrival, rate, LINK) / 1000;
+  return {
+    'link Mbit/s': (rate * 8) / 1e6,
+    'first token s': seconds(first),
+    'all stages s': seconds(whole),
+    'peer first token s': seconds(peer),
+    'first token MB': first.bytes / 1e6,
+    'all stages MB': whole.bytes / 1e6,
+    'source MB': peer.bytes / 1e6,
+    share: first.bytes / whole.bytes,
+    sooner: seconds(peer) / seconds(first),
+    'sooner than our whole': seconds(whole) / seconds(first),
+  };
+}
