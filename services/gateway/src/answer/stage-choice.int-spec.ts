@@ -1,3 +1,4 @@
+import { Upgrade } from '@zen/contracts';
 import { chatOf, eventsOf, openGateway, PacedThinker, type Running, until } from '../gateway.fixture';
 
 jest.setTimeout(120_000);
@@ -90,6 +91,26 @@ describe('stage choice', () => {
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('5');
     expect(await refused.json()).toMatchObject({ error: { code: 'stage_not_attached' } });
+  });
+
+  test('an answer at the highest stage is free to rise, unless it says never or its stage was chosen', async () => {
+    const thinker = new PacedThinker({ stages: STAGES, attachedTo: 1 });
+    running = await openGateway([thinker]);
+    const sent = async (headers: Record<string, string> = {}) => {
+      await (await ask(headers)).text();
+      const { stage, minStage, upgrade } = thinker.requests.at(-1) ?? {};
+      return { stage, minStage, upgrade };
+    };
+    const { UPGRADE_BOUNDARY, UPGRADE_NEVER } = Upgrade;
+    expect(await sent()).toEqual({ stage: undefined, minStage: 0, upgrade: UPGRADE_BOUNDARY });
+    expect(await sent({ 'x-zen-upgrade': 'never', 'x-zen-min-stage': '1' })).toEqual({
+      stage: undefined,
+      minStage: 1,
+      upgrade: UPGRADE_NEVER,
+    });
+    expect(await sent({ 'x-zen-stage': '1' })).toMatchObject({ stage: 1 });
+    thinker.climb(4);
+    await until('the gateway knows', async () => (await sent({ 'x-zen-tpot-ms': '5' })).stage === 1);
   });
 
   test('refusal comes only after the fall, with Retry-After', async () => {

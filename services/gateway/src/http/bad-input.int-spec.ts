@@ -95,6 +95,7 @@ describe('bad input', () => {
     ['a negative floor', { 'x-zen-min-stage': '-1' }, 'x-zen-min-stage'],
     ['a pin below the floor', { 'x-zen-stage': '0', 'x-zen-min-stage': '1' }, 'x-zen-stage'],
     ['an unknown quality', { 'x-zen-quality': 'half' }, 'x-zen-quality'],
+    ['an unknown upgrade', { 'x-zen-upgrade': 'sometimes' }, 'x-zen-upgrade'],
     ['an objective of zero', { 'x-zen-ttft-ms': '0' }, 'x-zen-ttft-ms'],
   ];
   test.each(wrongHeaders)('%s', async (_, headers, param) => {

@@ -1,3 +1,4 @@
+import { Upgrade } from '@zen/contracts';
 import OpenAI from 'openai';
 import { chatOf, openGateway, PacedThinker, type Running, until } from '../gateway.fixture';
 
@@ -119,8 +120,10 @@ describe('the official openai client', () => {
     });
     expect(last()).toMatchObject({
       model: 'paced',
-      stage: 4,
-      minStage: 4,
+      // Free to rise: the highest stage that there is.
+      stage: undefined,
+      minStage: 0,
+      upgrade: Upgrade.UPGRADE_BOUNDARY,
       maxTokens: 1,
       priority: 1,
       tenant: 'anonymous',
