@@ -8,6 +8,7 @@ import {
   readdirSync,
   readSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -119,6 +120,30 @@ describe('a ladder of SmolLM2', () => {
     await openLadder(killed);
     expect(readdirSync(folder).filter((name) => name.startsWith('.killed'))).toEqual([]);
     rmSync(killed, { recursive: true });
+  }, 600_000);
+
+  it('goes on where it was when it is killed while coding', async () => {
+    const again = join(folder, 'again');
+    const work = join(folder, '.again.work');
+    const child = spawn(process.execPath, argv(packArgs(again)), { env, stdio: 'ignore' });
+    while (!existsSync(join(work, 'blk.3.attn_q.weight.coded'))) {
+      expect(child.exitCode).toBeNull();
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    child.kill('SIGKILL');
+    await new Promise((done) => child.once('exit', done));
+    const kept = statSync(join(work, 'blk.3.attn_q.weight.coded')).ino;
+    const resumed = spawn(process.execPath, argv(packArgs(again)), {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await stderrLine(resumed, 'writing');
+    expect(statSync(join(work, 'blk.3.attn_q.weight.coded')).ino).toBe(kept);
+    await new Promise((done) => resumed.once('exit', done));
+    const layers = async (at: string) => (await openLadder(at)).manifest.layers;
+    expect(await layers(again)).toEqual(await layers(ladder));
+    expect(existsSync(work)).toBe(false);
+    rmSync(again, { recursive: true });
   }, 600_000);
 
   it('says that the disk is full and removes what it wrote', () => {
