@@ -54,6 +54,15 @@ export class Generation implements AsyncIterable<GenerationEvent[]> {
     this.wake?.();
   }
 
+  /** Takes back the untaken tokens from the first that this stage or a higher one computed; says how many. */
+  retract(stage: number): number {
+    const first = this.events.findIndex((event) => event.type === 'token' && event.stage >= stage);
+    if (first < 0) return 0;
+    const { length } = this.events.splice(first);
+    this.unread -= length;
+    return length;
+  }
+
   fail(error: Error): void {
     this.failure = error;
     this.ended = true;

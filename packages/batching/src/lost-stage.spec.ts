@@ -75,6 +75,34 @@ describe('a stage that is lost', () => {
     expect(one.finished?.reason).toBe('stopText');
   });
 
+  test('takes back tokens that nobody has taken yet, also from one that waits for its reader', async () => {
+    const harness = new Harness({ maxUnread: 6 });
+    harness.scheduler.setTopStage(1);
+    const what = request(20, 40);
+    const slow = harness.submit(what, false);
+    await steps(harness, 3);
+    const taken = (await slow.generation.next())?.flatMap((event) =>
+      event.type === 'token' ? [event.token] : [],
+    );
+    harness.scheduler.setTopStage(2);
+    await steps(harness, 12);
+    expect(harness.scheduler.load().parked).toBe(1);
+    harness.scheduler.dropStage(2, 1);
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const events of slow.generation) {
+        for (const event of events) {
+          if (event.type !== 'token') continue;
+          expect(event.stage).toBe(1);
+          seen.push(event.token);
+        }
+      }
+    })();
+    await harness.drain();
+    await reading;
+    expect([...(taken ?? []), ...seen]).toEqual(await alone(what));
+  });
+
   test('ends those that need it, by name, wherever they are', async () => {
     const harness = new Harness({ maxRunning: 3 });
     harness.scheduler.setTopStage(4);

@@ -60,13 +60,26 @@ export class Sequence {
     return this.pending === 1 && this.sampled.length > 0;
   }
 
+  /**
+   * Its stage was dropped: tokens that nobody has taken yet are taken back with it, for what follows the first bad
+   * one is bad too.
+   */
+  lose(stage: number): void {
+    this.lost = true;
+    const taken = this.generation.retract(stage);
+    this.sampled.length -= taken;
+    // What is known of its drafts includes those tokens.
+    if (taken > 0) this.drafting = null;
+  }
+
   /** Waits to be computed anew with another handle; what it has sampled stays. */
   restart(): void {
     this.handle = null;
     this.computed = 0;
     this.kvStage = -1;
     this.lost = false;
-    if (this.state === 'running') this.state = 'waiting';
+    // Parked ones too: there may be nothing left for the consumer to take.
+    this.state = 'waiting';
   }
 
   /** Priority with age: 0 to 2. */

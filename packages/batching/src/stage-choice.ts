@@ -29,10 +29,11 @@ export class StageChoice {
       const { stage: pinned, minStage = 0 } = one.request;
       const goesOn = pinned !== null ? pinned < stage : top !== null && minStage <= top;
       if (goesOn) {
-        one.lost ||= one.kvStage >= stage;
+        if (one.kvStage >= stage) one.lose(stage);
         // It never rises again, not even to where it began.
         if (one.firstStage !== null) one.firstStage = Math.min(one.firstStage, this.top);
       } else {
+        one.generation.retract(stage);
         const message = `stage: ${pinned ?? `${stage} and above`} was lost, its bytes on this replica are bad`;
         ended.set(one, new BatchingError('stage-lost', message));
       }
