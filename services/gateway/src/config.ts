@@ -45,6 +45,12 @@ export const settings = {
     type: z.string().optional(),
     help: 'file or folder of API keys (see hash-key); with it every request needs one',
   },
+  artifacts: {
+    env: 'ZEN_ARTIFACTS',
+    type: list(z.string().min(1, 'must name folders')).default([]),
+    help: 'folders of ladders to give away at /artifacts/NAME, with commas between',
+    default: 'none',
+  },
   allowAnonymous: {
     env: 'ZEN_ALLOW_ANONYMOUS',
     type: flag().default(false),

@@ -4,6 +4,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { type AppParts, appModule } from '../app.module';
+import { addArtifacts } from '../artifacts/artifact-routes';
+import { ArtifactShelf } from '../artifacts/artifact-shelf';
 import { type GatewayConfig, hostOf, portOf } from '../config';
 import { GatewayError } from '../gateway-error';
 import { httpError } from '../openai/error-body';
@@ -40,6 +42,7 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
     done(null, body),
   );
   addVisits(fastify, parts.gate);
+  addArtifacts(fastify, new ArtifactShelf(config.artifacts), config.stallMs);
   const app = await NestFactory.create<NestFastifyApplication>(appModule(parts), adapter, {
     logger: false,
     bodyParser: false,

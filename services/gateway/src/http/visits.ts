@@ -4,11 +4,12 @@ import type { Headers, Visit } from '../door/visit';
 
 const VISITS = new WeakMap<object, Visit>();
 
-/** A visit for each request under /v1, from before its body is read until its connection is through with it. */
+/** A visit for each request under /v1 and for each artifact, from before its body is read until its connection is through with it. */
 export function addVisits(fastify: FastifyInstance, gate: Gate): void {
   fastify.addHook('onRequest', async (request, reply) => {
     gate.checkHost(request.headers.host);
-    if (!request.url.startsWith('/v1/')) return;
+    // By its route: the router understands %76 where a look at the address would not.
+    if (!/^\/(v1|artifacts)\//.test(request.routeOptions.url ?? request.url)) return;
     const visit = gate.enter(routeOf(request), headersOf(request));
     VISITS.set(request.raw, visit);
     reply.header('x-request-id', visit.requestId);
@@ -29,5 +30,6 @@ export function headersOf(request: FastifyRequest): Headers {
 
 /** Closed set: it becomes a label. */
 function routeOf({ routeOptions }: FastifyRequest): string {
+  if (routeOptions.url === '/artifacts/*') return '/artifacts';
   return routeOptions.url?.startsWith('/v1/') ? routeOptions.url : 'other';
 }
