@@ -303,7 +303,7 @@ export interface Stage {
 /** The model's state on a replica, and what moves it. */
 export interface Progress {
   state: ReplicaState;
-  /** Why, where `state` is failed; empty otherwise. */
+  /** What keeps it: why it failed, or what it waits for while it tries again. Empty where nothing does. */
   reason: string;
   /** Verified bytes of all stages, and how many there are. */
   bytesPresent: bigint;
