@@ -216,6 +216,7 @@ describe('decide, a family', () => {
     const small = replicas.filter(({ model }) => model === 'small');
     const group = { key: 'f', members, replicas: small };
     expect(ask(group)).toMatchObject({ model: 'small', stage: 4, reason: 'attached' });
+    expect(ask(group, { full: true })).toMatchObject({ kind: 'not-attached' });
   });
 
   test('a pin is answered by the best member', () => {

@@ -72,14 +72,16 @@ export function decide(group: RungGroup, wish: RungWish, context: DecideContext)
   }
 
   const rows = outlook(rungs, group.replicas, ({ attached, servable }) => attached && servable, look);
-  if (rows.length === 0) return { kind: 'not-attached', wanted, highest };
+  // While the best member has not been seen, nobody knows the group's best rung.
+  const complete = rungs.some(({ model }) => model === group.members[0]?.model);
+  if (rows.length === 0 || (wish.full && !complete)) return { kind: 'not-attached', wanted, highest };
   // The floors of this request never move the level that its neighbours share.
   const level = context.controller.choose({ ...wish, group: group.key }, rows, context.nowMs);
   const permitted = new Set(allowedBy(wish, rungs).map(({ place }) => place));
   const allowed = rows.filter((row) => permitted.has(row.place));
   const chosen = nearest(level.row, allowed);
   if (!chosen) return { kind: 'not-attached', wanted: wish.full ? top : wanted, highest };
-  const reason = reasonOf(chosen, level, rows, rungs, group);
+  const reason = reasonOf(chosen, level, rows, complete ? rungs.at(-1) : undefined);
   return admit(chosen, reason, allowed, rows, objective, context.admission);
 }
 
@@ -124,13 +126,10 @@ function reasonOf(
   chosen: RungOutlook,
   level: Choice,
   rows: RungOutlook[],
-  known: PlacedRung[],
-  { members }: RungGroup,
+  best: PlacedRung | undefined,
 ): RungReason {
   if (chosen.place > level.row.place) return 'floor';
-  // While the best member has not been seen, nobody knows the group's best rung.
-  const complete = known.some(({ model }) => model === members[0]?.model);
-  if (complete && chosen.place === known.at(-1)?.place) return 'full';
+  if (chosen.place === best?.place) return 'full';
   if (chosen.place === rows.at(-1)?.place) return 'attached';
   return level.held ? 'priority' : 'load';
 }

@@ -102,8 +102,9 @@ describe('a family', () => {
     expect(await rungOf(ask('fam', tight))).toBe('small 4 load');
     expect(await rungOf(ask('fam', { ...tight, 'x-zen-quality': 'full' }))).toBe('big 4 floor');
     expect(await rungOf(ask('fam', { ...tight, 'x-zen-output': 'json' }))).toBe('big 4 floor');
+    // Load asks for stage 1 here, or for stage 0 where the machine is busy enough to make that look cheaper.
+    expect(await rungOf(ask('big', { ...tight, 'x-zen-output': 'json' }))).toMatch(/^big 1 (load|floor)$/);
     expect(await rungOf(ask('fam', { ...tight, 'x-zen-stage': '1' }))).toBe('big 1 pinned');
-    expect(await rungOf(ask('big', { ...tight, 'x-zen-output': 'json' }))).toBe('big 1 load');
     const refused = await ask('fam', { 'x-zen-output': 'yaml' });
     expect(await refused.json()).toMatchObject({ error: { param: 'x-zen-output' } });
   });
