@@ -26,7 +26,8 @@ const PLANS: Record<string, Plan> = {
 
 /**
  * What arriving stage by stage is worth: bytes and time to the first token on an empty disk, climbs under running
- * answers, and a bad connection. `--markdown` also prints the stages as the README has them.
+ * answers, and a bad connection. `--climbs N` asks for another number of climbs; `--markdown` also prints the stages as
+ * the README has them.
  */
 export async function progressive(argv: string[]): Promise<BenchReport> {
   const rows: Row[] = [];
@@ -35,7 +36,9 @@ export async function progressive(argv: string[]): Promise<BenchReport> {
   for (const subject of chosen(argv)) {
     const { name } = subject;
     const plan = PLANS[name];
-    if (!plan) throw new Error(`${name}: no plan for it`);
+    const asked = argv.indexOf('--climbs');
+    const climbCount = asked < 0 ? plan?.climbs : Number(argv[asked + 1]);
+    if (!plan || !climbCount) throw new Error(`${name}: no plan for it, or no number after --climbs`);
     const folder = ladderOf(subject);
     const ladder = await openLadder(folder);
 
@@ -55,7 +58,7 @@ export async function progressive(argv: string[]): Promise<BenchReport> {
     const engine = await LadderEngine.open(folder, THREADS);
     kernels = engine.kernels;
     const table = await stageRows(ladder, engine);
-    const { stages, ...climbs } = await climbAgain(engine.model, ladder.stagePaths, plan.climbs);
+    const { stages, ...climbs } = await climbAgain(engine.model, ladder.stagePaths, climbCount);
     engine.model.close();
     rows.push({ model: name, ...climbs }, ...stages.map((one) => ({ model: name, ...one })), ...table);
     bars.push(bar(`progressive.${name}.dropped in ${climbs.climbs} climbs`, climbs.dropped, 0, 'lower'));

@@ -156,7 +156,7 @@ withModel('a climb', () => {
   test('a bit that flips under a running server: one stage down, fetched again, up again', async () => {
     const thinker = await start({ ZEN_SCRUB_RATE: '1GiB' });
     await complete(thinker);
-    const ask = { ...greedy, maxTokens: 200 };
+    const ask = { ...greedy, maxTokens: 120 };
     const all = Promise.allSettled(await begun(thinker, [ask, { ...ask, stage: 4 }, { ...ask, stage: 1 }]));
     hold(3);
     await flip(cached(3), 5_000_000);
@@ -174,9 +174,9 @@ withModel('a climb', () => {
       reason: { code: 'UNAVAILABLE', message: expect.stringMatching(/stage: 4 was lost/) },
     });
     const below = (pinnedBelow as PromiseFulfilledResult<Seen>).value;
-    expect([below.ids.length, ...new Set(below.stages)]).toEqual([200, 1]);
+    expect([below.ids.length, ...new Set(below.stages)]).toEqual([120, 1]);
     const { ids, stages } = (follows as PromiseFulfilledResult<Seen>).value;
-    expect(ids).toHaveLength(200);
+    expect(ids).toHaveLength(120);
     const border = stages.indexOf(2);
     expect(new Set(stages.slice(0, border))).toEqual(new Set([4]));
     expect(new Set(stages.slice(border))).toEqual(new Set([2]));
@@ -184,7 +184,7 @@ withModel('a climb', () => {
     const rest = await staged(thinker, {
       ...ask,
       prompt: tokens([...PROMPT, ...ids.slice(0, border)]),
-      maxTokens: 200 - border,
+      maxTokens: 120 - border,
       stage: 2,
     });
     expect(ids.slice(border)).toEqual(rest.ids);
