@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 // A thread of a step waits at its barriers for the one whose core the background has: no longer than this at a time.
 // Priority alone does not do it: a thread that offers its core while it waits gets it back a whole time slice later.
 constexpr std::chrono::microseconds kBurst{200};
-constexpr int kRest = 3;  // by what it has worked: a quarter of a core at most while steps run
+constexpr int kRest = 2;  // by what it has worked: a third of a core at most while steps run
 // Steps of niceness: a tenth of what the process's other threads get of a contended core, all of one nobody wants.
 constexpr int kNice = 10;
 

@@ -7,7 +7,7 @@
 
 namespace zen {
 
-// To be called often by work that takes long. In the background it rests three times as long as it has worked while
+// To be called often by work that takes long. In the background it rests twice as long as it has worked while
 // `steps` says that a step is running; elsewhere it does nothing.
 void breathe();
 
