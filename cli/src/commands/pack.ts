@@ -105,13 +105,14 @@ const calibrationTexts = (texts: CorpusSequence[], tokens: number) =>
 const LARGE_MODEL = 2 ** 29;
 
 /**
- * Short pieces of different kinds: enough to rank tensors, few enough to run the model for each. The shortest are
- * taken from the texts' ends, because rendered chats all begin alike.
+ * Short pieces of different kinds: enough to rank tensors, few enough to run the model for each. Those for large
+ * models are taken from the texts' ends, because rendered chats all begin alike.
  */
 function sensitivityTexts(texts: CorpusSequence[], source: SourceModel): Int32Array[] {
   const weights = source.tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
-  const step = Math.max(1, Math.floor(texts.length / 6));
+  const large = weights > LARGE_MODEL;
+  const step = Math.max(1, Math.floor(texts.length / (large ? 3 : 6)));
   return texts
     .filter((_, index) => index % step === 0)
-    .map(({ tokens }) => (weights > LARGE_MODEL ? tokens.slice(-10) : tokens.slice(0, 32)));
+    .map(({ tokens }) => (large ? tokens.slice(-8) : tokens.slice(0, 32)));
 }

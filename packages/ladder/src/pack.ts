@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { CodedTensor, NativeQuant } from '@zen/engine';
 import { type CodingOptions, codeTensors } from './code-tensors';
 import { denseSource, hashTensors, sourceTensors } from './dense-source';
@@ -50,9 +51,9 @@ const KEEP_WEIGHTS = 2 ** 29;
  * its target.
  */
 export async function packLadder(source: SourceModel, options: PackOptions): Promise<LadderConfig> {
-  const { plan, coding, sensitivity, folder } = options;
+  const { plan, coding, folder } = options;
   // Another version of what is in the folder needs another number here.
-  const work = await WorkFolder.open(folder, [1, source.sha256, plan, coding, sensitivity]);
+  const work = await WorkFolder.open(folder, [1, source.sha256, plan, coding]);
   try {
     const config = await packWith(work, source, options);
     await work.remove();
@@ -85,11 +86,12 @@ async function packWith(work: WorkFolder, source: SourceModel, options: PackOpti
   const job = { quant, tensors, plan, reference, read, work };
   await codeTensors({ ...job, options: options.coding, progress: report('coding') });
   if (options.sensitivity !== null) {
-    let measured = await work.note<[string, number][]>('sensitivity');
+    const note = `sensitivity-${createHash('sha256').update(JSON.stringify(options.sensitivity)).digest('hex')}`;
+    let measured = await work.note<[string, number][]>(note);
     if (measured === null) {
       const progress = report('allocating');
       measured = [...(await measureSensitivity({ ...job, sequences: options.sensitivity, progress }))];
-      await work.keepNote('sensitivity', measured);
+      await work.keepNote(note, measured);
     }
     const perBit = new Map(
       measured.map(([name, kl]) => [name, kl / exactBits(tensors.get(name)!, plan.get(name)!)]),
