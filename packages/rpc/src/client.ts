@@ -19,6 +19,8 @@ export interface CallOptions {
 export interface ClientOptions {
   /** Largest response message, bytes. */
   maxMessageBytes?: number;
+  /** Time between two looks whether the server is still there, milliseconds; 30,000 unless a test is in a hurry. */
+  keepAliveMs?: number;
 }
 
 type Partial1<T> = T extends Uint8Array | bigint | string | number | boolean | undefined
@@ -45,7 +47,7 @@ export function client<S extends RpcService>(
   const grpc = new GrpcClient(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': options.maxMessageBytes ?? 64 * 2 ** 20,
     'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_time_ms': options.keepAliveMs ?? 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,

@@ -1,6 +1,7 @@
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { CallContext } from './controller';
 import { fromMetadata, RpcError, toMetadata } from './rpc-error';
+import type { RunningCalls } from './running-calls';
 
 type Call = ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
 
@@ -14,14 +15,19 @@ export function unaryCall(
   handler: (request: object, context: CallContext) => Promise<object>,
   method: string,
   failures: Failures,
+  calls: RunningCalls,
 ) {
   return async (call: ServerUnaryCall<object, object>, done: sendUnaryData<object>): Promise<void> => {
     const { context, trailers } = contextOf(call);
+    let leave = noCall;
     try {
+      leave = calls.enter();
       const response = await handler(call.request, context);
       done(null, response, toMetadata(trailers));
     } catch (error) {
       done(toRpcError(error, context, method, failures, trailers).toStatus());
+    } finally {
+      leave();
     }
   };
 }
@@ -34,10 +40,13 @@ export function streamCall(
   handler: (request: object, context: CallContext) => AsyncIterable<object>,
   method: string,
   failures: Failures,
+  calls: RunningCalls,
 ) {
   return async (call: ServerWritableStream<object, object>): Promise<void> => {
     const { context, trailers } = contextOf(call);
+    let leave = noCall;
     try {
+      leave = calls.enter();
       for await (const message of handler(call.request, context)) {
         if (context.signal.aborted) break;
         if (!call.write(message)) await drained(call, context.signal);
@@ -46,9 +55,14 @@ export function streamCall(
       call.end(toMetadata(trailers));
     } catch (error) {
       call.emit('error', toRpcError(error, context, method, failures, trailers).toStatus());
+    } finally {
+      leave();
     }
   };
 }
+
+/** Of a call that was refused: it never entered. */
+function noCall(): void {}
 
 function contextOf(call: Call): { context: CallContext; trailers: Record<string, string> } {
   const controller = new AbortController();

@@ -27,6 +27,7 @@ class Controller {
         if (request.requestId === 'wait') {
           await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }));
         }
+        if (request.requestId === 'slow') await new Promise((resolve) => setTimeout(resolve, 10));
         const text = request.requestId === 'fat' ? 'x'.repeat(65_536) : `piece ${i}`;
         yield GenerateResponse.fromPartial({ event: { $case: 'piece', value: { text } } });
       }
@@ -155,15 +156,17 @@ describe('rpc', () => {
       translate: () => undefined,
       onError: () => undefined,
     });
-    const own = connect(other.address);
+    const own = client(ThinkerServiceDefinition, other.address, { keepAliveMs: 100 });
     const seen: unknown[] = [];
     let stopped: Promise<void> | undefined;
-    for await (const message of own.generate({ maxTokens: 200 })) {
+    // Longer than several keep-alives: none of them may take the connection for dead.
+    for await (const message of own.generate({ requestId: 'slow', maxTokens: 50 })) {
       seen.push(message);
-      stopped ??= other.stop(5000);
+      stopped ??= other.stop(30_000);
+      if (seen.length === 10) await expect(own.describe({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     }
     await stopped;
-    expect(seen).toHaveLength(200);
+    expect(seen).toHaveLength(50);
     await expect(own.describe({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     own.close();
   });

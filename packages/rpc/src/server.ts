@@ -12,6 +12,7 @@ import { routesOf } from './controller';
 import { grpcMethod, type RpcService } from './definition';
 import { streamCall, unaryCall } from './handle-call';
 import type { RpcError } from './rpc-error';
+import { RunningCalls } from './running-calls';
 
 export interface ServeOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -34,6 +35,7 @@ export class RpcServer {
     private readonly server: Server,
     private readonly health: HealthImplementation,
     private readonly services: string[],
+    private readonly calls: RunningCalls,
     /** `host:port` that it listens on. */
     readonly address: string,
   ) {}
@@ -47,7 +49,8 @@ export class RpcServer {
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
     });
-    const services = addControllers(server, controllers, options);
+    const calls = new RunningCalls();
+    const services = addControllers(server, controllers, options, calls);
     const names = [...services.keys()].map((service) => service.fullName);
     const health = new HealthImplementation(
       Object.fromEntries(['', ...names].map((name) => [name, 'NOT_SERVING'])),
@@ -65,7 +68,7 @@ export class RpcServer {
       );
     });
     const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
-    return new RpcServer(server, health, names, `${host}:${port}`);
+    return new RpcServer(server, health, names, calls, `${host}:${port}`);
   }
 
   /** What the health service says, for the server and each of its services. */
@@ -74,14 +77,23 @@ export class RpcServer {
       this.health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   }
 
-  /** Accepts nothing new, waits up to `graceMs` for running calls, then cancels what is left. */
+  /**
+   * Accepts nothing new, waits up to `graceMs` for running calls, then cancels what is left. Connections are only
+   * told to go once they carry no call: on one that is going, grpc-js takes its next keep-alive for failed and cuts
+   * the streams that still run.
+   */
   async stop(graceMs: number): Promise<void> {
     this.setServing(false);
+    const until = performance.now() + graceMs;
+    await this.calls.close(graceMs);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        this.server.forceShutdown();
-        resolve();
-      }, graceMs);
+      const timer = setTimeout(
+        () => {
+          this.server.forceShutdown();
+          resolve();
+        },
+        Math.max(0, until - performance.now()),
+      );
       this.server.tryShutdown(() => {
         clearTimeout(timer);
         resolve();
@@ -94,6 +106,7 @@ function addControllers(
   server: Server,
   controllers: object[],
   options: ServeOptions,
+  calls: RunningCalls,
 ): Map<RpcService, string[]> {
   const services = new Map<RpcService, string[]>();
   const definitions = new Map<RpcService, Record<string, MethodDefinition<object, object>>>();
@@ -107,7 +120,7 @@ function addControllers(
       definitions.set(service, { ...definitions.get(service), [method.name]: grpcMethod(service, method) });
       handlers.set(service, {
         ...handlers.get(service),
-        [method.name]: call(handler.bind(controller) as never, name, options),
+        [method.name]: call(handler.bind(controller) as never, name, options, calls),
       });
     }
   }
