@@ -30,9 +30,11 @@ const MOST_STAGE_GUESSES = 8;
 /** More sequences than this have no use for drafts on any machine; below it costs decide. */
 const MOST_SEQUENCES = 16;
 /** Expected gains below this are within the error of the estimates. */
-const LEAST_GAIN = 1.05;
+const LEAST_GAIN = 1.1;
 /** Rate of a class of guesses before anything is known. */
 const FIRST_RATE = 0.5;
+/** Share of the rate of other sequences that a new one begins with. */
+const TRUST = 0.5;
 const FIRST_STAGE_RATE = 0.8;
 /** After so many steps with drafts one goes without, so that it stays known what that takes. */
 const PLAIN_AFTER_STEPS = 64;
@@ -51,7 +53,8 @@ export class Drafting {
   drafter: DrafterName | null = null;
 
   constructor(sequence: Sequence, common: MatchAcceptance) {
-    this.rates = new MatchAcceptance((length) => common.rate(length));
+    // What held for others may not hold here, and it costs only a few plain steps to see whether it does.
+    this.rates = new MatchAcceptance((length) => TRUST * common.rate(length));
     const { prompt } = sequence.request;
     this.lookup = new PromptLookup(sequence.promptLength + sequence.maxTokens);
     this.lookup.fill(prompt.kind === 'tokens' ? prompt.tokens : []);
