@@ -6,10 +6,9 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { showAnswer, showBurst } from './demo.mjs';
-import { serveLadder } from './serve-ladder.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -154,11 +153,12 @@ const thinkerAddress = { quick: `127.0.0.1:${grpcPort + 1}`, full: `127.0.0.1:${
 const probeAddress = { quick: `127.0.0.1:${grpcPort + 3}`, full: `127.0.0.1:${grpcPort + 4}` };
 const gateway = `http://127.0.0.1:${options.port}`;
 
-async function startThinker(plan) {
+function startThinker(plan) {
   const folder = ladderPath(home, options.model, plan);
+  // Downloads from the gateway's own shelf.
   const slow = rate && { ZEN_HOME: slowHome, ZEN_BANDWIDTH: options.bandwidth };
   return start(`thinker-${plan}`, 'services/thinker/dist/main.js', {
-    ZEN_LADDER: rate ? await serveLadder(folder) : folder,
+    ZEN_LADDER: rate ? `${gateway}/artifacts/${basename(folder)}` : folder,
     ...slow,
     ZEN_LISTEN: thinkerAddress[plan],
     ZEN_PROBE_LISTEN: probeAddress[plan],
@@ -173,10 +173,11 @@ try {
     await pack('quick', false);
   }
   say(`starting thinker (${plan} plan) and gateway`);
-  const first = await startThinker(plan);
+  const first = startThinker(plan);
   start('gateway', 'services/gateway/dist/main.js', {
     ZEN_LISTEN: `127.0.0.1:${options.port}`,
     ZEN_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
+    ...(rate ? { ZEN_ARTIFACTS: ladderPath(home, options.model, plan) } : {}),
     ZEN_THINKERS: plan === 'full' ? thinkerAddress.full : `${thinkerAddress.quick},${thinkerAddress.full}`,
   });
   await ready(`${gateway}/healthz`, 'the gateway');
@@ -207,7 +208,7 @@ try {
   if (plan === 'quick' && !options['no-upgrade'] && !rate) {
     say('packing the full plan in the background; it takes over when it is done');
     await pack('full', true);
-    await startThinker('full');
+    startThinker('full');
     await ready(`http://${probeAddress.full}/readyz`, 'the second thinker');
     // Time for the gateway to see it; draining the first thinker then moves every new request to the second.
     await new Promise((done) => setTimeout(done, 5000));

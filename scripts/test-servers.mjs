@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Installs the real servers that tests talk to, where they are missing and can be had; a test whose server is
-// missing is skipped and says so. An OCI registry comes from Debian, an S3 server (moto) from PyPI.
+// Installs the real programs that tests talk to, where they are missing and can be had; a test whose program is
+// missing is skipped and says so. An OCI registry and a browser come from Debian, an S3 server (moto) from PyPI.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -28,6 +28,11 @@ if (!runs('docker-registry') && process.getuid?.() === 0 && runs('apt-get')) {
     apt-get update -qq; apt-get install -y -qq --no-install-recommends docker-registry openssl; status=$?
     test -z "$made" || rm ${policy}; exit $status`;
   attempt('docker-registry', 'sh', ['-c', script]);
+}
+if (!existsSync('/usr/bin/chromium') && process.getuid?.() === 0 && runs('apt-get')) {
+  const install =
+    'apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core';
+  attempt('chromium', 'sh', ['-c', install]);
 }
 if (!existsSync(join(moto, 'bin', 'moto_server')) && runs('python3', ['-m', 'venv', '--help'])) {
   mkdirSync(tools, { recursive: true });
