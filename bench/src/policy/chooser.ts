@@ -55,11 +55,11 @@ export function threshold(most: number, { members }: ChooserContext): Chooser {
   };
 }
 
-/** The gateway's own policy. */
-export function ours(context: ChooserContext): Chooser {
+/** The gateway's own policy, for requests that want at least `minStage`. */
+export function ours(context: ChooserContext, minStage = 0): Chooser {
   const { members, objective, size, maxQueueMs } = context;
   const policy = new RungPolicy({ ...DEFAULT_HYSTERESIS, maxQueueMs });
-  const wish = { minStage: 0, full: false, structured: false, objective, standard: true, priority: 2 };
+  const wish = { minStage, full: false, structured: false, objective, standard: true, priority: 2 };
   const changes: { atMs: number }[] = [];
   let level: string | undefined;
   return {

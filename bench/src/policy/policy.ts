@@ -2,8 +2,9 @@ import { type BenchReport, bar, type Row, report } from '../report';
 import { familyOf } from './family';
 import { type RequestSizes, startFamily } from './family-server';
 import { LOAD_SHAPES } from './load-shapes';
-import { type MeasuredFamily, readFamily } from './measure-family';
+import { type MeasuredFamily, measureFamily, readFamily } from './measure-family';
 import { changesPerDwell, type RealRun, realRuns } from './real-runs';
+import { recordCosts } from './record-costs';
 import { type RecordedCosts, readCosts } from './recorded-costs';
 import type { Score } from './score';
 import { simulateTable } from './simulate-table';
@@ -21,14 +22,17 @@ const SEED = 7;
 
 /**
  * The policy of the gateway against the fixed top rung, the fixed lowest rung and a naive threshold: first
- * simulated with recorded costs over four shapes of load, then the same burst on the real server.
+ * simulated with recorded costs over four shapes of load, then the same burst on the real server. What `costs` and
+ * `family` have not recorded yet is recorded first.
  */
 export async function policy(argv: string[]): Promise<BenchReport> {
   const family = familyOf(argv);
   const quick = argv.includes('--quick');
-  const measured = readFamily(family.name);
-  if (!measured) throw new Error(`${family.name} is not measured: run \`npm run bench -- family\``);
-  const rows = await simulated(readCosts(family.name), measured, quick);
+  if (!readFamily(family.name)) await measureFamily(['--family', family.name, '--quick']);
+  if (!readCosts(family.name)) await recordCosts(['--family', family.name]);
+  const [measured, costs] = [readFamily(family.name), readCosts(family.name)];
+  if (!measured || !costs) throw new Error(`${family.name} is not measured`);
+  const rows = await simulated(costs, measured, quick);
   const server = await startFamily(family, measured, SIZES);
   try {
     const { objective } = server;

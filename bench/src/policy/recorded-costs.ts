@@ -35,10 +35,10 @@ export function costsFile(family: string): string {
   return join(RESULTS, `costs-${family}.json`);
 }
 
-export function readCosts(family: string): RecordedCosts {
+/** Null while nobody has recorded the family. */
+export function readCosts(family: string): RecordedCosts | null {
   const file = costsFile(family);
-  if (!existsSync(file)) throw new Error(`${file} is missing: run \`npm run bench -- costs\``);
-  return JSON.parse(readFileSync(file, 'utf8')) as RecordedCosts;
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RecordedCosts) : null;
 }
 
 /** Microseconds of a step that decodes `sequences` and computes `promptTokens`: straight lines between the records. */
