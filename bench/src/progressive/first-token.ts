@@ -73,11 +73,11 @@ export async function peerArrival(source: string, bytesPerSecond: number): Promi
 }
 
 /**
- * The arrival over another link: its bytes at that rate, and what came on top of the bytes' own time when it was
- * measured (start, attaching, computing).
+ * Milliseconds that the arrival takes over another link: what it waited for (`needed` bytes) at that rate, and what
+ * came on top of those bytes' own time where it was measured (start, attaching, computing).
  */
-export function atRate({ ms, bytes }: Arrival, measuredAt: number, rate: number): number {
-  return (bytes / rate) * 1000 + Math.max(0, ms - (bytes / measuredAt) * 1000);
+export function atRate({ ms }: Arrival, needed: number, measuredAt: number, rate: number): number {
+  return (needed / rate) * 1000 + Math.max(0, ms - (needed / measuredAt) * 1000);
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

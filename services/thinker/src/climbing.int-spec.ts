@@ -102,7 +102,7 @@ withModel('a climb', () => {
     origin.hold((path) => paths.has(path));
   };
   const start = (env: Record<string, string> = {}) =>
-    startProcess(origin.url, { ZEN_HOME: home, ZEN_PROBE_LISTEN: '127.0.0.1:0', ...env });
+    startProcess(origin.url, { ZEN_HOME: home, ZEN_PROBE_LISTEN: '127.0.0.1:0', ...env }, 'listening');
   /** Where the thinker keeps the stage. */
   const cached = (stage: number) => join(home, 'artifacts', digest.slice('sha256:'.length), blob(stage));
 

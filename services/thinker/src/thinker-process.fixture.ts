@@ -50,10 +50,11 @@ export function endProcesses(): void {
   for (const child of started) child.kill('SIGKILL');
 }
 
-/** Starts the service as a process of its own; resolves when it says where it listens. */
+/** Starts the service as a process of its own; resolves when it listens, or has its first stage. */
 export async function startProcess(
   folder: string,
   env: Record<string, string> = {},
+  ready: 'listening' | 'stage attached' = 'stage attached',
 ): Promise<ThinkerProcess> {
   const child = spawn(process.execPath, [SCRIPT], {
     env: { ...process.env, ZEN_LADDER: folder, ZEN_LISTEN: '127.0.0.1:0', ZEN_LOG_LEVEL: 'info', ...env },
@@ -68,7 +69,7 @@ export async function startProcess(
     child.stdout.on('data', (chunk) => {
       output += chunk;
       const said = /"address":"([^"]+)"/.exec(output)?.[1];
-      if (said) resolve(said);
+      if (said && output.includes(`"msg":"${ready}"`)) resolve(said);
     });
     void exited.then((code) => reject(new Error(`the thinker ended with ${code}`)));
   });
