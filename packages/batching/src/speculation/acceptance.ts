@@ -26,10 +26,13 @@ const CLASS_ENDS = [1, 2, 4, 8, Number.POSITIVE_INFINITY] as const;
 
 /** Rates of guesses by the length of the match that they follow from. */
 export class MatchAcceptance {
-  private readonly classes: readonly Acceptance[];
+  private readonly classes: Acceptance[] = [];
 
+  /** `prior`: of guesses after a match of this length; a class that shorter matches beat begins with their rate. */
   constructor(prior: (length: number) => number) {
-    this.classes = CLASS_ENDS.map((end) => new Acceptance(() => prior(end)));
+    for (const [i, end] of CLASS_ENDS.entries()) {
+      this.classes.push(new Acceptance(() => Math.max(prior(end), this.classes[i - 1]?.rate ?? 0)));
+    }
   }
 
   rate(length: number): number {
