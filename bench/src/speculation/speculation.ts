@@ -7,7 +7,7 @@ import { type BenchPrompt, benchPrompts } from './prompts';
 import { mixedRatio, stageDraft, stepMs } from './stage-drafts';
 
 const ROUNDS = 2;
-const ANSWER_TOKENS = { 'code edit': 224, 'free chat': 128 } as const;
+const ANSWER_TOKENS = { 'code edit': 192, 'free chat': 96 } as const;
 /** Rows whose time is measured: plain decoding and checks of 1, 3, 7 and 15 guesses. */
 const ROWS = [1, 2, 4, 8, 16] as const;
 const STAGE_GUESSES = 3;
