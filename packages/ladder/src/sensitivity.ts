@@ -20,6 +20,8 @@ export interface SensitivityJob {
 
 /** Tokens that one call of the reference works on: what lies between its layers takes 0.6 GB for 8960 columns. */
 const TOKENS_AT_ONCE = 8192;
+/** The same for the head, whose logits take 0.6 MB a token; reading its weights costs as much as some 100 tokens. */
+const HEAD_TOKENS = 256;
 
 /**
  * How much every coded tensor alone disturbs the source model: mean KL in nats with only that tensor coded. The
@@ -60,16 +62,23 @@ export async function measureSensitivity(job: SensitivityJob): Promise<Map<strin
   const expected = await reference.logits(source, 0, tokens, headed);
   const noTargets = new Int32Array(tokens).fill(-1);
   const result = new Map<string, number>();
-  for (const [index, name] of names.entries()) {
-    progress(model.layers + index, total);
-    const coded = name === headName ? await decode(job, name) : null;
-    const state = states.of(name) ?? source;
-    const found = await reference.logits(state, 0, tokens, async (other) =>
-      other === headName && coded ? coded : headed(other),
-    );
+  const compare = async (name: string, found: Float32Array) => {
     const sum = new Divergence();
     sum.add(await quant.compareLogits(expected, found, noTargets, model.vocabSize));
     result.set(name, sum.quality().klMean);
+    progress(model.layers + result.size, total);
+  };
+  for (const { reached, part } of states.parts(HEAD_TOKENS)) {
+    const found = await reference.logits(part, 0, part.length / model.hiddenSize, headed);
+    const each = found.length / reached.length;
+    for (const [index, name] of reached.entries()) {
+      await compare(name, found.subarray(index * each, (index + 1) * each));
+    }
+  }
+  if (names.includes(headName)) {
+    const coded = await decode(job, headName);
+    const read: DenseReader = async (name) => (name === headName ? coded : job.read(name));
+    await compare(headName, await reference.logits(states.of(headName) ?? source, 0, tokens, read));
   }
   progress(total, total);
   return result;
@@ -101,16 +110,21 @@ class States {
     return index < 0 ? null : this.all.subarray(index * this.size, (index + 1) * this.size);
   }
 
+  /** Neighbours together, at most so many tokens at a time (or one state). */
+  *parts(most: number): Generator<{ reached: string[]; part: Float32Array }> {
+    const step = Math.max(1, Math.floor((most * this.reference.model.hiddenSize) / this.size));
+    for (let from = 0; from < this.names.length; from += step) {
+      const reached = this.names.slice(from, from + step);
+      yield { reached, part: this.all.subarray(from * this.size, (from + reached.length) * this.size) };
+    }
+  }
+
   /** Runs a layer on all of them. */
   async layer(layer: number, read: DenseReader): Promise<void> {
-    const tokens = this.size / this.reference.model.hiddenSize;
-    const step = Math.max(1, Math.floor(TOKENS_AT_ONCE / tokens));
-    for (let from = 0; from < this.names.length; from += step) {
-      const count = Math.min(step, this.names.length - from);
-      const repeated = new Int32Array(count * this.lengths.length);
-      for (let i = 0; i < count; i++) repeated.set(this.lengths, i * this.lengths.length);
-      const part = this.all.subarray(from * this.size, (from + count) * this.size);
-      await this.reference.layer(layer, part, repeated, null, read);
+    for (const { reached, part } of this.parts(TOKENS_AT_ONCE)) {
+      const lengths = new Int32Array(reached.length * this.lengths.length);
+      for (let i = 0; i < reached.length; i++) lengths.set(this.lengths, i * this.lengths.length);
+      await this.reference.layer(layer, part, lengths, null, read);
     }
   }
 }
