@@ -12,6 +12,7 @@ interface QualityCommandOptions {
   tokens: number;
   report?: string;
   keep: boolean;
+  answers: boolean;
 }
 
 export function qualityCommand(program: Command): void {
@@ -28,6 +29,7 @@ export function qualityCommand(program: Command): void {
     )
     .option('--tokens <n>', 'about how many tokens to measure on', wholeNumber(64, 10_000_000), 1_000_000)
     .option('--report <file>', 'also write the result to a file')
+    .option('--no-answers', 'leave out the JSON prompts, which take longest on large models')
     .option('--no-keep', 'leave the manifest as it is')
     .action(async (text: string, options: QualityCommandOptions) => {
       const context = contextOf(options);
@@ -40,7 +42,7 @@ export function qualityCommand(program: Command): void {
         with: options.with,
         tokens: options.tokens,
         threads: options.threads,
-        json: true,
+        json: options.answers,
         keep: options.keep,
       });
       const report = reportOf(config, tokens, options.with);
