@@ -131,7 +131,7 @@ function unreachable() {
 /** Waits until the model has every stage, and says each one as it comes. */
 async function climbed() {
   const started = performance.now();
-  for (let top = -1; ; await new Promise((done) => setTimeout(done, 100))) {
+  for (let top = -1; ; await new Promise((done) => setTimeout(done, 250))) {
     const report = await fetch(`${gateway}/v1/zen/progress`).then((response) => response.json(), unreachable);
     if (stopping) return;
     // No model yet while the thinker starts.
