@@ -47,8 +47,8 @@ describe('the policy over simulated thinkers', () => {
     const { served } = await play('burst', ours(CONTEXT), 1, 80);
     const burst = served.filter(({ atMs }) => atMs > 24_000 && atMs < 48_000);
     expect(burst.some(({ rung }) => rung?.model === 'small')).toBe(true);
-    const last = served.at(-1)?.rung;
-    expect(last && rungName(last)).toBe('big@4');
+    const after = served.filter(({ atMs }) => atMs > 65_000).flatMap(({ rung }) => rung ?? []);
+    expect(after.map(rungName)).toContain('big@4');
   });
 
   test('a burst: a fifth of the violations of the fixed top rung, at more quality than a threshold', async () => {

@@ -76,6 +76,15 @@ describe('RungController', () => {
     expect(serve(controller, one(0), 2001, {}, 0.4).stage).toBe(4);
   });
 
+  test('asks for less margin the longer it has stood, so that no rung is shunned for ever', () => {
+    const controller = new RungController(LOOSE);
+    serve(controller, one(60), 0);
+    // Stage 4 would use 0.87 of the objective, stage 3 0.59.
+    expect(serve(controller, one(0), 2000, {}, 3).stage).toBe(3);
+    expect(serve(controller, one(0), 7000, {}, 3).stage).toBe(3);
+    expect(serve(controller, one(0), 17_000, {}, 3).stage).toBe(4);
+  });
+
   test('leaves what has become no rung', () => {
     const controller = new RungController(LOOSE);
     const busyBig = family({ running: 40, maxRunning: 64 }, {});

@@ -54,6 +54,12 @@ export interface Choice {
   held: boolean;
 }
 
+/**
+ * What is known of a rung that nobody uses is from when it was last used, often from the worst of a burst. So the
+ * margin for rising shrinks with the time that a level has stood, down to none: between these two, milliseconds.
+ */
+const MARGIN_SHRINKS_MS = [5000, 15_000] as const;
+
 /** Classes remembered at once; the least recently used one is forgotten. */
 const MAX_CLASSES = 256;
 const CHANGES_KEPT = 16;
@@ -100,7 +106,7 @@ export class RungController {
     const ceiling = this.ceiling(asking, rows, nowMs);
     const held = current.place === ceiling && ceiling < (rows.at(-1) as RungOutlook).place;
     if (nowMs - level.changedAtMs < this.policy.dwellMs) return { row: current, held };
-    const next = this.next(rows, current, ceiling);
+    const next = this.next(rows, current, ceiling, this.riseBelow(nowMs - level.changedAtMs));
     if (!next) return { row: current, held };
     const { row, why } = next;
     level.cap = row === rows.at(-1) ? null : { model: row.model, stage: row.stage, place: row.place };
@@ -156,6 +162,7 @@ export class RungController {
     rows: readonly RungOutlook[],
     current: RungOutlook,
     ceiling: number,
+    riseBelow: number,
   ): { row: RungOutlook; why: LevelChange['why'] } | undefined {
     const rungs = rows.filter((row) => row.rung && row.place <= ceiling);
     if (current.place > ceiling) {
@@ -163,7 +170,7 @@ export class RungController {
       return row.place < current.place ? { row, why: 'priority' } : undefined;
     }
     const above = rungs.filter((row) => row.place > current.place);
-    const room = above.findLast((row) => (row.pressureAhead ?? 0) <= this.policy.riseBelow);
+    const room = above.findLast((row) => (row.pressureAhead ?? 0) <= riseBelow);
     if (room) return { row: room, why: 'room' };
     // What is no rung gives quality away for nothing: the rung above is as quick.
     const first = above[0];
@@ -173,6 +180,13 @@ export class RungController {
     const below = rungs.filter((row) => row.place < current.place);
     const row = this.highestMeeting(below) ?? leastPressed([current, ...below]);
     return row && row !== current ? { row, why: 'pressure' } : undefined;
+  }
+
+  private riseBelow(stoodMs: number): number {
+    const { riseBelow } = this.policy;
+    const [from, to] = MARGIN_SHRINKS_MS;
+    const share = Math.min(1, Math.max(0, (stoodMs - from) / (to - from)));
+    return riseBelow + (1 - riseBelow) * share;
   }
 
   /** The highest that has room now and a dwell later; else the highest that has room now. */
