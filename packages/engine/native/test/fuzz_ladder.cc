@@ -46,7 +46,7 @@ Outcome use(const std::string& config, const TinyFiles& files) {
     }
     out.attached++;
     const int32_t tokens[] = {1, 2, 3, 4, 5};
-    const zen_step_item item = {sequence, tokens, 5, nullptr, 0, stage, 1};
+    const zen_step_item item = {sequence, tokens, 5, nullptr, 0, stage, 1, nullptr, 0, 0};
     zen_step_output output;
     if (zen_step(model, &item, 1, &output, &error) != 0)
       refused();
