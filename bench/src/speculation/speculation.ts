@@ -7,11 +7,11 @@ import { type BenchPrompt, benchPrompts } from './prompts';
 import { mixedRatio, stageDraft, stepMs } from './stage-drafts';
 
 const ROUNDS = 2;
-const ANSWER_TOKENS = { 'code edit': 192, 'free chat': 96 } as const;
+const ANSWER_TOKENS = { 'code edit': 192, 'free chat': 80 } as const;
 /** Rows whose time is measured: plain decoding and checks of 1, 3, 7 and 15 guesses. */
 const ROWS = [1, 2, 4, 8, 16] as const;
 const STAGE_GUESSES = 3;
-const STAGE_TOKENS = 32;
+const STAGE_TOKENS = 24;
 const CONTEXT = 2048;
 const BARS = { 'code edit': 1.4, 'free chat': 1 } as const;
 
@@ -160,7 +160,7 @@ async function mixed(engine: LadderEngine, subject: Subject, rows: Row[]): Promi
   for (let lower = 0; lower < stages - 1; lower++) {
     const row: Row = { model: subject.name, subject: `stages ${lower} and ${stages - 1} in one step` };
     for (const each of [1, 4]) {
-      const ratio = await mixedRatio(model, text, lower, stages - 1, each, 5);
+      const ratio = await mixedRatio(model, text, lower, stages - 1, each, 4);
       row[`${each}+${each} / separate`] = ratio;
       worst = Math.max(worst, ratio);
     }
