@@ -145,13 +145,19 @@ export class StageFile {
   /** Checks the digest of the whole and gives the blob its name. */
   async publish(signal: AbortSignal): Promise<void> {
     const hash = createHash('sha256');
-    const stream = this.file!.createReadStream({
-      start: 0,
-      autoClose: false,
-      highWaterMark: 1024 * 1024,
-      signal,
-    });
-    if (this.layer.bytes > 0) for await (const piece of stream) hash.update(piece as Buffer);
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, this.layer.bytes));
+    for (let at = 0; at < this.layer.bytes; ) {
+      signal.throwIfAborted();
+      const { bytesRead } = await this.file!.read(
+        buffer,
+        0,
+        Math.min(buffer.length, this.layer.bytes - at),
+        at,
+      );
+      if (bytesRead === 0) throw new DiskError('file', `${this.partial}: shorter than a moment ago`);
+      hash.update(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
     const digest = `sha256:${hash.digest('hex')}`;
     if (digest !== this.layer.digest) {
       throw new DistributionError(

@@ -122,6 +122,23 @@ describe('LadderDownload', () => {
     await expectWhole(next);
   });
 
+  it('stops quietly wherever it is closed, also just before a stage is published', async () => {
+    for (let chunks = 1; chunks <= 6; chunks++) {
+      let seen = 0;
+      const download = await open({
+        strategy: 'conservative',
+        onProgress: () => {
+          seen += 1;
+          if (seen === chunks) void download.close();
+        },
+      });
+      await expect(download.run(signal)).rejects.toMatchObject({ failure: 'cancelled' });
+    }
+    const last = await open();
+    await last.run(signal);
+    await expectWhole(last);
+  });
+
   it('fetches again only what went bad on disk before it was complete', async () => {
     const download = await open({ onProgress: () => void download.close(), strategy: 'conservative' });
     await expect(download.run(signal)).rejects.toMatchObject({ failure: 'cancelled' });

@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blobPath, LadderError, MAX_MANIFEST_BYTES, parseIndex } from '@zen/ladder';
 import type { ArtifactStore } from './artifact-store';
 import { hexOf } from './web-store';
+
+const PIECE_BYTES = 256 * 1024;
 
 /** An OCI image layout folder as an origin. */
 export class FolderStore implements ArtifactStore {
@@ -27,8 +28,20 @@ export class FolderStore implements ArtifactStore {
     hexOf(digest);
     const path = blobPath(this.folder, digest);
     try {
-      const stream = createReadStream(path, { start: offset, end: offset + length - 1, signal });
-      for await (const piece of stream) yield piece as Buffer;
+      const file = await open(path);
+      try {
+        for (let done = 0; done < length; ) {
+          signal.throwIfAborted();
+          const piece = Buffer.alloc(Math.min(PIECE_BYTES, length - done));
+          const { bytesRead } = await file.read(piece, 0, piece.length, offset + done);
+          if (bytesRead === 0)
+            throw new LadderError('corrupt', `${path} ends before byte ${offset + length}`);
+          done += bytesRead;
+          yield piece.subarray(0, bytesRead);
+        }
+      } finally {
+        await file.close();
+      }
     } catch (error) {
       if (signal.aborted) throw error;
       throw LadderError.fromIo(error, path);
