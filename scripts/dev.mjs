@@ -173,7 +173,7 @@ try {
     await pack('quick', false);
   }
   say(`starting thinker (${plan} plan) and gateway`);
-  const first = startThinker(plan);
+  // The gateway first: with --bandwidth it is what the thinker downloads from.
   start('gateway', 'services/gateway/dist/main.js', {
     ZEN_LISTEN: `127.0.0.1:${options.port}`,
     ZEN_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
@@ -181,6 +181,7 @@ try {
     ZEN_THINKERS: plan === 'full' ? thinkerAddress.full : `${thinkerAddress.quick},${thinkerAddress.full}`,
   });
   await ready(`${gateway}/healthz`, 'the gateway');
+  const first = startThinker(plan);
   say(`page   ${gateway}/   (watch it there)`);
   const climb = climbed();
   await ready(`${gateway}/readyz`, 'the model');
