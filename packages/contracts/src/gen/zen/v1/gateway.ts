@@ -85,7 +85,7 @@ export interface AnswerStarted {
   id: string;
   model: string;
   stage: number;
-  /** Why this stage: full, pinned, load, floor, or attached. */
+  /** Why this stage: full, pinned, load, priority, floor, or attached. */
   stageReason: string;
   quality:
     | StageQuality
