@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { PacedThinker } from '@zen/testing';
+import { PacedThinker, TYPESCRIPT_RUNNER } from '@zen/testing';
 
 jest.setTimeout(60_000);
 
-const MAIN = [join(__dirname, 'testing/run-typescript.cjs'), join(__dirname, 'main.ts')] as const;
+const MAIN = [TYPESCRIPT_RUNNER, join(__dirname, 'main.ts')] as const;
 const GATEWAY = join(__dirname, '../../services/gateway/dist/main.js');
 
 /** `zen chat` against a gateway process; the stand-in thinker says what it was asked. */

@@ -15,10 +15,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cacheHome } from '@zen/importers';
 import { openLadder } from '@zen/ladder';
+import { TYPESCRIPT_RUNNER } from '@zen/testing';
 
 // Packs the real SmolLM2 without calibration (seconds) and damages it in every way.
 const MODEL = 'smollm2-135m-instruct';
-const MAIN = [join(__dirname, 'testing/run-typescript.cjs'), join(__dirname, 'main.ts')] as const;
+const MAIN = [TYPESCRIPT_RUNNER, join(__dirname, 'main.ts')] as const;
 const env = { ...process.env, ZEN_HOME: cacheHome(process.env) };
 const argv = (args: string[]) => ['-r', MAIN[0], MAIN[1], ...args];
 
