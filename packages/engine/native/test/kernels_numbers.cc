@@ -63,7 +63,8 @@ void quantization(Random& random) {
         int sum[2] = {0, 0};
         for (int c = 0; c < 32; c++) {
           const double error = std::fabs(double(x[t * cols + 32 * b + c]) - double(block.scale) * q[c]);
-          near &= error <= 0.501 * block.scale + 1e-30;
+          // Half a step, and what rounding scale, reciprocal and product costs at 15 bits: 3 * 2^15 * 2^-24 steps.
+          near &= error <= (0.5 + 0x3p-9) * block.scale + 1e-30;
           split &= q[c] == (levels == 2 ? 256 * bytes[c] + bytes[32 + c] : bytes[c]);
           sum[c / 16] += q[c];
         }
