@@ -114,7 +114,7 @@ describe('fetchCached', () => {
     rmSync(file());
     const lock = join(entry(), 'lock');
     const { hostname } = await import('node:os');
-    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname(), token: 'other' }));
+    writeFileSync(lock, JSON.stringify({ pid: process.ppid, host: hostname(), token: 'other' }));
     await expect(open()).rejects.toThrow(/held by process \d+ on .* for more than 0\.3 s/);
     // A process number above any that exists.
     writeFileSync(lock, JSON.stringify({ pid: 2 ** 30, host: hostname(), token: 'dead' }));
