@@ -1,7 +1,13 @@
 import { collect, type SimulatedThinker, simulatedThinker } from './simulated-thinker.fixture';
 
-/** Says ten letters over and over; a step takes as long with drafts as without. */
-const model = { next: (_: readonly number[], __: unknown, count: number) => 70 + (count % 10) };
+/**
+ * Says ten letters over and over. A step takes as long with drafts as without, and long enough that the machine's
+ * own hiccups do not make drafts look dear.
+ */
+const model = {
+  next: (_: readonly number[], __: unknown, count: number) => 70 + (count % 10),
+  pace: () => new Promise<void>((resolve) => setTimeout(resolve, 15)),
+};
 const prompt = { $case: 'text' as const, value: 'Letters, please.' };
 
 async function metric(server: SimulatedThinker, kept: boolean): Promise<number> {
