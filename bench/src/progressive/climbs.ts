@@ -1,5 +1,6 @@
-import { DEFAULT_LIMITS, type Generation, Scheduler, type StepBackend, type StepPlan } from '@zen/batching';
+import { DEFAULT_LIMITS, type Generation, Scheduler, type StepPlan } from '@zen/batching';
 import { GREEDY, type NativeModel } from '@zen/engine';
+import { backendOf } from '../engine-steps';
 import { median, quantile } from '../report';
 
 /** Answers that run while stages come and go. */
@@ -120,7 +121,7 @@ class Load {
 
   constructor(private readonly model: NativeModel) {
     const limits = { ...DEFAULT_LIMITS, contextTokens: 1024, speculation: 'off' as const };
-    this.scheduler = new Scheduler(backend(model), limits, () => undefined);
+    this.scheduler = new Scheduler(backendOf(model), limits, () => undefined);
     for (let i = 0; i < STREAMS; i++) void this.stream(i);
   }
 
@@ -207,21 +208,4 @@ class Load {
     this.failed = true;
     this.waiting?.resolve();
   }
-}
-
-/** The engine behind the scheduler's port. */
-function backend(model: NativeModel): StepBackend {
-  const { kvBlockTokens } = model.stats();
-  return {
-    blockTokens: kvBlockTokens,
-    createSequence: (sampling, sampled) => model.createSequence(sampling, sampled),
-    freeSequence: (sequence) => model.freeSequence(sequence),
-    matchPrefix: (sequence, stage, tokens) => model.matchPrefix(sequence, stage, tokens),
-    truncate: (sequence, length) => model.truncate(sequence, length),
-    step: (items) => model.step(items),
-    kv: () => {
-      const { kvBlocksTotal, kvBlocksFree } = model.stats();
-      return { blocksTotal: kvBlocksTotal, blocksFree: kvBlocksFree };
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, Scheduler, type Speculation, type StepBackend, type StepPlan } from '@zen/batching';
-import { GREEDY, type NativeModel, type StepOutput } from '@zen/engine';
+import { GREEDY, type StepOutput } from '@zen/engine';
 
 export interface DraftedAnswer {
   tokens: number[];
@@ -15,19 +15,6 @@ export interface DraftedAnswer {
   draftedStepMs: number[];
   plainStepMs: number[];
 }
-
-export const backendOf = (model: NativeModel): StepBackend => ({
-  blockTokens: model.stats().kvBlockTokens,
-  createSequence: (sampling, sampled) => model.createSequence(sampling, sampled),
-  freeSequence: (sequence) => model.freeSequence(sequence),
-  matchPrefix: (sequence, stage, tokens) => model.matchPrefix(sequence, stage, tokens),
-  truncate: (sequence, length) => model.truncate(sequence, length),
-  step: (items) => model.step(items),
-  kv: () => {
-    const { kvBlocksTotal, kvBlocksFree } = model.stats();
-    return { blocksTotal: kvBlocksTotal, blocksFree: kvBlocksFree };
-  },
-});
 
 /** One scheduler over the engine, as in a thinker; what it learns of costs it keeps from answer to answer. */
 export class DraftingServer {

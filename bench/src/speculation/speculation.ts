@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { backendOf } from '../engine-steps';
 import { LadderEngine } from '../ladder-engine';
 import { type BenchReport, bar, median, type Row, report } from '../report';
 import { chosen, ladderOf, PROMPT_TEXT, type Subject } from '../subjects';
-import { backendOf, type DraftedAnswer, DraftingServer } from './drafted-answer';
+import { type DraftedAnswer, DraftingServer } from './drafted-answer';
 import { type BenchPrompt, benchPrompts } from './prompts';
 import { mixedRatio, stageDraft, stepMs } from './stage-drafts';
 

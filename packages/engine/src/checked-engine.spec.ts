@@ -1,23 +1,9 @@
 import { checkedEngine } from './checked-engine';
 import { EngineError } from './engine-error';
+import { GREEDY } from './greedy';
 import { loadEngine } from './load-engine';
-import type { NativeEngine, NativeModel, NativeSampling, OpenOptions, StepItem } from './native';
+import type { NativeEngine, NativeModel, OpenOptions, StepItem } from './native';
 
-const GREEDY: NativeSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBiasTokens: new Int32Array(0),
-  logitBiasValues: new Float32Array(0),
-  seed: 0n,
-  stop: [],
-  stopTokens: new Int32Array(0),
-  logprobs: -1,
-};
 const OPTIONS: OpenOptions = {
   threads: 1,
   kvBytes: 1024,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiskError, replaceFile } from '@zen/disk';
@@ -11,6 +10,7 @@ import {
   parseManifest,
 } from '@zen/ladder';
 import { DistributionError } from '../distribution-error';
+import { sha256 } from '../sha256';
 import { indexJson, LAYOUT_JSON } from '../store/layout-json';
 
 /** A ladder of which manifest and config are known. */
@@ -72,7 +72,7 @@ export async function keepLadder(
 export async function readIfThere(path: string, digest: string): Promise<Buffer | null> {
   try {
     const data = await readFile(path);
-    return `sha256:${createHash('sha256').update(data).digest('hex')}` === digest ? data : null;
+    return `sha256:${sha256(data)}` === digest ? data : null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw DiskError.from(error, path);
@@ -102,7 +102,7 @@ export async function rememberDigest(home: string, uri: string, digest: string):
 }
 
 function referencePath(home: string, uri: string): string {
-  return join(home, 'artifacts', 'refs', createHash('sha256').update(uri).digest('hex'));
+  return join(home, 'artifacts', 'refs', sha256(uri));
 }
 
 /** Whether a path leads to a folder. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DiskError, publishFile } from '@zen/disk';
 import { blobPath, CHUNK_BYTES, type StageLayer } from '@zen/ladder';
 import { DistributionError } from '../distribution-error';
+import { sha256 } from '../sha256';
 
 /**
  * One stage's blob while it arrives: `partial/<hex>` holds its bytes at their places and `partial/<hex>.chunks` one
@@ -188,5 +189,3 @@ export class StageFile {
     this.record = null;
   }
 }
-
-export const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');

@@ -9,8 +9,8 @@ import {
   readIfThere,
   rememberDigest,
 } from '../cache/artifact-folder';
-import { sha256 } from '../cache/stage-file';
 import { DistributionError } from '../distribution-error';
+import { sha256 } from '../sha256';
 import { type ArtifactStore, RangesIgnored } from '../store/artifact-store';
 import { openStore } from '../store/open-store';
 import { parseStoreUri } from '../store/store-uri';

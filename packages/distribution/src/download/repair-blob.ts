@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, open, rm } from 'node:fs/promises';
 import { DiskError, publishFile } from '@zen/disk';
 import { CHUNK_BYTES, type StageLayer } from '@zen/ladder';
-import { sha256 } from '../cache/stage-file';
+import { sha256 } from '../sha256';
 import { RangesIgnored } from '../store/artifact-store';
 import type { Transfer } from './transfer';
 

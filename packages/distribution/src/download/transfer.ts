@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpError, RetryableError, type RetryPolicy } from '@zen/http';
 import { CHUNK_BYTES, type StageLayer } from '@zen/ladder';
-import { sha256 } from '../cache/stage-file';
 import { DistributionError } from '../distribution-error';
+import { sha256 } from '../sha256';
 import { type ArtifactStore, RangesIgnored } from '../store/artifact-store';
 import { RateMeter } from './rate-meter';
 import { Throttle } from './throttle';

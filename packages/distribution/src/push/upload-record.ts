@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DiskError, replaceFile } from '@zen/disk';
+import { sha256 } from '../sha256';
 
 /** What is known of an upload that has begun, so that a later process can go on with it. Holds no credentials. */
 export class UploadRecord<T> {
@@ -12,7 +12,7 @@ export class UploadRecord<T> {
     private readonly home: string,
     what: string,
   ) {
-    this.path = join(home, 'uploads', `${createHash('sha256').update(what).digest('hex')}.json`);
+    this.path = join(home, 'uploads', `${sha256(what)}.json`);
   }
 
   /** Null where there is none, or none that can be used. */

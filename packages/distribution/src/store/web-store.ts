@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { HttpError, RetryableError, type RetryPolicy, readBody, readSmallBody } from '@zen/http';
 import { MAX_MANIFEST_BYTES, parseIndex } from '@zen/ladder';
 import { DistributionError } from '../distribution-error';
+import { sha256 } from '../sha256';
 import { type ArtifactStore, RangesIgnored } from './artifact-store';
 
 /** One GET on a store, with its credentials. */
@@ -58,7 +58,7 @@ export class WebStore implements ArtifactStore {
       path = this.paths.blob(index.digest);
     }
     const json = await this.small(path, this.paths.manifestHeaders, signal);
-    const actual = `sha256:${createHash('sha256').update(json).digest('hex')}`;
+    const actual = `sha256:${sha256(json)}`;
     if (expected !== null && actual !== expected) {
       throw new DistributionError('corrupt', `${this.uri}: the manifest is ${actual}, must be ${expected}`);
     }
