@@ -192,8 +192,11 @@ const STAGES = [0, 1, 2, 3, 4].map((stage) => {
     await thinker.stop();
     await answer().getByRole('alert').waitFor();
     await picture(page, 'error');
+    // Until the gateway's report says so, the page still shows what it knew.
+    const serving = rung(1).getByText('answers now');
+    await serving.waitFor({ state: 'hidden' });
     await thinker.start(Number(address.split(':')[1]));
-    await rung(1).getByText('answers now').waitFor();
+    await serving.waitFor();
     upTo = Number.POSITIVE_INFINITY;
     await page.getByRole('button', { name: 'Try again' }).click();
     await fact('Tokens').waitFor();
