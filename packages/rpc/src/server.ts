@@ -29,6 +29,9 @@ export interface ServeOptions {
   descriptorSetPath: string;
 }
 
+/** Health's name for "the process answers", whatever it can serve: a liveness probe must not kill one that loads. */
+const LIVE = 'live';
+
 /** One gRPC server with the given controllers, the standard health service and reflection. */
 export class RpcServer {
   private constructor(
@@ -52,9 +55,10 @@ export class RpcServer {
     const calls = new RunningCalls();
     const services = addControllers(server, controllers, options, calls);
     const names = [...services.keys()].map((service) => service.fullName);
-    const health = new HealthImplementation(
-      Object.fromEntries(['', ...names].map((name) => [name, 'NOT_SERVING'])),
-    );
+    const health = new HealthImplementation({
+      ...Object.fromEntries(['', ...names].map((name) => [name, 'NOT_SERVING'])),
+      [LIVE]: 'SERVING',
+    });
     health.addToServer(server);
     const reflection = new ReflectionService(
       { zen: reflected(options.descriptorSetPath) },

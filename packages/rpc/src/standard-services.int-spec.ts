@@ -51,6 +51,10 @@ describe('standard services', () => {
     server.setServing(true);
     expect(await status('zen.v1.ThinkerService')).toBe('SERVING');
     expect(await status('')).toBe('SERVING');
+    server.setServing(false);
+    expect(await status('')).toBe('NOT_SERVING');
+    // A liveness probe asks whether the process answers, not whether it can serve.
+    expect(await status('live')).toBe('SERVING');
     probe.close();
     await server.stop(1000);
   });
