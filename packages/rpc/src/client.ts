@@ -1,9 +1,9 @@
 import {
   type ClientReadableStream,
-  credentials,
   Client as GrpcClient,
   type CallOptions as GrpcOptions,
 } from '@grpc/grpc-js';
+import { type ClientTls, channelCredentials } from './credentials';
 import { grpcMethod, type RequestOf, type ResponseOf, type RpcMethod, type RpcService } from './definition';
 import { fromMetadata, RpcError, toMetadata } from './rpc-error';
 
@@ -21,6 +21,7 @@ export interface ClientOptions {
   maxMessageBytes?: number;
   /** Time between two looks whether the server is still there, milliseconds; 30,000 unless a test is in a hurry. */
   keepAliveMs?: number;
+  tls?: ClientTls | undefined;
 }
 
 type Partial1<T> = T extends Uint8Array | bigint | string | number | boolean | undefined
@@ -44,7 +45,9 @@ export function client<S extends RpcService>(
   address: string,
   options: ClientOptions = {},
 ): RpcClient<S> {
-  const grpc = new GrpcClient(address, credentials.createInsecure(), {
+  const serverName = options.tls?.serverName;
+  const grpc = new GrpcClient(address, channelCredentials(options.tls), {
+    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
     'grpc.max_receive_message_length': options.maxMessageBytes ?? 64 * 2 ** 20,
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_time_ms': options.keepAliveMs ?? 30_000,

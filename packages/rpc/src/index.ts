@@ -1,5 +1,12 @@
+export {
+  CertificateError,
+  CertificateFiles,
+  type CertificateOptions,
+  type CertificatePaths,
+} from './certificate-files';
 export { type CallOptions, type ClientOptions, client, type RpcClient } from './client';
 export { type CallContext, type Handler, Rpc } from './controller';
+export type { ClientTls, ServerTls } from './credentials';
 export type { RequestOf, ResponseOf, RpcMethod, RpcService } from './definition';
 export { type RpcCode, RpcError } from './rpc-error';
 export { RpcServer, type ServeOptions } from './server';

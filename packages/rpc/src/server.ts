@@ -3,12 +3,13 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   type MethodDefinition,
   Server,
-  ServerCredentials,
+  type ServerCredentials,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { routesOf } from './controller';
+import { type ServerTls, serverCredentials } from './credentials';
 import { grpcMethod, type RpcService } from './definition';
 import { streamCall, unaryCall } from './handle-call';
 import type { RpcError } from './rpc-error';
@@ -27,6 +28,9 @@ export interface ServeOptions {
   onError(error: unknown, method: string): void;
   /** A FileDescriptorSet for reflection. */
   descriptorSetPath: string;
+  tls?: ServerTls | undefined;
+  /** `host:port` of the health service alone, without TLS: a kubelet's gRPC probes speak nothing else. */
+  healthListen?: string | undefined;
 }
 
 /** Health's name for "the process answers", whatever it can serve: a liveness probe must not kill one that loads. */
@@ -39,8 +43,11 @@ export class RpcServer {
     private readonly health: HealthImplementation,
     private readonly services: string[],
     private readonly calls: RunningCalls,
+    private readonly probe: Server | undefined,
     /** `host:port` that it listens on. */
     readonly address: string,
+    /** `host:port` of the health service alone, if any. */
+    readonly healthAddress: string | undefined,
   ) {}
 
   /** Starts listening; health says NOT_SERVING until `setServing(true)`. */
@@ -65,14 +72,15 @@ export class RpcServer {
       { services: names },
     );
     reflection.addToServer(server);
-    const port = await new Promise<number>((resolve, reject) => {
-      const credentials = ServerCredentials.createInsecure();
-      server.bindAsync(options.listen, credentials, (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      );
-    });
-    const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
-    return new RpcServer(server, health, names, calls, `${host}:${port}`);
+    const address = await bind(server, options.listen, serverCredentials(options.tls));
+    let probe: Server | undefined;
+    let healthAddress: string | undefined;
+    if (options.healthListen !== undefined) {
+      probe = new Server();
+      health.addToServer(probe);
+      healthAddress = await bind(probe, options.healthListen, serverCredentials(undefined));
+    }
+    return new RpcServer(server, health, names, calls, probe, address, healthAddress);
   }
 
   /** What the health service says, for the server and each of its services. */
@@ -103,7 +111,16 @@ export class RpcServer {
         resolve();
       });
     });
+    this.probe?.forceShutdown();
   }
+}
+
+/** Resolves with the `host:port` that it listens on. */
+async function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<string> {
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(listen, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+  });
+  return `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
 }
 
 function addControllers(

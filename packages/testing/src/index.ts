@@ -1,4 +1,6 @@
+export { CertificateAuthority } from './certificate-authority';
 export { FolderServer } from './folder-server';
+export { healthClient } from './health-client';
 export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';
 export { packedLadder } from './packed-ladder';
 export { type SampleLadder, writeSampleLadder } from './sample-ladder';

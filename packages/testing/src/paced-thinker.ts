@@ -11,7 +11,7 @@ import {
   Upgrade,
   WatchResponse,
 } from '@zen/contracts';
-import { type CallContext, Rpc, RpcError, RpcServer } from '@zen/rpc';
+import { type CallContext, Rpc, RpcError, RpcServer, type ServerTls } from '@zen/rpc';
 import { Slots } from './slots';
 
 export interface PacedStage {
@@ -43,6 +43,7 @@ export interface PacedOptions {
   piece: (index: number) => string;
   /** Called before each piece; a throw fails the answer, a promise holds it back. */
   before: (index: number, request: GenerateRequest, context: CallContext) => Promise<void> | void;
+  tls: ServerTls | undefined;
 }
 
 const DEFAULTS: PacedOptions = {
@@ -60,6 +61,7 @@ const DEFAULTS: PacedOptions = {
   pieceMs: null,
   piece: (index) => `w${index} `,
   before: () => {},
+  tls: undefined,
 };
 
 /** Pieces of an answer whose request sets no limit. */
@@ -99,6 +101,7 @@ export class PacedThinker {
       translate: () => undefined,
       onError: (error, method) => process.stderr.write(`paced thinker: ${method}: ${error}\n`),
       descriptorSetPath,
+      tls: this.options.tls,
     });
     this.server.setServing(true);
     return this.server.address;

@@ -1,4 +1,14 @@
-import { address, bytes, type ConfigOf, duration, flag, integer, list, serviceSettings } from '@zen/config';
+import {
+  address,
+  bytes,
+  type ConfigOf,
+  duration,
+  flag,
+  integer,
+  list,
+  serviceSettings,
+  tlsSettings,
+} from '@zen/config';
 import { z } from 'zod';
 import type { Objectives } from './answer/wish';
 import { parseFamilies } from './fleet/families';
@@ -23,6 +33,12 @@ export const settings = {
     type: list(address()).default(['127.0.0.1:50051']),
     help: 'thinkers, host:port with commas between; a name stands for all its addresses',
     default: '127.0.0.1:50051',
+  },
+  ...tlsSettings,
+  tlsServerName: {
+    env: 'ZEN_TLS_SERVER_NAME',
+    type: z.string().max(253, 'must be a host name').optional(),
+    help: "name in the thinkers' certificates (default: the host that is dialled)",
   },
   families: {
     env: 'ZEN_FAMILIES',

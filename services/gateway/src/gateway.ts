@@ -6,8 +6,9 @@ import { Answerer } from './answer/answerer';
 import { type GatewayConfig, isLoopback, objectivesOf } from './config';
 import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
+import { openTls } from './fleet/open-tls';
 import { resolveAddresses } from './fleet/resolve-addresses';
-import { connectThinker } from './fleet/thinker-client';
+import { thinkerConnector } from './fleet/thinker-client';
 import { GatewayController } from './grpc/gateway.controller';
 import { rpcError } from './grpc/rpc-status';
 import { startHttp } from './http/http-server';
@@ -47,10 +48,11 @@ const PROGRESS = { everyMs: 250, repeatMs: 15_000, maxListeners: 64 };
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
   const now = () => performance.now();
   const keys = await openKeys(config);
+  const tls = await openTls(config, logger);
   const tracing = startTracing('gateway', otlpExporter(config.otlpEndpoint));
   const fleet = new Fleet({
     families: config.families,
-    connect: connectThinker,
+    connect: thinkerConnector(tls),
     watchIntervalMs: config.watchIntervalMs,
     random: Math.random,
     resolve: () => resolveAddresses(config.thinkers),
@@ -132,6 +134,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     http.cut();
     await doors;
     await fleet.stop();
+    tls?.certificates.close();
     await tracing.stop();
   }
   return { httpAddress: http.address, grpcAddress: grpc.address, reloadKeys, stop };

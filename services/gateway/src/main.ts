@@ -1,4 +1,5 @@
 import { ConfigError, configHelp, readConfig } from '@zen/config';
+import { CertificateError } from '@zen/rpc';
 import { createLogger } from '@zen/telemetry';
 import { settings } from './config';
 import { StartRefused, startGateway } from './gateway';
@@ -45,7 +46,7 @@ async function main(argv: string[]): Promise<void> {
 function isExpected(error: unknown): boolean {
   const { code, message = '' } = error as { code?: string; message?: string };
   return (
-    [ConfigError, StartRefused, KeyFileError].some((type) => error instanceof type) ||
+    [CertificateError, ConfigError, StartRefused, KeyFileError].some((type) => error instanceof type) ||
     code?.startsWith('ERR_PARSE_ARGS') === true ||
     /^listen E|listen EADDRINUSE/.test(message) ||
     code === 'ENOENT'

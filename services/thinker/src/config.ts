@@ -1,6 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { DEFAULT_LIMITS, type Limits } from '@zen/batching';
-import { address, bandwidth, bytes, type ConfigOf, duration, integer, serviceSettings } from '@zen/config';
+import {
+  address,
+  bandwidth,
+  bytes,
+  type ConfigOf,
+  duration,
+  integer,
+  serviceSettings,
+  tlsSettings,
+} from '@zen/config';
 import { z } from 'zod';
 
 const GIB = 2 ** 30;
@@ -45,6 +54,18 @@ export const settings = {
     env: 'ZEN_PROBE_LISTEN',
     type: address().optional(),
     help: 'HTTP address of /metrics, /healthz and /readyz (default none)',
+  },
+  healthListen: {
+    env: 'ZEN_HEALTH_LISTEN',
+    type: address().optional(),
+    help: 'address of gRPC health alone, without TLS, for probes that know none (default none)',
+  },
+  ...tlsSettings,
+  tlsClients: {
+    env: 'ZEN_TLS_CLIENTS',
+    type: z.enum(['off', 'require'], 'must be off or require').default('off'),
+    help: 'require: only clients with a certificate signed by ZEN_TLS_CA',
+    default: 'off',
   },
   threads: {
     env: 'ZEN_THREADS',

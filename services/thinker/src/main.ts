@@ -5,6 +5,7 @@ import { DiskError } from '@zen/disk';
 import { DistributionError } from '@zen/distribution';
 import { EngineError } from '@zen/engine';
 import { LadderError } from '@zen/ladder';
+import { CertificateError } from '@zen/rpc';
 import { createLogger } from '@zen/telemetry';
 import { TokenizerError } from '@zen/tokenizer';
 import { settings } from './config';
@@ -32,8 +33,8 @@ async function main(argv: string[]): Promise<void> {
   const config = readConfig(settings, process.env);
   const logger = createLogger('thinker', config.logLevel);
   const thinker = await startThinker(config, openModel(config, process.env), logger);
-  const { address, probeAddress } = thinker;
-  logger.info({ address, probeAddress }, 'listening');
+  const { address, probeAddress, healthAddress } = thinker;
+  logger.info({ address, probeAddress, healthAddress }, 'listening');
   let stopping = false;
   const stop = async () => {
     // A second signal does not wait.
@@ -54,9 +55,15 @@ function version(): string {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected = [ConfigError, DiskError, DistributionError, EngineError, LadderError, TokenizerError].some(
-    (type) => error instanceof type,
-  );
+  const expected = [
+    CertificateError,
+    ConfigError,
+    DiskError,
+    DistributionError,
+    EngineError,
+    LadderError,
+    TokenizerError,
+  ].some((type) => error instanceof type);
   process.stderr.write(`${expected ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
   process.exit(expected ? 2 : 1);
 });

@@ -16,6 +16,8 @@ export function builtThinker(): { folder: string } | { missing: string } {
 export interface ThinkerProcess {
   child: ChildProcess;
   address: string;
+  /** Where ZEN_HEALTH_LISTEN listens; empty without it. */
+  healthAddress: string;
   client: RpcClient<typeof ThinkerServiceDefinition>;
   exited: Promise<number | string>;
   stop(signal?: NodeJS.Signals): Promise<number | string>;
@@ -79,7 +81,8 @@ export async function startProcess(
     child.kill(signal);
     return exited;
   };
-  return { child, address, client: connection, exited, stop };
+  const healthAddress = /"healthAddress":"([^"]+)"/.exec(output)?.[1] ?? '';
+  return { child, address, healthAddress, client: connection, exited, stop };
 }
 
 /** Resolves when every stage is attached. */

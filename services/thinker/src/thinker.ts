@@ -6,6 +6,7 @@ import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telem
 import { appModule } from './app.module';
 import type { ThinkerConfig } from './config';
 import { logProgress } from './log-progress';
+import { openTls } from './open-tls';
 import { rpcStatus } from './request/rpc-status';
 import { type OpenModel, Replica, type ReplicaEvents } from './serving/replica';
 import { ThinkerController } from './thinker.controller';
@@ -14,6 +15,8 @@ import { ThinkerMetrics } from './thinker-metrics';
 export interface Thinker {
   /** `host:port` of the gRPC server. */
   address: string;
+  /** `host:port` of gRPC health without TLS, if any. */
+  healthAddress: string | undefined;
   /** `host:port` of the probes, if any. */
   probeAddress: string | undefined;
   replica: Replica;
@@ -30,6 +33,7 @@ const MAX_STREAMS = 10_000;
  * Serves a model: listens at once, answers from the model's first servable stage on, and climbs while it answers.
  */
 export async function startThinker(config: ThinkerConfig, open: OpenModel, logger: Logger): Promise<Thinker> {
+  const tls = await openTls(config, logger);
   const tracing = startTracing('thinker', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
   const events: ReplicaEvents = {
@@ -66,6 +70,8 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
     translate: rpcStatus,
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
     descriptorSetPath,
+    tls,
+    healthListen: config.healthListen,
   });
   const probes =
     config.probeListen === undefined
@@ -83,11 +89,13 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
   async function stop(): Promise<void> {
     stopping.abort();
     await server.stop(config.graceMs);
+    tls?.certificates.close();
     await running;
     await replica.close();
     probes?.stop();
     await app.close();
     await tracing.stop();
   }
-  return { address: server.address, probeAddress: probes?.address, replica, climbed, stop };
+  const { address, healthAddress } = server;
+  return { address, healthAddress, probeAddress: probes?.address, replica, climbed, stop };
 }

@@ -1,5 +1,5 @@
 import { ThinkerServiceDefinition } from '@zen/contracts';
-import { client, type RpcClient } from '@zen/rpc';
+import { type ClientTls, client, type RpcClient } from '@zen/rpc';
 
 /** What the gateway uses of a thinker. */
 export type ThinkerClient = Pick<
@@ -9,4 +9,6 @@ export type ThinkerClient = Pick<
 
 export type Connect = (address: string) => ThinkerClient;
 
-export const connectThinker: Connect = (address) => client(ThinkerServiceDefinition, address);
+export function thinkerConnector(tls: ClientTls | undefined): Connect {
+  return (address) => client(ThinkerServiceDefinition, address, { tls });
+}

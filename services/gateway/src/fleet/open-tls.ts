@@ -1,0 +1,18 @@
+import { ConfigError, tlsFiles } from '@zen/config';
+import { CertificateFiles, type ClientTls } from '@zen/rpc';
+import type { Logger } from '@zen/telemetry';
+import type { GatewayConfig } from '../config';
+
+type TlsConfig = Pick<GatewayConfig, 'tlsCert' | 'tlsKey' | 'tlsCa' | 'tlsServerName'>;
+
+/** How thinkers are known and what they are shown; undefined to speak in the clear. */
+export async function openTls(config: TlsConfig, logger: Logger): Promise<ClientTls | undefined> {
+  const files = tlsFiles(config);
+  if (!files) return undefined;
+  if (files.ca === undefined) throw new ConfigError('ZEN_TLS_CA: needed where ZEN_TLS_CERT is set');
+  const certificates = await CertificateFiles.open(files, {
+    onRefused: ({ message }) =>
+      logger.error({ reason: message }, 'new certificates not taken, the old ones stay'),
+  });
+  return { certificates, serverName: config.tlsServerName };
+}
