@@ -1,53 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CHUNK_BYTES, openLadder } from '@zen/ladder';
-import { mountSmallDisk, type SampleLadder, smallDiskMissing, writeSampleLadder } from '@zen/testing';
-import {
-  type Asked,
-  type Fault,
-  type LayoutServer,
-  rangesAsked,
-  serveLayout,
-} from '../testing/layout-server';
-import { LadderDownload } from './ladder-download';
-import type { DownloadOptions } from './staged-ladder';
+import { CHUNK_BYTES } from '@zen/ladder';
+import { mountSmallDisk, smallDiskMissing } from '@zen/testing';
+import { DownloadSite, FAST } from '../testing/download-site';
+import { type Asked, type Fault, rangesAsked } from '../testing/layout-server';
 
 jest.setTimeout(180_000);
 
-const scratch = mkdtempSync(join(tmpdir(), 'zen-distribution-'));
-let sample: SampleLadder;
-let server: LayoutServer;
-let home: string;
-
-beforeAll(() => {
-  sample = writeSampleLadder(join(scratch, 'sample'));
-});
-afterAll(() => rmSync(scratch, { recursive: true }));
-beforeEach(async () => {
-  home = mkdtempSync(join(scratch, 'home-'));
-  server = await serveLayout(sample.folder);
-});
-afterEach(() => server.close());
-
-const signal = new AbortController().signal;
-const FAST = { baseDelayMs: 5, maxDelayMs: 400, idleMs: 20_000 };
-const open = (change: Partial<DownloadOptions> = {}) =>
-  LadderDownload.open(server.url, {
-    home,
-    strategy: 'balanced',
-    bytesPerSecond: null,
-    signal,
-    retry: FAST,
-    ...change,
-  });
-
-async function expectWhole(download: LadderDownload): Promise<void> {
-  const { stagePaths } = await openLadder(download.folder);
-  stagePaths.forEach((path, stage) => {
-    expect(readFileSync(path).equals(sample.blobs[stage]!)).toBe(true);
-  });
-}
+const site = new DownloadSite();
 
 /** The fault, for ranges of stages alone and at most so many times. */
 function times(most: number, fault: Fault): Fault {
@@ -99,29 +58,29 @@ describe('a server that fails for a while', () => {
     ['an empty answer', (_a, res) => !!res.writeHead(206, { 'content-range': 'bytes 0-0/1' }).end()],
     [
       'a redirect to the right place',
-      (asked, res) => !!res.writeHead(307, { location: `${server.url}/${asked.path}` }).end(),
+      (asked, res) => !!res.writeHead(307, { location: `${site.server.url}/${asked.path}` }).end(),
     ],
   ])('is borne: %s', async (_name, fault) => {
-    server.fault = times(2, fault);
-    const download = await open();
-    await download.run(signal);
-    await expectWhole(download);
-    expect(download.progress().bytesKept).toBe(sample.totalBytes);
+    site.server.fault = times(2, fault);
+    const download = await site.open();
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
+    expect(download.progress().bytesKept).toBe(site.sample.totalBytes);
     expect(download.progress().trouble).toBeNull();
   });
 
   it('is borne: silence in the middle of a body', async () => {
-    server.fault = times(2, (asked, response, _count, content) => {
+    site.server.fault = times(2, (asked, response, _count, content) => {
       response.writeHead(206, rangeHeaders(asked, content));
       return response.write(partOf(asked, content).subarray(0, 50_000)) || true;
     });
-    const download = await open({ retry: { ...FAST, idleMs: 500 } });
-    await download.run(signal);
-    await expectWhole(download);
+    const download = await site.open({ retry: { ...FAST, idleMs: 500 } });
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
   });
 
   it('is borne: a trickle', async () => {
-    server.fault = times(1, (asked, response, _count, content) => {
+    site.server.fault = times(1, (asked, response, _count, content) => {
       response.writeHead(206, rangeHeaders(asked, content));
       const part = partOf(asked, content);
       let at = 0;
@@ -129,30 +88,30 @@ describe('a server that fails for a while', () => {
       response.on('close', () => clearInterval(timer));
       return true;
     });
-    const download = await open({ retry: { ...FAST, idleMs: 500 } });
-    await download.run(signal);
-    await expectWhole(download);
+    const download = await site.open({ retry: { ...FAST, idleMs: 500 } });
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
   });
 
   it('says what the trouble is while it lasts', async () => {
     let failing = true;
-    server.fault = (asked, response) =>
-      failing && asked.range !== null && asked.path.length > 60 && rangesAsked(server).length > 1
+    site.server.fault = (asked, response) =>
+      failing && asked.range !== null && asked.path.length > 60 && rangesAsked(site.server).length > 1
         ? !!response.writeHead(503).end()
         : false;
-    const download = await open();
-    const run = download.run(signal);
+    const download = await site.open();
+    const run = download.run(site.signal);
     while (download.progress().trouble === null) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(download.progress().trouble).toMatch(/stage 0, chunk \d+: status 503/);
     failing = false;
     await run;
-    await expectWhole(download);
+    await site.expectWhole(download.folder);
   });
 
   it('wastes next to nothing when the connection is cut twenty times', async () => {
     let cuts = 0;
     let wasted = 0;
-    server.fault = (asked, response, _count, content) => {
+    site.server.fault = (asked, response, _count, content) => {
       if (!asked.range || content.length < CHUNK_BYTES || cuts === 20) return false;
       cuts += 1;
       const part = partOf(asked, content);
@@ -162,32 +121,32 @@ describe('a server that fails for a while', () => {
       response.write(sent, () => setTimeout(() => response.destroy(), 30));
       return true;
     };
-    const download = await open();
-    await download.run(signal);
-    await expectWhole(download);
+    const download = await site.open();
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
     expect(cuts).toBe(20);
     const { bytesReceived, bytesKept } = download.progress();
-    expect(bytesKept).toBe(sample.totalBytes);
-    expect(bytesReceived).toBeLessThanOrEqual(1.02 * sample.totalBytes);
+    expect(bytesKept).toBe(site.sample.totalBytes);
+    expect(bytesReceived).toBeLessThanOrEqual(1.02 * site.sample.totalBytes);
     // What the server sent: with each cut, what one read of the socket holds may be lost on the way.
-    expect(server.bytesSent + wasted).toBeLessThanOrEqual(sample.totalBytes + 20 * 128 * 1024);
+    expect(site.server.bytesSent + wasted).toBeLessThanOrEqual(site.sample.totalBytes + 20 * 128 * 1024);
   });
 });
 
 describe('a server that ignores ranges', () => {
   it('is asked once for each blob', async () => {
-    server.wholeOnly = true;
-    const download = await open();
-    await download.run(signal);
-    await expectWhole(download);
-    const whole = server.asked.filter(({ range, path }) => !range && path.startsWith('blobs'));
-    expect(whole.length).toBe(1 + sample.blobs.length);
+    site.server.wholeOnly = true;
+    const download = await site.open();
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
+    const whole = site.server.asked.filter(({ range, path }) => !range && path.startsWith('blobs'));
+    expect(whole.length).toBe(1 + site.sample.blobs.length);
   });
 
   it('does not lose what had arrived before a cut', async () => {
-    server.wholeOnly = true;
+    site.server.wholeOnly = true;
     let cuts = 0;
-    server.fault = (asked, response, _count, content) => {
+    site.server.fault = (asked, response, _count, content) => {
       if (asked.range || content.length < CHUNK_BYTES + 10_000 || cuts === 2) return false;
       cuts += 1;
       response.writeHead(200, { 'content-length': content.length });
@@ -196,11 +155,11 @@ describe('a server that ignores ranges', () => {
       );
       return true;
     };
-    const download = await open();
-    await download.run(signal);
-    await expectWhole(download);
+    const download = await site.open();
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
     expect(cuts).toBe(2);
-    expect(download.progress().bytesKept).toBe(sample.totalBytes);
+    expect(download.progress().bytesKept).toBe(site.sample.totalBytes);
   });
 });
 
@@ -216,7 +175,7 @@ describe('a server that is broken for good', () => {
     ['403', (_a, res) => !!res.writeHead(403).end(), 'unauthorized', /status 403/],
     [
       'a redirect loop',
-      (asked, res) => !!res.writeHead(302, { location: `${server.url}/${asked.path}` }).end(),
+      (asked, res) => !!res.writeHead(302, { location: `${site.server.url}/${asked.path}` }).end(),
       'network',
       /more than 5 redirects/,
     ],
@@ -239,21 +198,21 @@ describe('a server that is broken for good', () => {
       /beyond its end/,
     ],
   ])('is refused by name: %s', async (_name, fault, failure, message) => {
-    server.fault = times(Number.POSITIVE_INFINITY, fault);
-    const download = await open();
-    const error = await download.run(signal).catch((e) => e);
+    site.server.fault = times(Number.POSITIVE_INFINITY, fault);
+    const download = await site.open();
+    const error = await download.run(site.signal).catch((e) => e);
     expect(error).toMatchObject({ name: 'DistributionError', failure });
     expect(error.message).toMatch(message);
     // Nothing wrong was kept, and nobody is stopped from trying again.
-    server.fault = null;
-    await download.run(signal);
-    await expectWhole(download);
+    site.server.fault = null;
+    await download.run(site.signal);
+    await site.expectWhole(download.folder);
   });
 
   it('is given up where attempts are limited', async () => {
-    server.fault = times(Number.POSITIVE_INFINITY, (_a, response) => !!response.writeHead(503).end());
-    const download = await open({ retry: { ...FAST, attempts: 3 } });
-    await expect(download.run(signal)).rejects.toThrow(/status 503 \(3 tries\)/);
+    site.server.fault = times(Number.POSITIVE_INFINITY, (_a, response) => !!response.writeHead(503).end());
+    const download = await site.open({ retry: { ...FAST, attempts: 3 } });
+    await expect(download.run(site.signal)).rejects.toThrow(/status 503 \(3 tries\)/);
   });
 });
 
@@ -263,17 +222,17 @@ describe('a full disk', () => {
   const test = reason ? it.skip : it;
 
   test('is named, and the download goes on once there is room', async () => {
-    const disk = mountSmallDisk(join(home, 'disk'), 12);
+    const disk = mountSmallDisk(join(site.home, 'disk'), 12);
     try {
-      const download = await open({ home: disk.folder, strategy: 'conservative' });
-      const error = await download.run(signal).catch((e) => e);
+      const download = await site.open({ home: disk.folder, strategy: 'conservative' });
+      const error = await download.run(site.signal).catch((e) => e);
       expect(error).toMatchObject({ failure: 'disk-full' });
       expect(error.message).toMatch(/no space left for .*; free some and run again to resume/);
-      const before = rangesAsked(server);
+      const before = rangesAsked(site.server);
       disk.grow(80);
-      await download.run(signal);
-      await expectWhole(download);
-      const again = rangesAsked(server).filter(
+      await download.run(site.signal);
+      await site.expectWhole(download.folder);
+      const again = rangesAsked(site.server).filter(
         (range, index) => index >= before.length && before.includes(range),
       );
       expect(again.length).toBeLessThanOrEqual(1);
