@@ -1,3 +1,4 @@
+import { parseServiceAddress } from '@zen/cluster';
 import {
   address,
   bytes,
@@ -30,8 +31,8 @@ export const settings = {
   },
   thinkers: {
     env: 'ZEN_THINKERS',
-    type: list(address()).default(['127.0.0.1:50051']),
-    help: 'thinkers, host:port with commas between; a name stands for all its addresses',
+    type: list(z.union([service(), address()])).default(['127.0.0.1:50051']),
+    help: 'thinkers with commas between: host:port (a name stands for all its addresses), or the endpoints of a Service: kubernetes://NAMESPACE/SERVICE:PORT',
     default: '127.0.0.1:50051',
   },
   ...tlsSettings,
@@ -169,6 +170,16 @@ export const settings = {
   },
   ...serviceSettings,
 };
+
+/** `kubernetes://NAMESPACE/SERVICE:PORT`, see `parseServiceAddress`. */
+function service() {
+  return z
+    .string()
+    .refine(
+      (text) => parseServiceAddress(text) !== undefined,
+      'must be host:port or kubernetes://NAMESPACE/SERVICE:PORT',
+    );
+}
 
 export type GatewayConfig = ConfigOf<typeof settings>;
 

@@ -7,8 +7,8 @@ import { type GatewayConfig, isLoopback, objectivesOf } from './config';
 import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
 import { openTls } from './fleet/open-tls';
-import { resolveAddresses } from './fleet/resolve-addresses';
 import { thinkerConnector } from './fleet/thinker-client';
+import { thinkerSources } from './fleet/thinker-sources';
 import { GatewayController } from './grpc/gateway.controller';
 import { rpcError } from './grpc/rpc-status';
 import { startHttp } from './http/http-server';
@@ -34,7 +34,6 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-const RESOLVE_EVERY_MS = 10_000;
 /** How often a shutdown looks whether everybody has left. */
 const DRAIN_POLL_MS = 50;
 /** After the grace: time for the last words of answers that are cut short. */
@@ -55,9 +54,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     connect: thinkerConnector(tls),
     watchIntervalMs: config.watchIntervalMs,
     random: Math.random,
-    resolve: () => resolveAddresses(config.thinkers),
-    resolveEveryMs: RESOLVE_EVERY_MS,
-    onUnresolved: (name, reason) => logger.warn({ name, reason }, 'thinker name does not resolve'),
+    sources: thinkerSources(config, logger),
     onState: (replica, up, reason) =>
       up
         ? logger.info({ replica }, 'thinker connected')
@@ -93,7 +90,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   if (config.web === 'on' && !page)
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
   const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
-  await fleet.start();
+  fleet.start();
   const http = await startHttp(config, { fleet, gate, metrics, page, progress, rungs, maxMessages, stallMs });
   const grpc = await RpcServer.start([new GatewayController(gate, fleet, maxMessages)], {
     listen: config.grpcListen,

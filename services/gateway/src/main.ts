@@ -1,3 +1,4 @@
+import { ClusterError } from '@zen/cluster';
 import { ConfigError, configHelp, readConfig } from '@zen/config';
 import { CertificateError } from '@zen/rpc';
 import { createLogger } from '@zen/telemetry';
@@ -46,7 +47,7 @@ async function main(argv: string[]): Promise<void> {
 function isExpected(error: unknown): boolean {
   const { code, message = '' } = error as { code?: string; message?: string };
   return (
-    [CertificateError, ConfigError, StartRefused, KeyFileError].some((type) => error instanceof type) ||
+    [CertificateError, ClusterError, ConfigError, StartRefused, KeyFileError].some((type) => error instanceof type) ||
     code?.startsWith('ERR_PARSE_ARGS') === true ||
     /^listen E|listen EADDRINUSE/.test(message) ||
     code === 'ENOENT'

@@ -3,14 +3,11 @@ import type { Member, RungGroup } from '@zen/quality';
 import { GatewayError } from '../gateway-error';
 import type { Family } from './families';
 import { type LinkOptions, ReplicaLink } from './replica-link';
-import type { Resolution } from './resolve-addresses';
+import type { ThinkerSource } from './thinker-source';
 import { Traffic } from './traffic';
 
 export interface FleetOptions extends LinkOptions {
-  resolve(): Promise<Resolution>;
-  /** How often names are resolved again, milliseconds. */
-  resolveEveryMs: number;
-  onUnresolved(name: string, reason: string): void;
+  sources: readonly ThinkerSource[];
   families: readonly Family[];
 }
 
@@ -36,18 +33,26 @@ export class Fleet {
   private readonly links = new Map<string, ReplicaLink>();
   /** Every model ever seen: one whose replicas are all down is unavailable, not unknown. */
   private readonly traffic = new Map<string, Traffic>();
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
+  private readonly stopping = new AbortController();
+  private following: Promise<void>[] = [];
 
   constructor(private readonly options: FleetOptions) {}
 
-  async start(): Promise<void> {
-    await this.refresh();
+  start(): void {
+    const { sources } = this.options;
+    /** What each source said last; undefined before it has said anything. */
+    const sets: (readonly string[] | undefined)[] = sources.map(() => undefined);
+    this.following = sources.map((source, at) =>
+      source.follow((addresses) => {
+        sets[at] = addresses;
+        this.place(new Set(sets.flatMap((set) => set ?? [])));
+      }, this.stopping.signal),
+    );
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.stopping.abort();
+    await Promise.all(this.following);
     await Promise.all([...this.links.values()].map((link) => link.stop()));
   }
 
@@ -153,22 +158,16 @@ export class Fleet {
     return traffic;
   }
 
-  private async refresh(): Promise<void> {
-    const { addresses, failures } = await this.options.resolve();
-    if (this.stopped) return;
-    for (const { name, reason } of failures) this.options.onUnresolved(name, reason);
+  /** A new one is connected to at once; one that is gone gets nothing new, and what runs there ends by itself. */
+  private place(addresses: ReadonlySet<string>): void {
     for (const address of addresses) {
       if (!this.links.has(address)) this.links.set(address, new ReplicaLink(address, this.options));
     }
-    // While a name does not resolve, its replicas are kept: they may be well, and only the resolver is not.
-    if (failures.length === 0) {
-      for (const [address, link] of this.links) {
-        if (addresses.includes(address)) continue;
-        this.links.delete(address);
-        await link.stop();
-      }
+    for (const [address, link] of this.links) {
+      if (addresses.has(address)) continue;
+      this.links.delete(address);
+      void link.stop();
     }
-    this.timer = setTimeout(() => void this.refresh(), this.options.resolveEveryMs).unref();
   }
 }
 

@@ -1,0 +1,55 @@
+import { isIP } from 'node:net';
+import type { ApiServer } from './api-server';
+import { type Followed, type FollowOptions, follow, type KubeObject } from './follow';
+import type { ServiceAddress } from './service-address';
+
+/** What is read of a discovery.k8s.io/v1 EndpointSlice; everything may be missing. */
+export interface EndpointSlice extends KubeObject {
+  ports?: { name?: string | null; port?: number | null }[] | null;
+  endpoints?:
+    | {
+        addresses?: string[];
+        conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
+      }[]
+    | null;
+}
+
+/**
+ * `host:port` of every endpoint that new requests may go to: ready, and not on its way out. Where a Service has both
+ * families its pods are in it twice, so only one family counts, IPv4 if there is any.
+ */
+export function openEndpoints(slices: readonly EndpointSlice[], port: ServiceAddress['port']): string[] {
+  const found = { 4: new Set<string>(), 6: new Set<string>() };
+  for (const { endpoints, ports } of slices) {
+    const number = typeof port === 'number' ? port : ports?.find(({ name }) => name === port)?.port;
+    if (!number) continue;
+    for (const { addresses, conditions } of endpoints ?? []) {
+      const { ready, serving, terminating } = conditions ?? {};
+      // A Service that publishes all its pods calls them ready, whatever their probes say; `serving` tells the truth.
+      if (ready === false || serving === false || terminating) continue;
+      // Should there be more addresses, they are the same pod's.
+      const address = addresses?.[0] ?? '';
+      const family = isIP(address);
+      if (family === 4) found[4].add(`${address}:${number}`);
+      else if (family === 6) found[6].add(`[${address}]:${number}`);
+    }
+  }
+  return [...(found[4].size > 0 ? found[4] : found[6])];
+}
+
+/** Follows the endpoints of a Service that take new requests; see `follow`. */
+export function followEndpoints(
+  server: ApiServer,
+  { namespace, service, port }: ServiceAddress,
+  { onChange, onTrouble }: Followed<string>,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace || server.namespace}/endpointslices`;
+  const query = { labelSelector: `kubernetes.io/service-name=${service}` };
+  const followed: Followed<EndpointSlice> = {
+    onChange: (slices) => onChange(openEndpoints(slices, port)),
+    onTrouble,
+  };
+  return follow(server, path, query, followed, options, signal);
+}
