@@ -2,7 +2,10 @@ import { BatchingError } from './batching-error';
 import type { BatchRequest } from './request';
 
 /** Tokens that a request may get within a context of `limit` tokens; throws a BatchingError where it does not fit. */
-export function answerLimit({ prompt, maxTokens }: BatchRequest, limit: number): number {
+export function answerLimit(
+  { prompt, maxTokens, sampled = [] }: Pick<BatchRequest, 'prompt' | 'maxTokens' | 'sampled'>,
+  limit: number,
+): number {
   const length = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
   if (length === 0) throw new BatchingError('prompt-empty', 'prompt: 0 tokens, must be at least 1');
   if (length >= limit) {
@@ -11,5 +14,9 @@ export function answerLimit({ prompt, maxTokens }: BatchRequest, limit: number):
   if (maxTokens > limit) {
     throw new BatchingError('tokens-too-many', `max_tokens: ${maxTokens}, limit ${limit}`);
   }
-  return maxTokens === 0 ? limit - length : Math.min(maxTokens, limit - length);
+  const most = maxTokens === 0 ? limit - length : Math.min(maxTokens, limit - length);
+  if (sampled.length > 0 && sampled.length >= most) {
+    throw new BatchingError('tokens-too-many', `sampled: ${sampled.length} tokens, limit ${most - 1}`);
+  }
+  return most;
 }

@@ -1,3 +1,4 @@
+export { answerLimit } from './answer-limit';
 export { BatchingError, type BatchingFailure } from './batching-error';
 export { CostModel, type StageCost, type StepMeasure } from './cost-model';
 export { Generation, type GenerationEvent } from './generation';

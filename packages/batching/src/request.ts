@@ -20,6 +20,11 @@ export interface BatchRequest {
   priority: Priority;
   prompt: Prompt;
   sampling: SamplingParams;
+  /**
+   * Tokens that an earlier request of the same answer sampled after this prompt, fewer than it may have: the answer
+   * goes on after them, and counts them as its own. Default none.
+   */
+  sampled?: readonly number[];
   /** 0: up to the context length. */
   maxTokens: number;
   /** Compute with this stage; null follows the highest that is attached. */

@@ -210,7 +210,7 @@ export class Scheduler {
     sequence.state = 'running';
     if (!sequence.started) {
       sequence.started = true;
-      sequence.cachedTokens = sequence.computed;
+      sequence.cachedTokens = Math.min(sequence.computed, sequence.promptLength);
       const { promptLength: promptTokens, cachedTokens } = sequence;
       const queueUs = nowUs - sequence.submittedUs;
       generation.push({ type: 'started', stage, promptTokens, cachedTokens, queueUs });

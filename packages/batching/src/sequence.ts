@@ -28,7 +28,7 @@ export class Sequence {
   cachedTokens = 0;
   started = false;
   parkedAtUs = 0;
-  readonly sampled: number[] = [];
+  readonly sampled: number[];
   /** What is known of its drafts; null before the first token. */
   drafting: Drafting | null = null;
   readonly promptLength: number;
@@ -44,6 +44,7 @@ export class Sequence {
   ) {
     const { prompt } = request;
     this.promptLength = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+    this.sampled = [...(request.sampled ?? [])];
     this.weight = PRIORITY_WEIGHT[request.priority];
   }
 

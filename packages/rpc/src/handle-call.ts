@@ -18,10 +18,10 @@ export function unaryCall(
   calls: RunningCalls,
 ) {
   return async (call: ServerUnaryCall<object, object>, done: sendUnaryData<object>): Promise<void> => {
-    const { context, trailers } = contextOf(call);
+    const { context, trailers, abort } = contextOf(call);
     let leave = noCall;
     try {
-      leave = calls.enter();
+      leave = calls.enter(abort);
       const response = await handler(call.request, context);
       done(null, response, toMetadata(trailers));
     } catch (error) {
@@ -43,10 +43,10 @@ export function streamCall(
   calls: RunningCalls,
 ) {
   return async (call: ServerWritableStream<object, object>): Promise<void> => {
-    const { context, trailers } = contextOf(call);
+    const { context, trailers, abort } = contextOf(call);
     let leave = noCall;
     try {
-      leave = calls.enter();
+      leave = calls.enter(abort);
       for await (const message of handler(call.request, context)) {
         if (context.signal.aborted) break;
         if (!call.write(message)) await drained(call, context.signal);
@@ -64,9 +64,10 @@ export function streamCall(
 /** Of a call that was refused: it never entered. */
 function noCall(): void {}
 
-function contextOf(call: Call): { context: CallContext; trailers: Record<string, string> } {
+function contextOf(call: Call) {
   const controller = new AbortController();
-  call.on('cancelled', () => controller.abort(new RpcError('CANCELLED', 'the client cancelled the call')));
+  const abort = (reason: RpcError) => controller.abort(reason);
+  call.on('cancelled', () => abort(new RpcError('CANCELLED', 'the client cancelled the call')));
   const deadline = call.getDeadline();
   const trailers: Record<string, string> = {};
   const context: CallContext = {
@@ -79,7 +80,7 @@ function contextOf(call: Call): { context: CallContext; trailers: Record<string,
       trailers[key] = value;
     },
   };
-  return { context, trailers };
+  return { context, trailers, abort };
 }
 
 function toRpcError(
@@ -90,7 +91,9 @@ function toRpcError(
   trailers: Record<string, string>,
 ): RpcError {
   let known = error instanceof RpcError ? error : failures.translate(error);
-  if (!known && context.signal.aborted) known = new RpcError('CANCELLED', 'the client cancelled the call');
+  // However the handler puts its being ended, the reason is what it was ended for.
+  if (context.signal.aborted && (!known || known.code === 'CANCELLED'))
+    known = context.signal.reason as RpcError;
   if (!known) {
     failures.onError(error, method);
     known = new RpcError('INTERNAL', 'internal error');

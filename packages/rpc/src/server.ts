@@ -36,6 +36,9 @@ export interface ServeOptions {
 /** Health's name for "the process answers", whatever it can serve: a liveness probe must not kill one that loads. */
 const LIVE = 'live';
 
+/** Time for the last words of calls that are cut short, milliseconds; then for their connections to close. */
+const LAST_WORDS_MS = 1000;
+
 /** One gRPC server with the given controllers, the standard health service and reflection. */
 export class RpcServer {
   private constructor(
@@ -90,28 +93,32 @@ export class RpcServer {
   }
 
   /**
-   * Accepts nothing new, waits up to `graceMs` for running calls, then cancels what is left. Connections are only
-   * told to go once they carry no call: on one that is going, grpc-js takes its next keep-alive for failed and cuts
-   * the streams that still run.
+   * Refuses what is new with UNAVAILABLE while the listener stays open, waits up to `graceMs` for running calls, and
+   * ends those that remain with UNAVAILABLE. Connections are only told to go once they carry no call: on one that is
+   * going, grpc-js takes its next keep-alive for failed and cuts the streams that still run.
    */
   async stop(graceMs: number): Promise<void> {
     this.setServing(false);
-    const until = performance.now() + graceMs;
     await this.calls.close(graceMs);
+    this.calls.expel();
+    await this.calls.close(LAST_WORDS_MS);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(
-        () => {
-          this.server.forceShutdown();
-          resolve();
-        },
-        Math.max(0, until - performance.now()),
-      );
+      // Watches of the health service never end by themselves.
+      const timer = setTimeout(() => {
+        this.cut();
+        resolve();
+      }, LAST_WORDS_MS);
       this.server.tryShutdown(() => {
         clearTimeout(timer);
         resolve();
       });
     });
     this.probe?.forceShutdown();
+  }
+
+  /** Closes every connection without a word, as a crash would. */
+  cut(): void {
+    this.server.forceShutdown();
   }
 }
 

@@ -9,8 +9,9 @@ import { KeyFileError } from './keys/key-entry';
 
 const HELP = `usage: main.js [hash-key --help]
 
-Serves the OpenAI-compatible HTTP API and zen.v1.GatewayService. SIGTERM finishes running answers first, SIGHUP reads
-the API keys again. Environment:
+Serves the OpenAI-compatible HTTP API and zen.v1.GatewayService. SIGTERM: health says NOT_SERVING, it still answers
+for ZEN_SETTLE, then refuses what is new and finishes running answers within ZEN_GRACE; a second one ends it at once.
+SIGHUP reads the API keys again. Environment:
 
 ${configHelp(settings)}
 `;

@@ -16,7 +16,8 @@ type Limits = Pick<ThinkerConfig, 'maxRunning' | 'maxWaiting' | 'kvBytes'>;
 export function describeThinker(replica: Replica, limits: Limits): DescribeResponse {
   const progress = progressNow(replica);
   const { serving } = replica;
-  if (!serving) return DescribeResponse.fromPartial({ progress });
+  const draining = replica.draining.aborted;
+  if (!serving) return DescribeResponse.fromPartial({ progress, draining });
   const { model, loop } = serving;
   return {
     model: model.name,
@@ -36,6 +37,7 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
     vocabSize: model.vocabSize,
     artifactDigest: model.artifactDigest,
     progress,
+    draining,
   };
 }
 

@@ -247,14 +247,53 @@ describe('shutdown', () => {
     expect(server.backend.sequences).toBe(0);
   });
 
-  test('cancels what is left after the grace', async () => {
+  test('says that it goes, and answers as ever while that settles', async () => {
+    const server = await simulatedThinker({ env: { ZEN_SETTLE: '2s' } });
+    await server.thinker.climbed;
+    const seen: boolean[] = [];
+    // Hears of it at once, however seldom it looks.
+    const watch = (async () => {
+      for await (const { draining } of server.client.watch({ intervalMs: 60_000 })) seen.push(draining);
+    })();
+    for (;;) {
+      if (seen.length > 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const readiness = async () =>
+      (await fetch(`http://${server.thinker.probeAddress}/readyz`).catch(() => null))?.status;
+    expect(await readiness()).toBe(200);
+    const stopped = server.thinker.stop();
+    expect((await server.client.describe({})).draining).toBe(true);
+    expect(await healthOf(server.thinker.address)).toBe('NOT_SERVING');
+    expect(await readiness()).toBe(503);
+    const late = await collect(server.client.generate({ ...endless, maxTokens: 5 }));
+    expect(late.tokenIds).toHaveLength(5);
+    await watch;
+    expect(seen[0]).toBe(false);
+    expect(seen.at(-1)).toBe(true);
+    await stopped;
+    server.client.close();
+  });
+
+  test('ends what is left after the grace with a status that says why', async () => {
     const server = await simulatedThinker({ env: { ZEN_GRACE: '100ms' } });
     await server.thinker.climbed;
-    const answer = collect(server.client.generate(endless));
-    const cut = expect(answer).rejects.toBeDefined();
+    const pieces: number[] = [];
+    const answer = (async () => {
+      for await (const { event } of server.client.generate(endless)) {
+        if (event?.$case === 'piece') pieces.push(...event.value.tokenIds);
+      }
+    })();
+    const cut = expect(answer).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'the server is shutting down',
+      metadata: { 'x-zen-failure': 'draining' },
+    });
     for (;;) if ((await server.client.describe({})).load?.running === 1) break;
-    await server.stop();
+    await server.thinker.stop();
     await cut;
+    server.client.close();
+    expect(pieces.length).toBeLessThan(400);
     expect(server.backend.sequences).toBe(0);
   });
 });
@@ -262,22 +301,7 @@ describe('shutdown', () => {
 test('health and reflection answer standard tools', async () => {
   const server = await simulatedThinker();
   await server.thinker.climbed;
-  const { health } = loadPackageDefinition({ health: healthDefinition } as never) as never as {
-    health: new (
-      address: string,
-      creds: ReturnType<typeof credentials.createInsecure>,
-    ) => Client & {
-      check(request: object, done: (error: Error | null, answer?: { status: string }) => void): void;
-    };
-  };
-  const probe = new health(server.thinker.address, credentials.createInsecure());
-  const status = await new Promise((resolve, reject) =>
-    probe.check({ service: 'zen.v1.ThinkerService' }, (error, answer) =>
-      error ? reject(error) : resolve(answer?.status),
-    ),
-  );
-  expect(status).toBe('SERVING');
-  probe.close();
+  expect(await healthOf(server.thinker.address)).toBe('SERVING');
   // ServerReflectionRequest { list_services = "*" } as bytes: field 7, length 1.
   const raw = new Client(server.thinker.address, credentials.createInsecure());
   const bytes = (value: Buffer) => value;
@@ -296,3 +320,23 @@ test('health and reflection answer standard tools', async () => {
   raw.close();
   await server.stop();
 });
+
+/** What the standard health service says of the thinker's. */
+async function healthOf(address: string): Promise<unknown> {
+  const { health } = loadPackageDefinition({ health: healthDefinition } as never) as never as {
+    health: new (
+      address: string,
+      creds: ReturnType<typeof credentials.createInsecure>,
+    ) => Client & {
+      check(request: object, done: (error: Error | null, answer?: { status: string }) => void): void;
+    };
+  };
+  const probe = new health(address, credentials.createInsecure());
+  const status = await new Promise((resolve, reject) =>
+    probe.check({ service: 'zen.v1.ThinkerService' }, (error, answer) =>
+      error ? reject(error) : resolve(answer?.status),
+    ),
+  );
+  probe.close();
+  return status;
+}

@@ -16,7 +16,9 @@ const HELP = `usage: main.js [--help | --version]
 
 Serves the language model of a ladder as zen.v1.ThinkerService. It listens at once, fetches the ladder where it is
 not on the disk yet, answers from the first servable stage on, and fetches and attaches the others while it serves.
-Bytes that go bad on the disk are found, and fetched again. SIGTERM finishes running answers first. Environment:
+Bytes that go bad on the disk are found, and fetched again. SIGTERM: health says NOT_SERVING, it still answers for
+ZEN_SETTLE, then refuses what is new and finishes running answers within ZEN_GRACE; a second one ends it at once.
+Environment:
 
 ${configHelp(settings)}
 `;

@@ -22,7 +22,7 @@ export interface Thinker {
   replica: Replica;
   /** Settles when it answers from the best stage that there is for now; rejects if it can never answer. */
   climbed: Promise<void>;
-  /** Finishes running answers for up to the grace, then cancels what is left. */
+  /** Says that it goes, settles, finishes running answers for up to the grace, then ends what is left. */
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
       logger.info({ model: name, kernels, artifactDigest }, 'model known');
       logProgress(source, logger, stopping.signal);
     },
-    moved: () => server.setServing(replica.ready && !stopping.signal.aborted),
+    moved: () => server.setServing(replica.ready),
     attached: (stage, elapsedMs) =>
       logger.info({ stage, elapsedMs: Math.round(elapsedMs) }, 'stage attached'),
     dropped: (stage) => {
@@ -79,7 +79,7 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
       : await startProbes({
           listen: config.probeListen,
           registry: metrics.registry,
-          ready: () => replica.ready && !stopping.signal.aborted,
+          ready: () => replica.ready,
         });
   let running: Promise<void> = Promise.resolve();
   const climbed = new Promise<void>((resolve, reject) => {
@@ -87,6 +87,9 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
   });
 
   async function stop(): Promise<void> {
+    replica.drain();
+    // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
+    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
     stopping.abort();
     await server.stop(config.graceMs);
     tls?.certificates.close();

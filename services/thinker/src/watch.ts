@@ -23,18 +23,21 @@ export async function* watchThinker(
   }
   let last = Buffer.alloc(0);
   const begunWith = replica.serving;
+  // Whoever watches hears at once that it goes.
+  const woken = AbortSignal.any([signal, replica.draining]);
   while (!signal.aborted && replica.serving === begunWith) {
     const { serving } = replica;
     const now: WatchResponse = {
       load: serving ? loadNow(serving) : undefined,
       stages: serving ? stagesNow(serving) : [],
       progress: progressNow(replica),
+      draining: replica.draining.aborted,
     };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {
       last = encoded;
       yield now;
     }
-    await pause(intervalMs, signal);
+    await pause(intervalMs, replica.draining.aborted ? signal : woken);
   }
 }

@@ -52,12 +52,14 @@ export class Drafting {
   /** Who made the draft of the running step. */
   drafter: DrafterName | null = null;
 
-  constructor(sequence: Sequence, common: MatchAcceptance) {
+  /** `known`: how many of its sampled tokens the look-up begins with. */
+  constructor(sequence: Sequence, common: MatchAcceptance, known: number) {
     // What held for others may not hold here, and it costs only a few plain steps to see whether it does.
     this.rates = new MatchAcceptance((length) => TRUST * common.rate(length));
     const { prompt } = sequence.request;
     this.lookup = new PromptLookup(sequence.promptLength + sequence.maxTokens);
     this.lookup.fill(prompt.kind === 'tokens' ? prompt.tokens : []);
+    this.lookup.fill(sequence.sampled.slice(0, known));
   }
 }
 
@@ -127,7 +129,7 @@ export class Speculator {
   /** What a step gave: `kept` of the draft, if there was one, and in any case these tokens. */
   sampled(sequence: Sequence, draft: Draft | null, kept: number, tokens: readonly number[]): void {
     if (this.mode === 'off') return;
-    const state = this.of(sequence);
+    const state = this.of(sequence, sequence.sampled.length - tokens.length);
     if (draft !== null && state.drafter !== null) {
       const drafted = 'tokens' in draft ? draft.tokens.length : draft.count;
       for (const counts of [state, this.counts[state.drafter]]) {
@@ -195,8 +197,8 @@ export class Speculator {
     }
   }
 
-  private of(sequence: Sequence): Drafting {
-    sequence.drafting ??= new Drafting(sequence, this.rates);
+  private of(sequence: Sequence, known = sequence.sampled.length): Drafting {
+    sequence.drafting ??= new Drafting(sequence, this.rates, known);
     return sequence.drafting;
   }
 

@@ -28,3 +28,34 @@ test('a thinker is asked again what it is once its model has arrived', async () 
   expect(link.about?.model).toBe('m');
   await link.stop();
 });
+
+test('one that shuts down gets nothing new, but is not down', async () => {
+  const draining = (): ThinkerClient =>
+    ({
+      describe: async () => DescribeResponse.fromPartial({ model: 'm' }),
+      async *watch(_: unknown, { signal }: { signal: AbortSignal }) {
+        yield WatchResponse.fromPartial({ load: {}, stages: [{ stage: 0 }] });
+        await going;
+        yield WatchResponse.fromPartial({ load: {}, stages: [{ stage: 0 }], draining: true });
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+      close: () => {},
+    }) as unknown as ThinkerClient;
+  let go = () => {};
+  const going = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const options = { connect: draining, watchIntervalMs: 50, random: () => 0, onState: () => {} };
+  const link = new ReplicaLink('a:1', options);
+  const until = async (condition: () => boolean) => {
+    for (let tries = 0; !condition() && tries < 200; tries++)
+      await new Promise((done) => setTimeout(done, 5));
+  };
+  await until(() => link.view() !== undefined);
+  expect(link.view()?.id).toBe('a:1');
+  go();
+  await until(() => link.view() === undefined);
+  expect(link.view()).toBeUndefined();
+  expect(link.about?.model).toBe('m');
+  await link.stop();
+});

@@ -1,4 +1,4 @@
-import type { DescribeResponse, Load, Progress, Stage } from '@zen/contracts';
+import type { DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
 import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED } from '@zen/routing';
 import type { Connect, ThinkerClient } from './thinker-client';
@@ -21,6 +21,7 @@ type State =
       load: Load;
       others: Others;
       progress: Progress | undefined;
+      draining: boolean;
     }
   | { t: 'down' };
 
@@ -78,9 +79,9 @@ export class ReplicaLink {
     return this.state.t === 'ready' ? this.state.progress : undefined;
   }
 
-  /** As the stage choice sees it; undefined while it is not connected. */
+  /** As the stage choice sees it; undefined while nothing new may go there: it is not connected, or shuts down. */
   view(): Replica | undefined {
-    if (this.state.t !== 'ready') return undefined;
+    if (this.state.t !== 'ready' || this.state.draining) return undefined;
     const { about, stages, load, others } = this.state;
     return {
       id: this.address,
@@ -138,10 +139,10 @@ export class ReplicaLink {
       try {
         const about = await this.client.describe({}, { signal, timeoutMs: DESCRIBE_TIMEOUT_MS });
         const request = { intervalMs: this.options.watchIntervalMs };
-        for await (const { load, stages, progress } of this.client.watch(request, { signal })) {
+        for await (const report of this.client.watch(request, { signal })) {
           // Its model arrived between the two calls: it has to be asked again what it is.
-          if (load && about.model === '') break;
-          if (load) this.report(about, stages, load, progress);
+          if (report.load && about.model === '') break;
+          if (report.load) this.report(about, report, report.load);
           backoffMs = FIRST_BACKOFF_MS;
         }
         this.down('it ended its load report');
@@ -153,13 +154,14 @@ export class ReplicaLink {
     }
   }
 
-  private report(about: DescribeResponse, stages: Stage[], load: Load, progress: Progress | undefined): void {
+  private report(about: DescribeResponse, report: WatchResponse, load: Load): void {
+    const { stages, progress, draining } = report;
     const wasReady = this.state.t === 'ready';
     const others = {
       sequences: Math.max(0, load.running + load.waiting - this.inFlight),
       prefillTokens: Math.max(0, Number(load.prefillTokensWaiting) - this.unstartedTokens),
     };
-    this.state = { t: 'ready', about, stages, load, others, progress };
+    this.state = { t: 'ready', about, stages, load, others, progress, draining };
     if (!wasReady) this.options.onState(this.address, true, '');
   }
 

@@ -86,7 +86,7 @@ export class GatewayController {
     for await (const event of answer.events) {
       if (event.kind === 'piece') {
         const { text, logprobs, stage } = event;
-        yield { $case: 'piece', value: { text, logprobs, stage } };
+        yield { $case: 'piece', value: { text, logprobs, stage, resumeToken: '' } };
       } else {
         const { reason, usage, stop } = event;
         yield { $case: 'finished', value: { reason, usage, stop } };

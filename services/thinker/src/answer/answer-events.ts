@@ -19,13 +19,23 @@ export class AnswerEvents {
   private readonly decoder;
   private readonly filter: StopFilter;
   private stage = 0;
+  /** Tokens of the answer so far. */
+  private count: number;
 
+  /**
+   * `sampled`: tokens that another call has sent, with the text that they made complete; what they left open goes on
+   * here. No piece reaches over the token `cutAt`.
+   */
   constructor(
     private readonly tokenizer: Tokenizer,
     private readonly sampling: SamplingParams,
+    sampled: readonly number[] = [],
+    private readonly cutAt = 0,
   ) {
     this.decoder = tokenizer.incremental();
     this.filter = new StopFilter(sampling.stop);
+    this.count = sampled.length;
+    for (const token of sampled) this.textOf(token);
   }
 
   /** Whether a stop text has been seen: nothing after it may be shown. */
@@ -41,8 +51,13 @@ export class AnswerEvents {
         yield this.piece(tokens, '');
         tokens = [];
       }
-      if (event.type === 'token') tokens.push(event);
-      else if (event.type === 'started') yield this.started(event);
+      if (event.type === 'token') {
+        tokens.push(event);
+        this.count++;
+        if (this.count !== this.cutAt) continue;
+        yield this.piece(tokens, '');
+        tokens = [];
+      } else if (event.type === 'started') yield this.started(event);
       else yield* this.finished(event);
     }
     if (tokens[0]) yield this.piece(tokens, '');
@@ -54,6 +69,7 @@ export class AnswerEvents {
     cachedTokens,
     queueUs,
   }: Extract<GenerationEvent, { type: 'started' }>) {
+    this.stage = stage;
     const value = {
       stage,
       promptTokens,
@@ -66,9 +82,7 @@ export class AnswerEvents {
 
   private piece(tokens: readonly Token[], rest: string): GenerateResponse {
     let text = '';
-    for (const { token } of tokens) {
-      if (this.shown(token)) text += this.filter.push(this.decoder.push(token));
-    }
+    for (const { token } of tokens) text += this.textOf(token);
     this.stage = tokens[0]?.stage ?? this.stage;
     const value: Piece = {
       text: text + rest,
@@ -77,6 +91,11 @@ export class AnswerEvents {
       stage: this.stage,
     };
     return { event: { $case: 'piece', value } };
+  }
+
+  /** Text that can be shown with this token. */
+  private textOf(token: number): string {
+    return this.shown(token) ? this.filter.push(this.decoder.push(token)) : '';
   }
 
   /** Control tokens and ids that only the model's matrix has stand for no text. */

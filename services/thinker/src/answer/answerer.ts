@@ -11,6 +11,7 @@ import type { StageClimb } from '../serving/stage-climb';
 import { nowUs, type StepLoop } from '../serving/step-loop';
 import type { Outcome, ThinkerMetrics } from '../thinker-metrics';
 import { AnswerEvents } from './answer-events';
+import { endedAlready } from './ended-already';
 
 /** A model that is here, as far as it is. */
 export interface Serving {
@@ -49,7 +50,7 @@ export class Answerer {
     const span = tracing.start('thinker.generate', context.metadata);
     const watch = new Stopwatch(metrics);
     try {
-      yield* this.stream(this.read(request, context), request.requestId, context, watch, span);
+      yield* this.stream(this.read(request, context), request, context, watch, span);
     } catch (error) {
       failSpan(span, error instanceof Error ? error.name : 'error');
       throw error;
@@ -73,13 +74,23 @@ export class Answerer {
 
   private async *stream(
     request: BatchRequest,
-    requestId: string,
+    { requestId, cutAtToken }: GenerateRequest,
     { signal }: CallContext,
     watch: Stopwatch,
     span: Span,
   ): AsyncGenerator<GenerateResponse> {
-    const { model, loop } = this.replica.require();
-    const answer = new AnswerEvents(model.tokenizer, request.sampling);
+    const { model, loop, climb } = this.replica.require();
+    const { sampling, sampled = [] } = request;
+    const answer = new AnswerEvents(model.tokenizer, sampling, sampled, cutAtToken);
+    const told = { requestId, resumed: sampled.length, watch, span };
+    const stage = request.stage ?? climb.top;
+    const context = { contextTokens: loop.scheduler.contextTokens, stage };
+    const ended = endedAlready(request, answer.stopped, model.tokenizer, context);
+    if (ended) {
+      watch.saw(ended);
+      for (const message of this.told(answer.messages(ended), told)) yield message;
+      return;
+    }
     const generation = this.submit(request, loop);
     const cancel = () => generation.cancel();
     signal.addEventListener('abort', cancel, { once: true });
@@ -87,10 +98,7 @@ export class Answerer {
     try {
       for await (const events of generation) {
         watch.saw(events);
-        for (const message of answer.messages(events)) {
-          if (message.event?.$case === 'finished') this.finished(message.event.value, requestId, watch, span);
-          yield message;
-        }
+        for (const message of this.told(answer.messages(events), told)) yield message;
         if (answer.stopped) generation.cancel();
       }
     } catch (error) {
@@ -98,6 +106,13 @@ export class Answerer {
       throw error;
     } finally {
       signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  private *told(messages: Iterable<GenerateResponse>, about: Told): Generator<GenerateResponse> {
+    for (const message of messages) {
+      if (message.event?.$case === 'finished') this.finished(message.event.value, about);
+      yield message;
     }
   }
 
@@ -112,13 +127,13 @@ export class Answerer {
 
   private finished(
     { reason, usage = NO_USAGE }: { reason: FinishReason; usage?: Usage | undefined },
-    requestId: string,
-    watch: Stopwatch,
-    span: Span,
+    { requestId, resumed, watch, span }: Told,
   ): void {
     const { metrics, logger } = this.observers;
     const outcome = OUTCOMES[reason] ?? 'failed';
-    metrics.answered(outcome, usage);
+    // Tokens that another call gave were counted there.
+    const completionTokens = Math.max(0, usage.completionTokens - resumed);
+    metrics.answered(outcome, { ...usage, completionTokens });
     const { stage } = watch;
     const seen = { stage, outcome, ...usage, ttftMs: Math.round(watch.ttftMs) };
     logger.info({ requestId, ...seen }, 'answered');
@@ -130,6 +145,15 @@ export class Answerer {
 }
 
 const NO_USAGE = Usage.create();
+
+/** What log and metrics say of an answer at its end. */
+interface Told {
+  requestId: string;
+  /** Tokens that another call gave. */
+  resumed: number;
+  watch: Stopwatch;
+  span: Span;
+}
 
 /** Times of one answer's tokens. */
 class Stopwatch {

@@ -4,6 +4,7 @@ import { type GenerateRequest, Priority as ProtoPriority, Upgrade } from '@zen/c
 import type { ServedModel } from '../serving/served-model';
 import { chooseStage, type StagesNow } from './choose-stage';
 import { type PromptLimits, readPrompt } from './read-prompt';
+import { readResumed } from './read-resumed';
 import { readSampling } from './read-sampling';
 import { invalid, ThinkerError } from './thinker-error';
 
@@ -50,7 +51,8 @@ export function readGenerate(
   const sampling = readSampling(request.sampling, { vocabSize: model.vocabSize, endIds, seed });
   const prompt = readPrompt(request.prompt, model.tokenizer, limits);
   const { tenant, maxTokens, minStage = 0 } = request;
-  return { tenant, priority, prompt, sampling, maxTokens, stage, minStage, upgrade, deadlineUs };
+  const sampled = readResumed(request.resumeTokenIds, prompt, maxTokens, limits);
+  return { tenant, priority, prompt, sampling, sampled, maxTokens, stage, minStage, upgrade, deadlineUs };
 }
 
 function checkModel(asked: string, { name }: ServedModel): void {

@@ -35,7 +35,9 @@ const TOKENIZER: Record<TokenizerFailure, RpcCode> = {
 /** The one place where domain failures become statuses; undefined for what is a fault of the server. */
 export function rpcStatus(error: unknown): RpcError | undefined {
   if (error instanceof ThinkerError) return new RpcError(THINKER[error.failure], error.message);
-  if (error instanceof BatchingError) return new RpcError(BATCHING[error.failure], error.message);
+  if (error instanceof BatchingError) {
+    return new RpcError(BATCHING[error.failure], error.message, { 'x-zen-failure': error.failure });
+  }
   if (error instanceof TokenizerError) {
     const field = error.failure === 'bad-chat' ? 'chat' : 'prompt';
     return new RpcError(TOKENIZER[error.failure], `${field}: ${error.message}`);

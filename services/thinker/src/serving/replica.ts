@@ -44,6 +44,7 @@ export class Replica {
   fault: string | null = null;
   private opened: OpenedModel | null = null;
   private readonly measured = new Set<number>();
+  private readonly leaving = new AbortController();
 
   constructor(
     private readonly config: ThinkerConfig,
@@ -51,8 +52,19 @@ export class Replica {
     private readonly events: ReplicaEvents,
   ) {}
 
+  /** Whether new requests that name no stage are welcome. */
   get ready(): boolean {
-    return this.serving?.climb.ready ?? false;
+    return !this.draining.aborted && (this.serving?.climb.ready ?? false);
+  }
+
+  /** Aborted once it says that it goes; it goes on answering whoever asks all the same. */
+  get draining(): AbortSignal {
+    return this.leaving.signal;
+  }
+
+  drain(): void {
+    this.leaving.abort();
+    this.events.moved();
   }
 
   /** The model, for whatever needs tokenizer or configuration. */

@@ -55,6 +55,11 @@ export interface ChatRequest {
     | undefined;
   /** Not above the key's own. */
   priority: Priority;
+  /**
+   * Goes on with an answer to this same request that broke off, here or at another gateway: the last resume_token
+   * that came with it. What comes is the rest; the other fields are as they were. At most 12,288 characters.
+   */
+  resumeToken: string;
 }
 
 export interface ChatResponse {
@@ -71,6 +76,7 @@ export interface CompleteRequest {
   maxTokens: number;
   quality: QualityRequest | undefined;
   priority: Priority;
+  resumeToken: string;
 }
 
 export interface CompleteResponse {
@@ -98,6 +104,8 @@ export interface AnswerPiece {
   text: string;
   logprobs: TokenLogprob[];
   stage: number;
+  /** Continues the answer after this piece; empty where it cannot be continued. */
+  resumeToken: string;
 }
 
 export interface AnswerFinished {
@@ -287,7 +295,15 @@ export const QualityRequest: MessageFns<QualityRequest> = {
 };
 
 function createBaseChatRequest(): ChatRequest {
-  return { model: "", messages: [], sampling: undefined, maxTokens: 0, quality: undefined, priority: 0 };
+  return {
+    model: "",
+    messages: [],
+    sampling: undefined,
+    maxTokens: 0,
+    quality: undefined,
+    priority: 0,
+    resumeToken: "",
+  };
 }
 
 export const ChatRequest: MessageFns<ChatRequest> = {
@@ -309,6 +325,9 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     }
     if (message.priority !== 0) {
       writer.uint32(48).int32(message.priority);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(58).string(message.resumeToken);
     }
     return writer;
   },
@@ -374,6 +393,14 @@ export const ChatRequest: MessageFns<ChatRequest> = {
             message.priority = reader.int32() as any;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -400,6 +427,11 @@ export const ChatRequest: MessageFns<ChatRequest> = {
         : 0,
       quality: isSet(object.quality) ? QualityRequest.fromJSON(object.quality) : undefined,
       priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -423,6 +455,9 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     if (message.priority !== 0) {
       obj.priority = priorityToJSON(message.priority);
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -441,6 +476,7 @@ export const ChatRequest: MessageFns<ChatRequest> = {
       ? QualityRequest.fromPartial(object.quality)
       : undefined;
     message.priority = object.priority ?? 0;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
@@ -568,7 +604,7 @@ export const ChatResponse: MessageFns<ChatResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { model: "", prompt: "", sampling: undefined, maxTokens: 0, quality: undefined, priority: 0 };
+  return { model: "", prompt: "", sampling: undefined, maxTokens: 0, quality: undefined, priority: 0, resumeToken: "" };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -590,6 +626,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.priority !== 0) {
       writer.uint32(48).int32(message.priority);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(58).string(message.resumeToken);
     }
     return writer;
   },
@@ -655,6 +694,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.priority = reader.int32() as any;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -679,6 +726,11 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : 0,
       quality: isSet(object.quality) ? QualityRequest.fromJSON(object.quality) : undefined,
       priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -702,6 +754,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.priority !== 0) {
       obj.priority = priorityToJSON(message.priority);
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -720,6 +775,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       ? QualityRequest.fromPartial(object.quality)
       : undefined;
     message.priority = object.priority ?? 0;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
@@ -1005,7 +1061,7 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
 };
 
 function createBaseAnswerPiece(): AnswerPiece {
-  return { text: "", logprobs: [], stage: 0 };
+  return { text: "", logprobs: [], stage: 0, resumeToken: "" };
 }
 
 export const AnswerPiece: MessageFns<AnswerPiece> = {
@@ -1018,6 +1074,9 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
     }
     if (message.stage !== 0) {
       writer.uint32(24).uint32(message.stage);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(34).string(message.resumeToken);
     }
     return writer;
   },
@@ -1059,6 +1118,14 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
             message.stage = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1078,6 +1145,11 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
         ? object.logprobs.map((e: any) => TokenLogprob.fromJSON(e))
         : [],
       stage: isSet(object.stage) ? globalThis.Number(object.stage) : 0,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -1092,6 +1164,9 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
     if (message.stage !== 0) {
       obj.stage = Math.round(message.stage);
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -1103,6 +1178,7 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
     message.text = object.text ?? "";
     message.logprobs = object.logprobs?.map((e) => TokenLogprob.fromPartial(e)) || [];
     message.stage = object.stage ?? 0;
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
@@ -1471,7 +1547,8 @@ export const Model: MessageFns<Model> = {
 /**
  * The front door for gRPC clients: what the HTTP API offers, in one stream per answer. The API key, when one
  * is needed, travels in the metadata as "authorization: Bearer KEY". The trailers "x-zen-stage" and
- * "x-zen-stage-reason" say once more what AnswerStarted says, "x-request-id" names the request.
+ * "x-zen-stage-reason" say once more what AnswerStarted says, "x-request-id" names the request. An answer that ends
+ * with UNAVAILABLE before it is whole can be continued: "x-zen-resume-token" is what resume_token takes.
  */
 export type GatewayServiceDefinition = typeof GatewayServiceDefinition;
 export const GatewayServiceDefinition = {

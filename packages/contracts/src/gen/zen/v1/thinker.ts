@@ -58,6 +58,14 @@ export interface GenerateRequest {
   tenant: string;
   /** Without effect where `stage` is set. */
   upgrade: Upgrade;
+  /**
+   * Goes on with an answer that another call began: the token ids that its pieces held, all of them and in order.
+   * What comes is the rest of the answer, with the usage of the whole; with the same seed and stage it is the rest
+   * that the other call would have given, bit for bit. At most the context less the prompt.
+   */
+  resumeTokenIds: number[];
+  /** No piece holds tokens on both sides of this count of the answer's tokens; 0 is no such count. */
+  cutAtToken: number;
 }
 
 export interface EmbeddingPrompt {
@@ -139,7 +147,11 @@ export interface DescribeResponse {
   vocabSize: number;
   /** Identity of the artifact: its manifest's digest. */
   artifactDigest: string;
-  progress: Progress | undefined;
+  progress:
+    | Progress
+    | undefined;
+  /** It is shutting down: it still answers, but whoever can go elsewhere should. */
+  draining: boolean;
 }
 
 export interface Limits {
@@ -178,7 +190,11 @@ export interface WatchRequest {
 export interface WatchResponse {
   load: Load | undefined;
   stages: Stage[];
-  progress: Progress | undefined;
+  progress:
+    | Progress
+    | undefined;
+  /** As in DescribeResponse. */
+  draining: boolean;
 }
 
 function createBaseGenerateRequest(): GenerateRequest {
@@ -193,6 +209,8 @@ function createBaseGenerateRequest(): GenerateRequest {
     priority: 0,
     tenant: "",
     upgrade: 0,
+    resumeTokenIds: [],
+    cutAtToken: 0,
   };
 }
 
@@ -238,6 +256,16 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.upgrade !== 0) {
       writer.uint32(104).int32(message.upgrade);
+    }
+    if (message.resumeTokenIds.length !== 0) {
+      writer.uint32(114).fork();
+      for (const v of message.resumeTokenIds) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.cutAtToken !== 0) {
+      writer.uint32(120).uint32(message.cutAtToken);
     }
     return writer;
   },
@@ -359,6 +387,32 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.upgrade = reader.int32() as any;
             continue;
           }
+          case 14: {
+            if (tag === 112) {
+              message.resumeTokenIds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 114) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.resumeTokenIds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.cutAtToken = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -403,6 +457,16 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
       priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
       tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
       upgrade: isSet(object.upgrade) ? upgradeFromJSON(object.upgrade) : 0,
+      resumeTokenIds: globalThis.Array.isArray(object?.resumeTokenIds)
+        ? object.resumeTokenIds.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.resume_token_ids)
+        ? object.resume_token_ids.map((e: any) => globalThis.Number(e))
+        : [],
+      cutAtToken: isSet(object.cutAtToken)
+        ? globalThis.Number(object.cutAtToken)
+        : isSet(object.cut_at_token)
+        ? globalThis.Number(object.cut_at_token)
+        : 0,
     };
   },
 
@@ -443,6 +507,12 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.upgrade !== 0) {
       obj.upgrade = upgradeToJSON(message.upgrade);
+    }
+    if (message.resumeTokenIds?.length) {
+      obj.resumeTokenIds = message.resumeTokenIds.map((e) => Math.round(e));
+    }
+    if (message.cutAtToken !== 0) {
+      obj.cutAtToken = Math.round(message.cutAtToken);
     }
     return obj;
   },
@@ -489,6 +559,8 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.priority = object.priority ?? 0;
     message.tenant = object.tenant ?? "";
     message.upgrade = object.upgrade ?? 0;
+    message.resumeTokenIds = object.resumeTokenIds?.map((e) => e) || [];
+    message.cutAtToken = object.cutAtToken ?? 0;
     return message;
   },
 };
@@ -1494,6 +1566,7 @@ function createBaseDescribeResponse(): DescribeResponse {
     vocabSize: 0,
     artifactDigest: "",
     progress: undefined,
+    draining: false,
   };
 }
 
@@ -1531,6 +1604,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     }
     if (message.progress !== undefined) {
       Progress.encode(message.progress, writer.uint32(90).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(96).bool(message.draining);
     }
     return writer;
   },
@@ -1636,6 +1712,14 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
             message.progress = Progress.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1677,6 +1761,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
         ? globalThis.String(object.artifact_digest)
         : "",
       progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
+      draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
     };
   },
 
@@ -1715,6 +1800,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     if (message.progress !== undefined) {
       obj.progress = Progress.toJSON(message.progress);
     }
+    if (message.draining !== false) {
+      obj.draining = message.draining;
+    }
     return obj;
   },
 
@@ -1738,6 +1826,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     message.progress = (object.progress !== undefined && object.progress !== null)
       ? Progress.fromPartial(object.progress)
       : undefined;
+    message.draining = object.draining ?? false;
     return message;
   },
 };
@@ -2292,7 +2381,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { load: undefined, stages: [], progress: undefined };
+  return { load: undefined, stages: [], progress: undefined, draining: false };
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
@@ -2305,6 +2394,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     if (message.progress !== undefined) {
       Progress.encode(message.progress, writer.uint32(26).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(32).bool(message.draining);
     }
     return writer;
   },
@@ -2346,6 +2438,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.progress = Progress.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2363,6 +2463,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
       load: isSet(object.load) ? Load.fromJSON(object.load) : undefined,
       stages: globalThis.Array.isArray(object?.stages) ? object.stages.map((e: any) => Stage.fromJSON(e)) : [],
       progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
+      draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
     };
   },
 
@@ -2377,6 +2478,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     if (message.progress !== undefined) {
       obj.progress = Progress.toJSON(message.progress);
     }
+    if (message.draining !== false) {
+      obj.draining = message.draining;
+    }
     return obj;
   },
 
@@ -2390,6 +2494,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     message.progress = (object.progress !== undefined && object.progress !== null)
       ? Progress.fromPartial(object.progress)
       : undefined;
+    message.draining = object.draining ?? false;
     return message;
   },
 };
