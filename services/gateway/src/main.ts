@@ -48,7 +48,9 @@ async function main(argv: string[]): Promise<void> {
 function isExpected(error: unknown): boolean {
   const { code, message = '' } = error as { code?: string; message?: string };
   return (
-    [CertificateError, ClusterError, ConfigError, StartRefused, KeyFileError].some((type) => error instanceof type) ||
+    [CertificateError, ClusterError, ConfigError, StartRefused, KeyFileError].some(
+      (type) => error instanceof type,
+    ) ||
     code?.startsWith('ERR_PARSE_ARGS') === true ||
     /^listen E|listen EADDRINUSE/.test(message) ||
     code === 'ENOENT'
