@@ -1,5 +1,5 @@
-// Two projects: `unit` needs nothing but the packages; `integration` starts processes, opens sockets or
-// reads real weights. Both run the TypeScript sources through swc.
+// Three projects: `unit` needs nothing but the packages; `integration` starts processes, opens sockets or
+// reads real weights; `chart` renders the chart. All run the TypeScript sources through swc.
 const common = {
   transform: {
     '^.+\\.ts$': [
@@ -24,6 +24,8 @@ const common = {
 module.exports = {
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.spec.ts'] },
+    // Renders the chart with helm, which scripts/kube-tools.mjs fetches.
+    { ...common, displayName: 'chart', roots: ['<rootDir>/charts'], testMatch: ['**/*.spec.ts'] },
     { ...common, displayName: 'integration', testMatch: ['**/*.int-spec.ts'] },
   ],
 };

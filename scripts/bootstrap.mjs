@@ -17,7 +17,7 @@ const COMMANDS = {
   check: {
     script: 'scripts/test.mjs',
     options: ['--check'],
-    about: 'generate, lint, tiers, licences, types, unit tests',
+    about: 'generate, lint, tiers, licences, types, unit tests, chart',
   },
   bench: { script: 'bench/dist/main.js', about: 'run one benchmark' },
 };

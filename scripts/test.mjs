@@ -10,7 +10,7 @@ if (args.includes('--help')) {
   console.log(`usage: npm test [-- --only SUITE]
        npm run check
 
-Suites: generated, lint, tiers, licences, types, native, unit, integration.
+Suites: generated, lint, tiers, licences, types, unit, chart, native, integration.
 The last line adds up all suites: N passed, N failed, N skipped.`);
   process.exit(0);
 }
@@ -60,6 +60,7 @@ const quick = [
   check('licences', process.execPath, ['scripts/check-licences.mjs']),
   check('types', 'npx', ['tsc', '-b']),
   jest('unit', []),
+  jest('chart', []),
 ];
 const slow = [native(), jest('integration', ['--runInBand'])];
 const suites = (args.includes('--check') ? quick : [...quick, ...slow]).filter(

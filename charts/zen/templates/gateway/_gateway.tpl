@@ -1,0 +1,84 @@
+{{/* Where thinkers are, one entry for each model. */}}
+{{- define "zen.gateway.thinkers" -}}
+{{- $kubernetes := eq .Values.gateway.discovery.mode "kubernetes" -}}
+{{- $entries := list -}}
+{{- range (include "zen.models" . | fromYaml).models -}}
+{{- $service := include "zen.name" (dict "root" $ "component" "thinker" "model" .model) -}}
+{{- $entries = append $entries (ternary (printf "kubernetes:///%s:grpc" $service) (printf "%s.%s:50051" $service $.Release.Namespace) $kubernetes) -}}
+{{- end -}}
+{{- join "," $entries -}}
+{{- end }}
+
+{{/* Name of the Secret with API keys; empty where there is none. */}}
+{{- define "zen.gateway.keys" -}}
+{{- $keys := .Values.gateway.keys -}}
+{{- if $keys.existingSecret -}}{{ $keys.existingSecret }}
+{{- else if or $keys.entries (and $keys.generate (not .Values.gateway.allowAnonymous)) -}}
+{{ include "zen.fullname" . }}-api-keys
+{{- end -}}
+{{- end }}
+
+{{- define "zen.gateway.env" -}}
+{{- $values := .Values -}}
+- { name: ZEN_LISTEN, value: "0.0.0.0:8080" }
+- { name: ZEN_GRPC_LISTEN, value: "0.0.0.0:50050" }
+- { name: ZEN_THINKERS, value: {{ include "zen.gateway.thinkers" . | quote }} }
+- { name: ZEN_WEB, value: {{ ternary "on" "off" $values.gateway.web | quote }} }
+{{- with $values.gateway.families }}
+- { name: ZEN_FAMILIES, value: {{ . | quote }} }
+{{- end }}
+{{- if include "zen.gateway.keys" . }}
+- { name: ZEN_API_KEYS, value: /etc/zen/keys }
+{{- else if $values.gateway.allowAnonymous }}
+- { name: ZEN_ALLOW_ANONYMOUS, value: "true" }
+{{- end }}
+{{- if ne $values.redis.mode "none" }}
+- { name: ZEN_REDIS, value: {{ include "zen.redis.url" . | quote }} }
+{{- with include "zen.redis.password" . | fromYaml }}
+- name: ZEN_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef: { name: {{ .name }}, key: {{ .key }} }
+{{- end }}
+{{- end }}
+{{- if ne $values.tls.mode "off" }}
+- { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
+# Gateways dial pods by address; all thinkers' certificates bear this one name.
+- { name: ZEN_TLS_SERVER_NAME, value: {{ include "zen.fullname" . }}-thinker }
+{{- if $values.tls.mutual }}
+- { name: ZEN_TLS_CERT, value: /etc/zen/tls/tls.crt }
+- { name: ZEN_TLS_KEY, value: /etc/zen/tls/tls.key }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "zen.gateway.mounts" -}}
+{{- if include "zen.gateway.keys" . }}
+- { name: keys, mountPath: /etc/zen/keys, readOnly: true }
+{{- end }}
+{{- if ne .Values.tls.mode "off" }}
+- { name: tls, mountPath: /etc/zen/tls, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "zen.gateway.volumes" -}}
+{{- with include "zen.gateway.keys" . }}
+- name: keys
+  secret:
+    secretName: {{ . }}
+    {{- if not $.Values.gateway.keys.existingSecret }}
+    # Only the digests: the plain key that the chart made stays out of the pod.
+    items: [{ key: keys, path: keys }]
+    {{- end }}
+{{- end }}
+{{- if ne .Values.tls.mode "off" }}
+- name: tls
+  secret:
+    secretName: {{ include "zen.tls.secret" (dict "root" . "component" "gateway") }}
+    items:
+      - { key: ca.crt, path: ca.crt }
+      {{- if .Values.tls.mutual }}
+      - { key: tls.crt, path: tls.crt }
+      - { key: tls.key, path: tls.key }
+      {{- end }}
+{{- end }}
+{{- end }}

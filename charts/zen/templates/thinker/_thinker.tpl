@@ -1,0 +1,96 @@
+{{/* Parts of one model's Deployment; each takes an entry of zen.models with {root, component} set. */}}
+
+{{- define "zen.thinker.ladder" -}}
+{{- if .source.address -}}{{ .source.address }}
+{{- else -}}{{ trimSuffix "/" (printf "/ladder/%s" (trimPrefix "/" (default "" .source.path))) }}
+{{- end -}}
+{{- end }}
+
+{{- define "zen.thinker.env" -}}
+{{- $s := .settings -}}
+{{- $tls := .root.Values.tls -}}
+- { name: ZEN_LADDER, value: {{ include "zen.thinker.ladder" . | quote }} }
+- { name: ZEN_HOME, value: /cache }
+- { name: ZEN_LISTEN, value: "0.0.0.0:50051" }
+- { name: ZEN_PROBE_LISTEN, value: "0.0.0.0:9090" }
+- { name: ZEN_THREADS, value: {{ $s.threads | quote }} }
+- { name: ZEN_KV_BYTES, value: {{ $s.kvBytes | quote }} }
+{{- if $s.credentials.dockerConfigSecret }}
+- { name: DOCKER_CONFIG, value: /etc/zen/docker }
+{{- end }}
+{{- if ne $tls.mode "off" }}
+# A kubelet's gRPC probes know no TLS.
+- { name: ZEN_HEALTH_LISTEN, value: "0.0.0.0:50052" }
+- { name: ZEN_TLS_CERT, value: /etc/zen/tls/tls.crt }
+- { name: ZEN_TLS_KEY, value: /etc/zen/tls/tls.key }
+{{- if $tls.mutual }}
+- { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
+- { name: ZEN_TLS_CLIENTS, value: require }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "zen.thinker.mounts" -}}
+- { name: cache, mountPath: /cache }
+{{- if not .source.address }}
+- { name: ladder, mountPath: /ladder, readOnly: true }
+{{- end }}
+{{- if .settings.credentials.dockerConfigSecret }}
+- { name: docker-config, mountPath: /etc/zen/docker, readOnly: true }
+{{- end }}
+{{- if ne .root.Values.tls.mode "off" }}
+- { name: tls, mountPath: /etc/zen/tls, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "zen.thinker.volumes" -}}
+{{- $cache := .settings.cache -}}
+- name: cache
+{{- if eq $cache.type "hostPath" }}
+  hostPath: { path: {{ $cache.hostPath | quote }}, type: DirectoryOrCreate }
+{{- else if eq $cache.type "claim" }}
+  persistentVolumeClaim:
+    claimName: {{ default (printf "%s-cache" (include "zen.name" .)) $cache.existingClaim }}
+{{- else if eq $cache.type "ephemeral" }}
+  ephemeral:
+    volumeClaimTemplate:
+      spec:
+        {{- include "zen.thinker.claim" . | nindent 8 }}
+{{- else }}
+  emptyDir: { sizeLimit: {{ $cache.size }} }
+{{- end }}
+{{- with .source.image }}
+- name: ladder
+  image: { reference: {{ . | quote }}, pullPolicy: {{ $.root.Values.image.pullPolicy }} }
+{{- end }}
+{{- with .source.hostPath }}
+- name: ladder
+  hostPath: { path: {{ . | quote }}, type: Directory }
+{{- end }}
+{{- with .source.claim }}
+- name: ladder
+  persistentVolumeClaim: { claimName: {{ . | quote }}, readOnly: true }
+{{- end }}
+{{- with .settings.credentials.dockerConfigSecret }}
+- name: docker-config
+  secret:
+    secretName: {{ . }}
+    items: [{ key: .dockerconfigjson, path: config.json }]
+{{- end }}
+{{- if ne .root.Values.tls.mode "off" }}
+- name: tls
+  secret:
+    secretName: {{ include "zen.tls.secret" (dict "root" .root "component" "thinker") }}
+{{- end }}
+{{- end }}
+
+{{- define "zen.thinker.claim" -}}
+{{- $cache := .settings.cache -}}
+accessModes: [ReadWriteOnce]
+{{- with $cache.storageClass }}
+storageClassName: {{ . | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ $cache.size }}
+{{- end }}

@@ -1,0 +1,202 @@
+import { settings as gatewaySettings } from '../../../services/gateway/src/config';
+import { settings as thinkerSettings } from '../../../services/thinker/src/config';
+import { describeWith, envOf, find, type KubeObject, MODEL, render, scenarios } from './render';
+
+const workloads = (objects: KubeObject[]) =>
+  objects.filter((one) => ['Deployment', 'StatefulSet'].includes(one.kind));
+const podOf = (workload: KubeObject) => workload.spec.template.spec;
+
+/** What a test may leave out of the names that --help lists: read by libraries, not by the service. */
+const OTHERS = ['DOCKER_CONFIG', 'ZEN_SETTLE', 'ZEN_CONNECTION_AGE', 'ZEN_REDIS', 'ZEN_REDIS_PASSWORD'];
+
+describeWith(['helm'], 'workloads', () => {
+  test.each(scenarios)('%s sets only variables that the services know', (_, values) => {
+    const known = {
+      gateway: [...Object.values(gatewaySettings).map(({ env }) => env), ...OTHERS],
+      thinker: [...Object.values(thinkerSettings).map(({ env }) => env), ...OTHERS],
+    };
+    const deployments = render(values).filter((one) => one.kind === 'Deployment');
+    expect(deployments.length).toBeGreaterThanOrEqual(2);
+    for (const deployment of deployments) {
+      const component = deployment.metadata.labels?.['app.kubernetes.io/component'] as keyof typeof known;
+      const unknown = Object.keys(envOf(deployment)).filter((name) => !known[component].includes(name));
+      expect([deployment.metadata.name, unknown]).toEqual([deployment.metadata.name, []]);
+    }
+  });
+
+  test.each(scenarios)('%s runs every container without rights', (_, values) => {
+    const objects = render(values);
+    const pods = [
+      ...workloads(objects).map(podOf),
+      ...objects.filter((one) => one.kind === 'Pod').map((one) => one.spec),
+    ];
+    for (const pod of pods) {
+      expect(pod.automountServiceAccountToken).toBe(
+        pod.serviceAccountName === 'one-zen-gateway' && mounts(pod),
+      );
+      expect(pod.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      for (const container of pod.containers) {
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          privileged: false,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(container.resources.requests).toHaveProperty('memory');
+        expect(container.resources.limits).toHaveProperty('memory');
+      }
+    }
+    function mounts(pod: { containers: { env: { name: string; value: string }[] }[] }): boolean {
+      const env = pod.containers[0]?.env.find(({ name }) => name === 'ZEN_THINKERS');
+      return env?.value.includes('kubernetes:///') ?? false;
+    }
+  });
+
+  test('grace is settle, drain and five seconds', () => {
+    const objects = render({
+      gateway: { settleSeconds: 7, graceSeconds: 100 },
+      thinker: { graceSeconds: 0 },
+    });
+    const gateway = find(objects, 'Deployment', 'one-zen-gateway');
+    expect(podOf(gateway).terminationGracePeriodSeconds).toBe(112);
+    expect(envOf(gateway)).toMatchObject({ ZEN_SETTLE: '7s', ZEN_GRACE: '100s' });
+    expect(podOf(find(objects, 'Deployment', 'one-zen-thinker-smollm2')).terminationGracePeriodSeconds).toBe(
+      10,
+    );
+  });
+
+  test('a pod that loads is alive and not ready', () => {
+    const probes = (objects: KubeObject[]) => {
+      const [container] = podOf(find(objects, 'Deployment', 'one-zen-thinker-smollm2')).containers;
+      return [container.startupProbe.grpc, container.livenessProbe.grpc, container.readinessProbe.grpc];
+    };
+    const plain = [{ port: 50051, service: 'live' }, { port: 50051, service: 'live' }, { port: 50051 }];
+    expect(probes(render())).toEqual(plain);
+    const tls = { mode: 'secret', secrets: { thinker: 't', gateway: 'g' } };
+    expect(probes(render({ tls }))).toEqual(plain.map((probe) => ({ ...probe, port: 50052 })));
+  });
+
+  test('each model is a workload of its own, with its own settings over those of all', () => {
+    const objects = render({
+      thinker: { threads: 3, nodeSelector: { pool: 'cpu' } },
+      models: [MODEL, { ...MODEL, name: 'other', threads: 8, kvBytes: '1GiB', replicas: 2 }],
+    });
+    const one = find(objects, 'Deployment', 'one-zen-thinker-smollm2');
+    const other = find(objects, 'Deployment', 'one-zen-thinker-other');
+    expect([one.spec.replicas, other.spec.replicas]).toEqual([1, 2]);
+    expect(envOf(one)).toMatchObject({ ZEN_THREADS: '3', ZEN_KV_BYTES: '512MiB' });
+    expect(envOf(other)).toMatchObject({ ZEN_THREADS: '8', ZEN_KV_BYTES: '1GiB' });
+    expect(podOf(other).nodeSelector).toEqual({ pool: 'cpu' });
+    expect(envOf(find(objects, 'Deployment', 'one-zen-gateway')).ZEN_THINKERS).toBe(
+      'kubernetes:///one-zen-thinker-smollm2:grpc,kubernetes:///one-zen-thinker-other:grpc',
+    );
+    for (const name of ['smollm2', 'other']) {
+      const service = find(objects, 'Service', `one-zen-thinker-${name}`);
+      expect(service.spec.clusterIP).toBe('None');
+      expect(service.spec.selector).toEqual(
+        find(objects, 'Deployment', `one-zen-thinker-${name}`).spec.selector.matchLabels,
+      );
+    }
+  });
+
+  test('without Kubernetes discovery the gateway has no rights', () => {
+    const objects = render({ gateway: { discovery: { mode: 'dns' } } });
+    expect(objects.filter((one) => one.kind.startsWith('Role'))).toEqual([]);
+    expect(envOf(find(objects, 'Deployment', 'one-zen-gateway')).ZEN_THINKERS).toBe(
+      'one-zen-thinker-smollm2.llm:50051',
+    );
+    expect(find(render(), 'Role', 'one-zen-gateway').rules).toEqual([
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+    ]);
+  });
+
+  test.each([
+    ['emptyDir', {}, { emptyDir: { sizeLimit: '4Gi' } }],
+    ['hostPath', { hostPath: '/data/zen' }, { hostPath: { path: '/data/zen', type: 'DirectoryOrCreate' } }],
+    ['claim', {}, { persistentVolumeClaim: { claimName: 'one-zen-thinker-smollm2-cache' } }],
+    ['claim', { existingClaim: 'mine' }, { persistentVolumeClaim: { claimName: 'mine' } }],
+    [
+      'ephemeral',
+      { storageClass: 'fast', size: '9Gi' },
+      {
+        ephemeral: {
+          volumeClaimTemplate: {
+            spec: {
+              accessModes: ['ReadWriteOnce'],
+              storageClassName: 'fast',
+              resources: { requests: { storage: '9Gi' } },
+            },
+          },
+        },
+      },
+    ],
+  ])('the cache may be %s %j', (type, more, volume) => {
+    const objects = render({ thinker: { cache: { type, ...more } } });
+    const [cache] = podOf(find(objects, 'Deployment', 'one-zen-thinker-smollm2')).volumes;
+    expect(cache).toEqual({ name: 'cache', ...volume });
+    const claims = objects.filter((one) => one.kind === 'PersistentVolumeClaim');
+    expect(claims).toHaveLength(type === 'claim' && !('existingClaim' in more) ? 1 : 0);
+  });
+
+  test.each([
+    [
+      { image: 'r.example.org/l:1', path: 'a/b' },
+      '/ladder/a/b',
+      { image: { reference: 'r.example.org/l:1', pullPolicy: 'IfNotPresent' } },
+    ],
+    [{ hostPath: '/srv/l' }, '/ladder', { hostPath: { path: '/srv/l', type: 'Directory' } }],
+    [{ claim: 'c' }, '/ladder', { persistentVolumeClaim: { claimName: 'c', readOnly: true } }],
+  ])('a ladder may be in the volume %j', (source, ladder, volume) => {
+    const thinker = find(render({ models: [{ ...MODEL, source }] }), 'Deployment', 'one-zen-thinker-smollm2');
+    expect(envOf(thinker).ZEN_LADDER).toBe(ladder);
+    expect(podOf(thinker).volumes[1]).toEqual({ name: 'ladder', ...volume });
+    expect(podOf(thinker).containers[0].volumeMounts).toContainEqual({
+      name: 'ladder',
+      mountPath: '/ladder',
+      readOnly: true,
+    });
+  });
+
+  test('an autoscaler owns the number of pods', () => {
+    const objects = render({
+      gateway: { autoscaling: { enabled: true } },
+      models: [{ ...MODEL, autoscaling: { enabled: true, podMetrics: [{ name: 'm', averageValue: 4 }] } }],
+    });
+    for (const name of ['one-zen-gateway', 'one-zen-thinker-smollm2']) {
+      expect(find(objects, 'Deployment', name).spec).not.toHaveProperty('replicas');
+      expect(find(objects, 'HorizontalPodAutoscaler', name).spec.scaleTargetRef.name).toBe(name);
+    }
+    const { metrics } = find(objects, 'HorizontalPodAutoscaler', 'one-zen-thinker-smollm2').spec;
+    expect(metrics[1].pods.target).toEqual({ type: 'AverageValue', averageValue: '4' });
+  });
+
+  test.each([
+    ['nothing set', {}, 'zen/gateway:0.1.0', 'docker.io/library/redis:7.2.11-alpine'],
+    [
+      'a registry',
+      { image: { registry: 'r.org', tag: 'x' } },
+      'r.org/zen/gateway:x',
+      'docker.io/library/redis:7.2.11-alpine',
+    ],
+    [
+      'a mirror',
+      { global: { imageRegistry: 'm:5000' }, image: { registry: 'r.org' } },
+      'm:5000/zen/gateway:0.1.0',
+      'm:5000/library/redis:7.2.11-alpine',
+    ],
+  ])('images with %s', (_, values, gateway, redis) => {
+    const objects = render({ redis: { mode: 'bundled' }, ...values });
+    expect(podOf(find(objects, 'Deployment', 'one-zen-gateway')).containers[0].image).toBe(gateway);
+    expect(podOf(find(objects, 'StatefulSet', 'one-zen-redis')).containers[0].image).toBe(redis);
+    expect(find(objects, 'Pod', 'one-zen-test').spec.containers[0].image).toBe(gateway);
+  });
+
+  test('a digest pins an image', () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const gateway = find(render({ gateway: { image: { digest } } }), 'Deployment', 'one-zen-gateway');
+    expect(podOf(gateway).containers[0].image).toBe(`zen/gateway@${digest}`);
+  });
+});
