@@ -21,6 +21,8 @@ export interface RungWish extends Floors {
   standard: boolean;
   /** Higher is more important. */
   priority: number;
+  /** Its own bound instead of the policy's. */
+  maxQueueMs?: number;
 }
 
 export interface AdmissionPolicy {
@@ -68,7 +70,7 @@ export function decide(group: RungGroup, wish: RungWish, context: DecideContext)
     const rows = outlook(pinned, group.replicas, ({ attached }) => attached, look);
     const best = rows.at(-1);
     if (!best) return { kind: 'not-attached', wanted, highest };
-    return admit(best, 'pinned', [best], rows, objective, context.admission);
+    return admit(best, 'pinned', [best], rows, wish, context.admission);
   }
 
   const rows = outlook(rungs, group.replicas, ({ attached, servable }) => attached && servable, look);
@@ -82,7 +84,7 @@ export function decide(group: RungGroup, wish: RungWish, context: DecideContext)
   const chosen = nearest(level.row, allowed);
   if (!chosen) return { kind: 'not-attached', wanted: wish.full ? top : wanted, highest };
   const reason = reasonOf(chosen, level, rows, complete ? rungs.at(-1) : undefined);
-  return admit(chosen, reason, allowed, rows, objective, context.admission);
+  return admit(chosen, reason, allowed, rows, wish, context.admission);
 }
 
 /** What all predictions of one moment share. */
@@ -105,10 +107,11 @@ function admit(
   reason: RungReason,
   allowed: readonly RungOutlook[],
   rungs: RungOutlook[],
-  objective: Objective,
-  { maxQueueMs }: AdmissionPolicy,
+  { objective, maxQueueMs: own }: RungWish,
+  policy: AdmissionPolicy,
 ): Decision {
   const { model, stage } = chosen;
+  const maxQueueMs = own ?? policy.maxQueueMs;
   const rungsAllowed = allowed.filter(({ rung }) => rung);
   const choices = rungsAllowed.length > 0 ? rungsAllowed : allowed;
   const queueMs = Math.min(...choices.map(({ prediction }) => prediction?.queueMs ?? 0));

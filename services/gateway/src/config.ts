@@ -1,3 +1,4 @@
+import type { Band } from '@zen/admission';
 import { parseServiceAddress } from '@zen/cluster';
 import {
   address,
@@ -147,8 +148,30 @@ export const settings = {
   maxQueueMs: {
     env: 'ZEN_MAX_QUEUE',
     type: duration(0, 3_600_000).default(30_000),
-    help: 'predicted wait above which a request is refused at the lowest stage',
+    help: 'longest wait for a replica, predicted (at the lowest stage) or real, before a request is refused',
     default: '30s',
+  },
+  interactiveWaitMs: {
+    env: 'ZEN_ADMISSION_WAIT_INTERACTIVE',
+    type: duration(0, 3_600_000).optional(),
+    help: 'the same for requests of priority interactive (default ZEN_MAX_QUEUE)',
+  },
+  batchWaitMs: {
+    env: 'ZEN_ADMISSION_WAIT_BATCH',
+    type: duration(0, 36_000_000).optional(),
+    help: 'the same for requests of priority batch (default 10 times ZEN_MAX_QUEUE)',
+  },
+  maxWaiting: {
+    env: 'ZEN_ADMISSION_WAITING',
+    type: integer(0, 1_000_000).default(1024),
+    help: 'requests of each priority that wait here while every replica is full; a tenant gets a part of them',
+    default: '1024',
+  },
+  maxWaitingBytes: {
+    env: 'ZEN_ADMISSION_BYTES',
+    type: bytes(0, 64 * 1024 * MIB).default(64 * MIB),
+    help: 'prompt bytes that they hold for each priority',
+    default: '64MiB',
   },
   requestTimeoutMs: {
     env: 'ZEN_REQUEST_TIMEOUT',
@@ -199,6 +222,16 @@ export function objectivesOf(config: GatewayConfig): Objectives {
       ttftMs: config.batchTtftMs ?? BATCH_FACTOR * ttftMs,
       tpotMs: config.batchTpotMs ?? BATCH_FACTOR * tpotMs,
     },
+  };
+}
+
+/** How long a request of each priority may wait for a replica, milliseconds. */
+export function waitsOf(config: GatewayConfig): Record<Band, number> {
+  const { maxQueueMs } = config;
+  return {
+    normal: maxQueueMs,
+    interactive: config.interactiveWaitMs ?? maxQueueMs,
+    batch: config.batchWaitMs ?? BATCH_FACTOR * maxQueueMs,
   };
 }
 

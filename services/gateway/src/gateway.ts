@@ -2,8 +2,10 @@ import { descriptorSetPath } from '@zen/contracts';
 import { DEFAULT_HYSTERESIS, RungPolicy } from '@zen/quality';
 import { RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
+import { FrontQueue } from './admission/front-queue';
+import { roomIn } from './admission/group-room';
 import { Answerer } from './answer/answerer';
-import { type GatewayConfig, isLoopback, objectivesOf } from './config';
+import { type GatewayConfig, isLoopback, objectivesOf, waitsOf } from './config';
 import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
 import { openTls } from './fleet/open-tls';
@@ -55,12 +57,23 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     watchIntervalMs: config.watchIntervalMs,
     random: Math.random,
     sources: thinkerSources(config, logger),
+    onRoom: () => queue.move(),
     onState: (replica, up, reason) =>
       up
         ? logger.info({ replica }, 'thinker connected')
         : logger.warn({ replica, reason }, 'thinker is down'),
   });
   const metrics = new GatewayMetrics(fleet);
+  const waitMs = waitsOf(config);
+  const queue: FrontQueue = new FrontQueue({
+    caps: { requests: config.maxWaiting, bytes: config.maxWaitingBytes },
+    waitMs,
+    now,
+    room: (group) => roomIn(fleet, group, now()),
+    onServed: (band, waitedMs) => metrics.waited(band, waitedMs),
+    onRefused: (band, why) => metrics.turnedAway(band, why),
+  });
+  metrics.reportQueue(queue);
   const { dwellMs, maxQueueMs } = config;
   const policy = new RungPolicy({
     ...DEFAULT_HYSTERESIS,
@@ -75,6 +88,8 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
   metrics.reportRungs(rungs);
   const answerer = new Answerer(fleet, policy, {
     objectives: objectivesOf(config),
+    waitMs,
+    ahead: (group, band) => queue.ahead(group, band),
     timeoutMs: config.requestTimeoutMs,
     now,
     random: Math.random,
@@ -84,7 +99,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     },
   });
   const limiter = new Limiter(now);
-  const gate = new Gate(config, keys, { answerer, limiter, metrics, tracing, logger, now });
+  const gate = new Gate(config, keys, { answerer, fleet, queue, limiter, metrics, tracing, logger, now });
   const { maxMessages, stallMs } = config;
   const page = config.web === 'on' ? PageFiles.load(PAGE_FOLDER) : null;
   if (config.web === 'on' && !page)

@@ -74,6 +74,8 @@ export interface Answer {
   seed: bigint;
   /** Milliseconds from the request to the first piece. */
   ttftMs: number;
+  /** The part of it for which thinkers were asked. */
+  thinkerMs: number;
   /** Pieces and exactly one end, last. Returning early cancels it. */
   events: AsyncIterable<AnswerPiece | AnswerEnd>;
 }

@@ -1,5 +1,6 @@
+import type { Band, Crowd } from '@zen/admission';
 import { type GenerateResponse, type Started, Usage } from '@zen/contracts';
-import { predict, pressure, type RungPolicy } from '@zen/quality';
+import { predict, pressure, type Replica, type RungPolicy } from '@zen/quality';
 import {
   allows,
   attempt,
@@ -12,6 +13,7 @@ import {
   succeed,
 } from '@zen/routing';
 import { RpcError } from '@zen/rpc';
+import { bandOf } from '../admission/band-of';
 import type { Fleet, Group } from '../fleet/fleet';
 import type { Lease, ReplicaLink } from '../fleet/replica-link';
 import { promptBytes } from '../fleet/traffic';
@@ -26,11 +28,15 @@ import { type Objectives, wishOf } from './wish';
 
 export interface AnswererOptions {
   objectives: Objectives;
+  /** Milliseconds that a request of each band may wait before it is begun. */
+  waitMs: Record<Band, number>;
   /** Milliseconds that one answer may take. */
   timeoutMs: number;
   now: () => number;
   /** In [0, 1). */
   random: () => number;
+  /** What waits at the gateway for replicas of the group, in the band and in those before it. */
+  ahead(group: string, band: Band): Crowd;
   onRetry(request: AnswerRequest, replica: string, error: Error): void;
 }
 
@@ -45,6 +51,11 @@ interface Chosen {
   predictedTtftMs: number | undefined;
 }
 
+interface View {
+  link: ReplicaLink;
+  view: Replica;
+}
+
 /** Chooses rung and replica of a request and follows its answer. */
 export class Answerer {
   constructor(
@@ -56,15 +67,17 @@ export class Answerer {
   /**
    * Resolves with the first piece, so that whoever asked can still be told another stage, or be moved to another
    * replica, while nothing has been said. Rejects with a GatewayError. Whoever asked aborts `signal` when it is
-   * through with the answer in any way: that frees everything the answer holds.
+   * through with the answer in any way: that frees everything the answer holds. One that has `waited` for its turn
+   * is not refused for the length of the queue. It has its place at a replica before the first await.
    */
-  async start(request: AnswerRequest, signal: AbortSignal): Promise<Answer> {
+  async start(request: AnswerRequest, signal: AbortSignal, waited = false): Promise<Answer> {
     const startedAtMs = this.options.now();
+    let thinkerMs = 0;
     const tried = new Set<string>();
     for (;;) {
       const group = this.fleet.group(request.model);
       checkSize(request, group);
-      const chosen = this.choose(request, group, tried);
+      const chosen = this.choose(request, group, tried, waited);
       const { link } = chosen;
       tried.add(link.address);
       link.circuit = attempt(link.circuit, this.options.now());
@@ -75,11 +88,13 @@ export class Answerer {
         const nowMs = this.options.now();
         const { predictedTtftMs: predictedMs = 0, reason } = chosen;
         this.policy.observe(opened, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
-        return { ...opened, reason, ttftMs: nowMs - startedAtMs };
+        thinkerMs += nowMs - askedAtMs;
+        return { ...opened, reason, ttftMs: nowMs - startedAtMs, thinkerMs };
       } catch (error) {
         const known = RpcError.from(error);
         const failure = replicaFailure(known, signal);
         this.settle(link, failure);
+        thinkerMs += this.options.now() - askedAtMs;
         const again = mayRetry(failure, { started: false, attempts: tried.size });
         if (!again || group.links.every(({ address }) => tried.has(address)))
           throw gatewayError(known, signal);
@@ -88,22 +103,19 @@ export class Answerer {
     }
   }
 
-  private choose(request: AnswerRequest, group: Group, tried: ReadonlySet<string>): Chosen {
+  /** Throws what `start` would refuse the request for now. */
+  check(request: AnswerRequest): void {
+    const group = this.fleet.group(request.model);
+    checkSize(request, group);
+    this.decide(request, group, this.views(group, new Set()), { again: true, waited: false });
+  }
+
+  private choose(request: AnswerRequest, group: Group, tried: ReadonlySet<string>, waited: boolean): Chosen {
     const nowMs = this.options.now();
-    const views = group.links.flatMap((link) => {
-      const view = link.view();
-      // A broken one looks idle, and would make every stage look cheap.
-      const usable = view && !tried.has(view.id) && allows(link.circuit, nowMs);
-      return usable ? [{ link, view }] : [];
-    });
-    const { meanPromptTokens: promptTokens, meanAnswerTokens } = group.traffic;
-    const size = { promptTokens, meanAnswerTokens };
-    if (views.length === 0) throw nobody();
-    const wish = wishOf(request, group, this.options.objectives);
-    const replicas = views.map(({ view }) => view);
-    const rungs = { key: group.model, members: group.members, replicas };
-    const decision = this.policy.decide(rungs, wish, size, nowMs, tried.size > 0);
-    if (decision.kind !== 'serve') throw refusalOf(decision);
+    const views = this.views(group, tried);
+    // Whoever has waited was counted and checked when it came.
+    const again = waited || tried.size > 0;
+    const { decision, wish, size } = this.decide(request, group, views, { again, waited });
     const { model, stage, reason } = decision;
     const pinned = reason === 'pinned';
     const demand = this.policy.demand(group.model, size, nowMs);
@@ -130,12 +142,42 @@ export class Answerer {
     return { link, model, stage, reason, floor, predictedTtftMs };
   }
 
+  private views(group: Group, tried: ReadonlySet<string>): View[] {
+    const nowMs = this.options.now();
+    return group.links.flatMap((link) => {
+      const view = link.view();
+      // A broken one looks idle, and would make every stage look cheap.
+      const usable = view && !tried.has(view.id) && allows(link.circuit, nowMs);
+      return usable ? [{ link, view }] : [];
+    });
+  }
+
+  private decide(
+    request: AnswerRequest,
+    group: Group,
+    views: readonly View[],
+    { again, waited }: { again: boolean; waited: boolean },
+  ) {
+    const { meanPromptTokens: promptTokens, meanAnswerTokens } = group.traffic;
+    const size = { promptTokens, meanAnswerTokens };
+    if (views.length === 0) throw nobody();
+    const wish = wishOf(request, group, this.options);
+    if (waited) wish.maxQueueMs = Number.POSITIVE_INFINITY;
+    const { requests } = this.options.ahead(group.model, bandOf(wish.priority));
+    const idle = views.map(({ view }) => view);
+    const replicas = withCrowd(idle, requests, promptTokens);
+    const rungs = { key: group.model, members: group.members, replicas };
+    const decision = this.policy.decide(rungs, wish, size, this.options.now(), again);
+    if (decision.kind !== 'serve') throw refusalOf(decision);
+    return { decision, wish, size };
+  }
+
   private async open(
     request: AnswerRequest,
     group: Group,
     { link, model, stage, floor }: Chosen,
     signal: AbortSignal,
-  ): Promise<Omit<Answer, 'reason' | 'ttftMs'>> {
+  ): Promise<Omit<Answer, 'reason' | 'ttftMs' | 'thinkerMs'>> {
     const lease = link.begin(group.traffic.estimate(request.prompt));
     const { pin, upgrade } = request.wish;
     const highest = Math.max(
@@ -228,6 +270,17 @@ export class Answerer {
     // Even a refusal shows that the replica is well.
     else if (failure !== 'cancelled') link.circuit = succeed();
   }
+}
+
+/** The stage falls for what waits at the gateway as it would if the same waited at the replicas. */
+function withCrowd(replicas: Replica[], requests: number, promptTokens: number): Replica[] {
+  if (requests === 0) return replicas;
+  const share = requests / replicas.length;
+  return replicas.map((replica) => {
+    const waiting = replica.load.waiting + share;
+    const prefillTokensWaiting = replica.load.prefillTokensWaiting + share * promptTokens;
+    return { ...replica, load: { ...replica.load, waiting, prefillTokensWaiting } };
+  });
 }
 
 function nobody(): GatewayError {

@@ -1,5 +1,7 @@
+import type { Band } from '@zen/admission';
 import { Priority } from '@zen/contracts';
 import type { Objective, RungWish } from '@zen/quality';
+import { bandOf } from '../admission/band-of';
 import type { Group } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
 import { allowedPriority } from '../keys/tenant';
@@ -16,7 +18,7 @@ export interface Objectives {
 export function wishOf(
   { wish, tenant, priority: asked }: AnswerRequest,
   { links }: Pick<Group, 'links'>,
-  objectives: Objectives,
+  { objectives, waitMs }: { objectives: Objectives; waitMs: Record<Band, number> },
 ): RungWish {
   const { pin, full, structured, minStage = 0 } = wish;
   if (pin !== undefined && pin < minStage) {
@@ -42,6 +44,7 @@ export function wishOf(
     objective: { ttftMs, tpotMs },
     standard,
     priority,
+    maxQueueMs: waitMs[bandOf(priority)],
   };
 }
 

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
+import { askOf } from '../admission/ask-of';
+import type { FrontQueue } from '../admission/front-queue';
 import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from '../answer/answer';
 import type { Answerer } from '../answer/answerer';
+import type { Fleet } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
 import type { Admission, Limiter } from '../keys/limiter';
 import type { Tenant } from '../keys/tenant';
@@ -10,6 +13,8 @@ import type { GatewayMetrics } from '../observe/gateway-metrics';
 
 export interface VisitServices {
   answerer: Answerer;
+  fleet: Fleet;
+  queue: FrontQueue;
   limiter: Limiter;
   metrics: GatewayMetrics;
   tracing: Tracing;
@@ -41,6 +46,8 @@ export class Visit {
   private readonly enteredAtMs: number;
   private readonly progress: Progress[] = [];
   private admission: Admission | undefined;
+  /** At the gateway, for a replica with room. */
+  private waitedMs = 0;
   private model = '';
   private failure: GatewayError | undefined;
   private left = false;
@@ -78,8 +85,18 @@ export class Visit {
   async answers(specs: readonly AnswerSpec[]): Promise<Answer[]> {
     const carrier = this.services.tracing.carry(this.span);
     const about = { requestId: this.requestId, tenant: this.tenant, carrier };
+    const requests = specs.map((spec): AnswerRequest => ({ ...spec, ...about }));
+    const { answerer, fleet, queue } = this.services;
+    const askedAtMs = this.services.now();
     try {
-      return await Promise.all(specs.map((spec) => this.start({ ...spec, ...about })));
+      const check = () => {
+        for (const request of requests) answerer.check(request);
+      };
+      const start = (waited: boolean) => {
+        this.waitedMs = this.services.now() - askedAtMs;
+        return Promise.all(requests.map((request) => this.start(request, waited)));
+      };
+      return await queue.run(askOf(fleet, requests), { check, start }, this.signal);
     } catch (error) {
       this.abort.abort(OVER);
       throw this.interruption() ?? error;
@@ -115,9 +132,10 @@ export class Visit {
     this.report(shown, promptTokens, completionTokens);
   }
 
-  private async start(request: AnswerRequest): Promise<Answer> {
-    const answer = await this.services.answerer.start(request, this.signal);
-    this.services.metrics.started(answer);
+  private async start(request: AnswerRequest, waited: boolean): Promise<Answer> {
+    const answer = await this.services.answerer.start(request, this.signal, waited);
+    const sinceMs = this.services.now() - this.enteredAtMs;
+    this.services.metrics.started(answer, sinceMs - this.waitedMs - answer.thinkerMs);
     const progress: Progress = { answer, end: undefined };
     this.progress.push(progress);
     return { ...answer, events: this.counted(progress) };
@@ -155,6 +173,7 @@ export class Visit {
       ...(this.failure ? { failure: this.failure.failure, param: this.failure.param } : {}),
       promptTokens,
       completionTokens,
+      waitedMs: Math.round(this.waitedMs),
       durationMs: Math.round(this.services.now() - this.enteredAtMs),
     };
     this.services.logger.info(facts, 'request');

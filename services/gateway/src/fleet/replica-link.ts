@@ -1,3 +1,4 @@
+import type { ReplicaState } from '@zen/admission';
 import type { DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
 import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED } from '@zen/routing';
@@ -10,6 +11,8 @@ export interface LinkOptions {
   random: () => number;
   /** Told of every change between up and down; `reason` says why it is down. */
   onState(address: string, up: boolean, reason: string): void;
+  /** It may be able to take one more: an answer of ours has ended, or it has reported. */
+  onRoom?(): void;
 }
 
 type State =
@@ -20,6 +23,8 @@ type State =
       stages: Stage[];
       load: Load;
       others: Others;
+      /** Our requests to it at that moment, and the most since the report before. */
+      ours: { now: number; most: number };
       progress: Progress | undefined;
       draining: boolean;
     }
@@ -54,6 +59,8 @@ export class ReplicaLink {
   private state: State = { t: 'connecting' };
   private readonly stopping = new AbortController();
   private inFlight = 0;
+  /** Since the last report. */
+  private mostInFlight = 0;
   private unstartedTokens = 0;
   private readonly running: Promise<void>;
 
@@ -109,10 +116,27 @@ export class ReplicaLink {
     return (this.state.t === 'ready' ? this.state.others.sequences : 0) + this.inFlight;
   }
 
+  /** How full it is, our own requests since its last report included; undefined while it takes none. */
+  occupancy(): ReplicaState | undefined {
+    if (this.state.t !== 'ready' || this.state.draining) return undefined;
+    const { about, load, ours } = this.state;
+    // A report is a little late: what it counts of ours may have ended since, and is nobody else's.
+    const others = Math.max(0, load.running + load.waiting - ours.most);
+    return {
+      // One that does not say refuses by itself.
+      maxRunning: about.limits?.maxRunning || Number.POSITIVE_INFINITY,
+      maxWaiting: about.limits?.maxWaiting ?? 0,
+      sequences: others + this.inFlight,
+      waiting: load.waiting + Math.max(0, this.inFlight - ours.now),
+      kvFree: load.kvBlocksTotal > 0 ? load.kvBlocksFree / load.kvBlocksTotal : 1,
+    };
+  }
+
   begin(promptTokens: number): Lease {
     let waiting = true;
     let open = true;
     this.inFlight++;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     this.unstartedTokens += promptTokens;
     const started = () => {
       if (waiting) this.unstartedTokens -= promptTokens;
@@ -120,8 +144,10 @@ export class ReplicaLink {
     };
     const end = () => {
       started();
-      if (open) this.inFlight--;
+      if (!open) return;
       open = false;
+      this.inFlight--;
+      this.options.onRoom?.();
     };
     return { started, end };
   }
@@ -161,8 +187,11 @@ export class ReplicaLink {
       sequences: Math.max(0, load.running + load.waiting - this.inFlight),
       prefillTokens: Math.max(0, Number(load.prefillTokensWaiting) - this.unstartedTokens),
     };
-    this.state = { t: 'ready', about, stages, load, others, progress, draining };
+    const ours = { now: this.inFlight, most: this.mostInFlight };
+    this.state = { t: 'ready', about, stages, load, others, ours, progress, draining };
+    this.mostInFlight = this.inFlight;
     if (!wasReady) this.options.onState(this.address, true, '');
+    this.options.onRoom?.();
   }
 
   private down(reason: string): void {

@@ -3,7 +3,7 @@ import { Priority } from '@zen/contracts';
 import type { Tenant } from './tenant';
 
 /**
- * One line of a key file: `sha256:HEX tenant=NAME [rpm=N] [tpm=N] [streams=N] [min-stage=N] [ttft-ms=N]
+ * One line of a key file: `sha256:HEX tenant=NAME [rpm=N] [tpm=N] [streams=N] [weight=N] [min-stage=N] [ttft-ms=N]
  * [tpot-ms=N] [priority=batch|normal|interactive]`. `#` starts a comment.
  *
  * A plain SHA-256 is enough at rest because a key is not a password: it carries at least 128 bits of chance, so
@@ -32,6 +32,7 @@ const NUMBERS: Record<string, [min: number, max: number]> = {
   rpm: [1, 1e9],
   tpm: [1, 1e12],
   streams: [1, 1e6],
+  weight: [1, 100],
   'min-stage': [0, 4],
   'ttft-ms': [1, 600_000],
   'tpot-ms': [1, 600_000],
@@ -96,6 +97,7 @@ function tenantOf(fields: Map<string, string>, keyId: string, where: string): Te
     requestsPerMinute: number('rpm'),
     tokensPerMinute: number('tpm'),
     streams: number('streams'),
+    weight: number('weight') ?? 1,
     minStage: number('min-stage') ?? 0,
     objective: { ...(ttftMs === null ? {} : { ttftMs }), ...(tpotMs === null ? {} : { tpotMs }) },
     priority,

@@ -9,7 +9,7 @@ const HASH = `sha256:${'ab'.repeat(32)}`;
 
 describe('key files', () => {
   test('a line with everything, comments and blank lines', () => {
-    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch # ours\n`;
+    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch # ours\n`;
     expect(parseKeys(text, 'keys')).toEqual([
       {
         digest: Buffer.from('ab'.repeat(32), 'hex'),
@@ -19,6 +19,7 @@ describe('key files', () => {
           requestsPerMinute: 60,
           tokensPerMinute: 1000,
           streams: 4,
+          weight: 3,
           minStage: 2,
           objective: { ttftMs: 500, tpotMs: 50 },
           priority: Priority.PRIORITY_BATCH,
@@ -36,6 +37,7 @@ describe('key files', () => {
     ['a word', `${HASH} tenant=a fast`, '"fast"'],
     ['a field twice', `${HASH} tenant=a rpm=1 rpm=2`, 'rpm'],
     ['a negative limit', `${HASH} tenant=a rpm=-1`, 'rpm'],
+    ['no weight at all', `${HASH} tenant=a weight=0`, 'weight'],
     ['a stage out of range', `${HASH} tenant=a min-stage=5`, 'min-stage'],
     ['an unknown priority', `${HASH} tenant=a priority=top`, 'priority'],
   ])('%s is refused, with the line', (_, line, what) => {

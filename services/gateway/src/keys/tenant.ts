@@ -11,6 +11,8 @@ export interface Tenant {
   tokensPerMinute: number | null;
   /** Answers being produced at once. */
   streams: number | null;
+  /** Its share against other tenants while requests wait; 1 is ordinary. */
+  weight: number;
   minStage: number;
   objective: Partial<Objective>;
   /** The highest priority that its requests may have, and their default. */
@@ -24,6 +26,7 @@ export const ANONYMOUS: Tenant = {
   requestsPerMinute: null,
   tokensPerMinute: null,
   streams: null,
+  weight: 1,
   minStage: 0,
   objective: {},
   priority: Priority.PRIORITY_INTERACTIVE,

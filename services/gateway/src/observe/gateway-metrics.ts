@@ -1,10 +1,14 @@
+import { BANDS, type Band, type Caps } from '@zen/admission';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
+import type { FrontQueue, QueueRefusal } from '../admission/front-queue';
 import type { Answer, AnswerEnd } from '../answer/answer';
 import type { Fleet } from '../fleet/fleet';
 import type { RungReport } from './rung-report';
 
 const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+const OVERHEAD_SECONDS = [0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
 
 /** Everything that the gateway counts. Labels come from closed sets: routes, status classes, known models, stages. */
 export class GatewayMetrics {
@@ -33,6 +37,22 @@ export class GatewayMetrics {
     SECONDS,
   );
   private readonly tpot = this.histogram('tpot_seconds', 'Time per token', ['model', 'stage'], TOKEN_SECONDS);
+  private readonly waits = this.histogram(
+    'wait_seconds',
+    'Time that requests waited at the gateway for a replica',
+    ['priority'],
+    [0, ...SECONDS, 60, 120, 300],
+  );
+  private readonly turnedAways = this.counter('waiting_refusals_total', 'Requests refused by the queue', [
+    'priority',
+    'why',
+  ]);
+  private readonly overhead = this.histogram(
+    'overhead_seconds',
+    'Time from arrival to the first piece that neither waiting nor a thinker took',
+    [],
+    OVERHEAD_SECONDS,
+  );
   private readonly inFlight = new Gauge({
     name: 'zen_gateway_requests_in_flight',
     help: 'Requests being answered',
@@ -112,7 +132,34 @@ export class GatewayMetrics {
     });
   }
 
-  started({ model, stage, reason, ttftMs }: Answer): void {
+  /** A request got its turn after waiting at the gateway. */
+  waited(priority: Band, waitedMs: number): void {
+    this.waits.observe({ priority }, waitedMs / 1000);
+  }
+
+  /** A request was refused by the queue. */
+  turnedAway(priority: Band, why: QueueRefusal): void {
+    this.turnedAways.inc({ priority, why });
+  }
+
+  reportQueue(queue: Pick<FrontQueue, 'held'>): void {
+    const gauge = (what: keyof Caps, help: string) =>
+      new Gauge({
+        name: `zen_gateway_waiting_${what}`,
+        help,
+        labelNames: ['priority'],
+        registers: [this.registry],
+        collect() {
+          for (const priority of BANDS) this.set({ priority }, queue.held(priority)[what]);
+        },
+      });
+    gauge('requests', 'Requests that wait at the gateway for a replica');
+    gauge('bytes', 'Prompt bytes of the requests that wait at the gateway');
+  }
+
+  /** `overheadMs`: from the request's arrival to its first piece, without waiting and without thinkers. */
+  started({ model, stage, reason, ttftMs }: Answer, overheadMs: number): void {
+    this.overhead.observe(overheadMs / 1000);
     this.answers.inc({ model, stage, reason });
     this.ttft.observe({ model, stage }, ttftMs / 1000);
   }
