@@ -21,6 +21,8 @@ export interface ClientOptions {
   maxMessageBytes?: number;
   /** Time between two looks whether the server is still there, milliseconds; 30,000 unless a test is in a hurry. */
   keepAliveMs?: number;
+  /** Silence after such a look for which the connection is given up with all its calls, milliseconds; 10,000. */
+  keepAliveTimeoutMs?: number;
   tls?: ClientTls | undefined;
 }
 
@@ -51,7 +53,7 @@ export function client<S extends RpcService>(
     'grpc.max_receive_message_length': options.maxMessageBytes ?? 64 * 2 ** 20,
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_time_ms': options.keepAliveMs ?? 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_timeout_ms': options.keepAliveTimeoutMs ?? 10_000,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
     // Each client has its own connections, so that closing one cannot touch another.

@@ -9,6 +9,12 @@ export type ThinkerClient = Pick<
 
 export type Connect = (address: string) => ThinkerClient;
 
+/**
+ * A node that lost its power or its network says nothing at all: its answers stand still until somebody looks. Ten
+ * seconds are a pause that a reader bears, and more than the longest step of a thinker that is merely busy.
+ */
+const LOOK = { keepAliveMs: 4000, keepAliveTimeoutMs: 6000 };
+
 export function thinkerConnector(tls: ClientTls | undefined): Connect {
-  return (address) => client(ThinkerServiceDefinition, address, { tls });
+  return (address) => client(ThinkerServiceDefinition, address, { tls, ...LOOK });
 }
