@@ -8,5 +8,18 @@ export {
   fail,
   succeed,
 } from './circuit';
-export { type Candidate, type Choice, type Exclusion, type Need, pick, score } from './pick';
+export {
+  type Candidate,
+  type Choice,
+  type Exclusion,
+  filter,
+  type Need,
+  pick,
+  type RouteReason,
+  type Routing,
+  SATURATION,
+  score,
+} from './pick';
+export { type PrefixChain, prefixChain } from './prefix-chain';
+export { NO_MATCH, PrefixIndex, type PrefixMatch } from './prefix-index';
 export { countsAgainst, MAX_ATTEMPTS, mayRetry, type Progress, type ReplicaFailure } from './retry';

@@ -9,12 +9,26 @@ export interface Candidate {
   stages: readonly number[];
   /** Share of the objective that the request would use up on it; null while unknown. */
   pressure: number | null;
+  /** What the request would take on it if it had nothing of the prompt, milliseconds; null while unknown. */
+  answerMs: number | null;
+  /** What it saves of that because it has computed the prompt's beginning before, milliseconds. */
+  savedMs: number;
 }
 
 export type Exclusion = 'tried' | 'not-ready' | 'circuit-open' | 'stage-not-attached';
 
+export type RouteReason =
+  /** No other can take it. */
+  | 'only'
+  /** It has the prompt's beginning. */
+  | 'prefix'
+  /** Another has the prompt's beginning, but too much to do. */
+  | 'saturated'
+  /** None has the prompt's beginning. */
+  | 'load';
+
 export type Choice =
-  | { t: 'picked'; id: string; score: number; excluded: Record<string, Exclusion> }
+  | { t: 'picked'; id: string; reason: RouteReason; excluded: Record<string, Exclusion> }
   | { t: 'none'; excluded: Record<string, Exclusion> };
 
 export interface Need {
@@ -23,17 +37,54 @@ export interface Need {
   tried: ReadonlySet<string>;
 }
 
+/** A way to choose; `random` gives numbers in [0, 1). */
+export type Routing = (
+  candidates: readonly Candidate[],
+  need: Need,
+  nowMs: number,
+  random: () => number,
+) => Choice;
+
 /**
- * Filter, score, pick. Of two candidates drawn at random the better one is taken ("power of two choices"): with
+ * How much longer a request may take on the replica that has its prefix than on the least busy one, were the prefix
+ * nowhere, in multiples of what the prefix saves. At 1 it goes where it is answered first; above, it waits for its
+ * prefix, because computing it elsewhere takes other requests' time and drives their prefixes out. Calibrated by
+ * `npm run bench -- routing --calibrate`.
+ */
+export const SATURATION = 2;
+
+/**
+ * Filter, score, pick. A request stays with its prefix until that replica is saturated; then, and where nobody has
+ * it, load alone decides: of two candidates drawn at random the better one is taken ("power of two choices"). With
  * two replicas that is the better one, with many it keeps several gateways that share one stale view of the load
- * from all choosing the same one. `random` gives numbers in [0, 1).
+ * from all choosing the same one.
  */
 export function pick(
   candidates: readonly Candidate[],
   need: Need,
   nowMs: number,
   random: () => number,
+  saturation: number = SATURATION,
 ): Choice {
+  const { fit, excluded } = filter(candidates, need, nowMs);
+  const [first] = fit;
+  if (!first) return { t: 'none', excluded };
+  if (fit.length === 1) return { t: 'picked', id: first.id, reason: 'only', excluded };
+  const warm = stickTo(fit, saturation);
+  if (warm) return { t: 'picked', id: warm.id, reason: 'prefix', excluded };
+  const reason = fit.some(({ savedMs }) => savedMs > 0) ? 'saturated' : 'load';
+  const one = draw(fit, random) as Candidate;
+  const other = draw(fit, random) ?? one;
+  const best = score(other) > score(one) ? other : one;
+  return { t: 'picked', id: best.id, reason, excluded };
+}
+
+/** Those that can take the request, and why the others cannot. */
+export function filter(
+  candidates: readonly Candidate[],
+  need: Need,
+  nowMs: number,
+): { fit: Candidate[]; excluded: Record<string, Exclusion> } {
   const excluded: Record<string, Exclusion> = {};
   const fit: Candidate[] = [];
   for (const candidate of candidates) {
@@ -41,11 +92,23 @@ export function pick(
     if (reason) excluded[candidate.id] = reason;
     else fit.push(candidate);
   }
-  const first = draw(fit, random);
-  if (!first) return { t: 'none', excluded };
-  const second = draw(fit, random) ?? first;
-  const best = score(second) > score(first) ? second : first;
-  return { t: 'picked', id: best.id, score: score(best), excluded };
+  return { fit, excluded };
+}
+
+/** Of those that have a prefix and are not saturated, the one that is furthest from it. */
+function stickTo(fit: readonly Candidate[], saturation: number): Candidate | undefined {
+  const least = Math.min(...fit.map(({ answerMs }) => answerMs ?? Number.POSITIVE_INFINITY));
+  let best: Candidate | undefined;
+  let bestMargin = 0;
+  for (const candidate of fit) {
+    const { savedMs, answerMs } = candidate;
+    if (!(savedMs > 0) || answerMs === null) continue;
+    const margin = saturation * savedMs - (answerMs - least);
+    if (margin < 0 || (best && margin <= bestMargin)) continue;
+    best = candidate;
+    bestMargin = margin;
+  }
+  return best;
 }
 
 function exclusion(candidate: Candidate, need: Need, nowMs: number): Exclusion | undefined {

@@ -39,6 +39,8 @@ export interface PacedOptions {
   jsonValid: (stage: number) => number | undefined;
   /** Milliseconds between pieces, whatever the costs say; null paces by the costs. */
   pieceMs: number | null;
+  /** Share of a prompt that it has computed before, 0 to 1. */
+  cachedShare: (request: GenerateRequest) => number;
   /** Text of each piece. */
   piece: (index: number) => string;
   /** Called before each piece; a throw fails the answer, a promise holds it back. */
@@ -59,6 +61,7 @@ const DEFAULTS: PacedOptions = {
   vocabSize: 0,
   jsonValid: () => undefined,
   pieceMs: null,
+  cachedShare: () => 0,
   piece: (index) => `w${index} `,
   before: () => {},
   tls: undefined,
@@ -149,10 +152,11 @@ export class PacedThinker {
     try {
       const cost = this.options.stages.find((one) => one.stage === stage);
       if (!cost) throw new RpcError('FAILED_PRECONDITION', `stage: ${stage} is not attached`);
-      await pause((promptTokens * cost.prefillUsPerToken) / 1000, context.signal);
+      const cachedPromptTokens = Math.floor(promptTokens * this.options.cachedShare(request));
+      await pause(((promptTokens - cachedPromptTokens) * cost.prefillUsPerToken) / 1000, context.signal);
       compute();
       const seed = request.sampling?.seed ?? 7n;
-      yield event({ started: { stage, promptTokens, seed } });
+      yield event({ started: { stage, promptTokens, cachedPromptTokens, seed } });
       const count = request.maxTokens || DEFAULT_PIECES;
       for (let index = 0; index < count; index++) {
         await this.options.before(index, request, context);
@@ -171,7 +175,7 @@ export class PacedThinker {
           },
         });
       }
-      const usage = { promptTokens, cachedPromptTokens: 0, completionTokens: count };
+      const usage = { promptTokens, cachedPromptTokens, completionTokens: count };
       finished = true;
       yield event({ finished: { reason: FinishReason.FINISH_REASON_LENGTH, usage, stop: '' } });
     } finally {

@@ -1,5 +1,6 @@
 import { descriptorSetPath } from '@zen/contracts';
 import { DEFAULT_HYSTERESIS, RungPolicy } from '@zen/quality';
+import { pick, type Routing } from '@zen/routing';
 import { RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
 import { FrontQueue } from './admission/front-queue';
@@ -45,8 +46,12 @@ const MAX_STREAMS = 10_000;
 /** Four reports a second look smooth; one of a model with a replica has 2 KB. */
 const PROGRESS = { everyMs: 250, repeatMs: 15_000, maxListeners: 64 };
 
-/** Starts both doors. Time is the process's own monotonic clock. */
-export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
+/** Starts both doors. Time is the process's own monotonic clock. `routing`: benchmarks compare others with ours. */
+export async function startGateway(
+  config: GatewayConfig,
+  logger: Logger,
+  routing: Routing = pick,
+): Promise<Gateway> {
   const now = () => performance.now();
   const keys = await openKeys(config);
   const tls = await openTls(config, logger);
@@ -93,6 +98,7 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     timeoutMs: config.requestTimeoutMs,
     now,
     random: Math.random,
+    pick: routing,
     onRetry: ({ requestId }, replica, error) => {
       metrics.retried();
       logger.warn({ requestId, replica, reason: error.message }, 'trying another thinker');

@@ -8,6 +8,7 @@ import {
   type Usage,
 } from '@zen/contracts';
 import type { RungReason } from '@zen/quality';
+import type { RouteReason } from '@zen/routing';
 import type { Tenant } from '../keys/tenant';
 
 /** What the caller wants of the stage; each field may come from a header, a message or the tenant. */
@@ -70,6 +71,8 @@ export interface Answer {
   replica: string;
   stage: number;
   reason: RungReason;
+  /** Why this replica. */
+  route: RouteReason;
   quality: StageQuality | undefined;
   seed: bigint;
   /** Milliseconds from the request to the first piece. */

@@ -1,15 +1,17 @@
 import type { Band, Crowd } from '@zen/admission';
 import { type GenerateResponse, type Started, Usage } from '@zen/contracts';
-import { predict, pressure, type Replica, type RungPolicy } from '@zen/quality';
+import type { Replica, RungPolicy } from '@zen/quality';
 import {
   allows,
   attempt,
-  type Candidate,
   countsAgainst,
   fail,
   mayRetry,
-  pick,
+  type PrefixChain,
+  prefixChain,
   type ReplicaFailure,
+  type RouteReason,
+  type Routing,
   succeed,
 } from '@zen/routing';
 import { RpcError } from '@zen/rpc';
@@ -20,9 +22,11 @@ import { promptBytes } from '../fleet/traffic';
 import { GatewayError } from '../gateway-error';
 import { allowedPriority } from '../keys/tenant';
 import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from './answer';
+import { type Considered, consider } from './candidate';
 import { checkSize } from './check-size';
 import { gatewayError, replicaFailure } from './failure';
 import { Pace } from './pace';
+import { promptParts } from './prompt-parts';
 import { refusalOf } from './refusal';
 import { type Objectives, wishOf } from './wish';
 
@@ -37,18 +41,19 @@ export interface AnswererOptions {
   random: () => number;
   /** What waits at the gateway for replicas of the group, in the band and in those before it. */
   ahead(group: string, band: Band): Crowd;
+  /** Which of the replicas takes a request. */
+  pick: Routing;
   onRetry(request: AnswerRequest, replica: string, error: Error): void;
 }
 
-interface Chosen {
-  link: ReplicaLink;
+interface Chosen extends Omit<Considered, 'candidate'> {
+  chain: PrefixChain;
+  route: RouteReason;
   model: string;
   stage: number;
   reason: Answer['reason'];
   /** The lowest stage that may go on with the answer where the replica loses this one. */
   floor: number;
-  /** What was predicted of it, uncorrected; undefined for a stage without a measured cost. */
-  predictedTtftMs: number | undefined;
 }
 
 interface View {
@@ -86,10 +91,10 @@ export class Answerer {
         const opened = await this.open(request, group, chosen, signal);
         link.circuit = succeed();
         const nowMs = this.options.now();
-        const { predictedTtftMs: predictedMs = 0, reason } = chosen;
+        const { ttftMs: predictedMs = 0, reason, route } = chosen;
         this.policy.observe(opened, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
         thinkerMs += nowMs - askedAtMs;
-        return { ...opened, reason, ttftMs: nowMs - startedAtMs, thinkerMs };
+        return { ...opened, reason, route, ttftMs: nowMs - startedAtMs, thinkerMs };
       } catch (error) {
         const known = RpcError.from(error);
         const failure = replicaFailure(known, signal);
@@ -121,25 +126,18 @@ export class Answerer {
     const demand = this.policy.demand(group.model, size, nowMs);
     const able = views.filter(({ view }) => view.model === model);
     const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / Math.max(1, able.length) };
-    const candidates = able.map(({ link, view }): Candidate => {
-      const prediction = predict(view.load, stage, share);
-      return {
-        id: view.id,
-        ready: true,
-        circuit: link.circuit,
-        stages: view.stages.filter((one) => one.attached && (pinned || one.servable)).map((one) => one.stage),
-        pressure: prediction ? pressure(prediction, wish.objective) : null,
-      };
-    });
-    const choice = pick(candidates, { stage, tried }, nowMs, this.options.random);
-    const picked = choice.t === 'picked' && able.find(({ view }) => view.id === choice.id);
+    const chain = prefixChain(`${model} ${stage}`, promptParts(request.prompt));
+    // What a replica is held against is the request itself, not the mean one that its level is judged by.
+    const own = group.traffic.estimate(request.prompt);
+    const { objective } = wish;
+    const asked = { stage, pinned, objective, chain, promptTokens: own, share };
+    const considered = able.map(({ link, view }) => consider(link, view, asked));
+    const candidates = considered.map(({ candidate }) => candidate);
+    const choice = this.options.pick(candidates, { stage, tried }, nowMs, this.options.random);
+    const picked = choice.t === 'picked' && considered.find(({ candidate }) => candidate.id === choice.id);
     if (!picked) throw nobody();
-    const { link, view } = picked;
-    // Against this the time to its first piece is held, so it is the request's own prompt that counts here.
-    const own = { ...share, promptTokens: group.traffic.estimate(request.prompt) };
-    const predictedTtftMs = predict(view.load, stage, own)?.ttftMs;
     const floor = wish.full || wish.structured ? stage : wish.minStage;
-    return { link, model, stage, reason, floor, predictedTtftMs };
+    return { ...picked, chain, route: choice.reason, model, stage, reason, floor };
   }
 
   private views(group: Group, tried: ReadonlySet<string>): View[] {
@@ -175,10 +173,11 @@ export class Answerer {
   private async open(
     request: AnswerRequest,
     group: Group,
-    { link, model, stage, floor }: Chosen,
+    { link, model, stage, floor, chain, match, uncachedTokens }: Chosen,
     signal: AbortSignal,
-  ): Promise<Omit<Answer, 'reason' | 'ttftMs' | 'thinkerMs'>> {
-    const lease = link.begin(group.traffic.estimate(request.prompt));
+  ): Promise<Omit<Answer, 'reason' | 'route' | 'ttftMs' | 'thinkerMs'>> {
+    const lease = link.begin(uncachedTokens);
+    link.prefixes.sent(chain);
     const { pin, upgrade } = request.wish;
     const highest = Math.max(
       ...link.stages.filter((one) => one.attached && one.servable).map((one) => one.stage),
@@ -206,7 +205,11 @@ export class Answerer {
     try {
       const { started, first } = await untilFirst(events);
       lease.started();
-      if (started) group.traffic.prompted(promptBytes(request.prompt), started.promptTokens);
+      if (started) {
+        const { promptTokens, cachedPromptTokens } = started;
+        group.traffic.prompted(promptBytes(request.prompt), promptTokens, cachedPromptTokens);
+        link.prefixes.computed(chain, match, cachedPromptTokens / Math.max(1, promptTokens));
+      }
       const used = first.kind === 'piece' ? first.stage : (started?.stage ?? stage);
       return {
         model,

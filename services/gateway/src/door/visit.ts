@@ -163,13 +163,15 @@ export class Visit {
 
   private report(status: number, promptTokens: number, completionTokens: number): void {
     const answer = this.progress[0]?.answer;
-    const { stage, reason, replica, ttftMs } = answer ?? {};
+    const { stage, reason, route, replica, ttftMs } = answer ?? {};
     const facts = {
       requestId: this.requestId,
       tenant: this.tenant.name,
       route: this.route,
       status,
-      ...(answer ? { model: answer.model, stage, reason, replica, ttftMs: Math.round(ttftMs ?? 0) } : {}),
+      ...(answer
+        ? { model: answer.model, stage, reason, route, replica, ttftMs: Math.round(ttftMs ?? 0) }
+        : {}),
       ...(this.failure ? { failure: this.failure.failure, param: this.failure.param } : {}),
       promptTokens,
       completionTokens,

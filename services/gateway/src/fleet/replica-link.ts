@@ -1,7 +1,7 @@
 import type { ReplicaState } from '@zen/admission';
 import type { DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
 import { Arrivals, type Replica } from '@zen/quality';
-import { type Circuit, CLOSED } from '@zen/routing';
+import { type Circuit, CLOSED, PrefixIndex } from '@zen/routing';
 import type { Connect, ThinkerClient } from './thinker-client';
 
 export interface LinkOptions {
@@ -56,6 +56,8 @@ export class ReplicaLink {
   /** Our own requests to it. */
   readonly arrivals = new Arrivals();
   readonly client: ThinkerClient;
+  /** Prompts that it has computed, as far as this gateway knows. */
+  prefixes = new PrefixIndex();
   private state: State = { t: 'connecting' };
   private readonly stopping = new AbortController();
   private inFlight = 0;
@@ -132,6 +134,7 @@ export class ReplicaLink {
     };
   }
 
+  /** `promptTokens`: those that it has to compute. */
   begin(promptTokens: number): Lease {
     let waiting = true;
     let open = true;
@@ -199,6 +202,8 @@ export class ReplicaLink {
       this.options.onState(this.address, false, reason);
     }
     this.state = { t: 'down' };
+    // What comes back may be a new process, with an empty cache.
+    this.prefixes = new PrefixIndex();
   }
 }
 

@@ -7,6 +7,7 @@ const TEMPLATE_BYTES = 16;
 
 /** What a model's requests are like, as running means that start from ordinary chat. */
 export class Traffic {
+  /** Tokens of a prompt that have to be computed: those that a replica has in its cache cost nothing. */
   meanPromptTokens = 128;
   meanAnswerTokens = 128;
   private bytesPerToken = 4;
@@ -17,8 +18,9 @@ export class Traffic {
     return Math.ceil(promptBytes(prompt) / this.bytesPerToken);
   }
 
-  prompted(bytes: number, tokens: number): void {
-    this.meanPromptTokens += NEWEST * (tokens - this.meanPromptTokens);
+  /** `cachedTokens` of them had been computed before. */
+  prompted(bytes: number, tokens: number, cachedTokens: number): void {
+    this.meanPromptTokens += NEWEST * (tokens - cachedTokens - this.meanPromptTokens);
     if (bytes > 0 && tokens > 0) this.bytesPerToken += NEWEST * (bytes / tokens - this.bytesPerToken);
   }
 

@@ -23,7 +23,15 @@ export class GatewayMetrics {
     'stage',
     'reason',
   ]);
-  private readonly tokens = this.counter('tokens_total', 'Tokens in and out', ['model', 'kind']);
+  private readonly routes = this.counter('routes_total', 'Answers by why their replica was chosen', [
+    'model',
+    'route',
+  ]);
+  private readonly tokens = this.counter(
+    'tokens_total',
+    'Tokens in and out; cached: those of the prompt that its replica had computed before',
+    ['model', 'kind'],
+  );
   private readonly refusals = this.counter('refusals_total', 'Requests refused, by failure', ['failure']);
   private readonly retries = this.counter('retries_total', 'Answers moved to another replica', []);
   private readonly rungChanges = this.counter('rung_changes_total', 'Changes of a level, and why', [
@@ -158,7 +166,8 @@ export class GatewayMetrics {
   }
 
   /** `overheadMs`: from the request's arrival to its first piece, without waiting and without thinkers. */
-  started({ model, stage, reason, ttftMs }: Answer, overheadMs: number): void {
+  started({ model, stage, reason, route, ttftMs }: Answer, overheadMs: number): void {
+    this.routes.inc({ model, route });
     this.overhead.observe(overheadMs / 1000);
     this.answers.inc({ model, stage, reason });
     this.ttft.observe({ model, stage }, ttftMs / 1000);
@@ -167,6 +176,7 @@ export class GatewayMetrics {
   /** `streamedMs`: from the first piece to the end. */
   ended({ model, stage }: Answer, { usage }: AnswerEnd, streamedMs: number): void {
     this.tokens.inc({ model, kind: 'prompt' }, usage.promptTokens);
+    this.tokens.inc({ model, kind: 'cached' }, usage.cachedPromptTokens);
     this.tokens.inc({ model, kind: 'completion' }, usage.completionTokens);
     if (usage.completionTokens > 1) {
       this.tpot.observe({ model, stage }, streamedMs / 1000 / (usage.completionTokens - 1));
