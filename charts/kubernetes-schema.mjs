@@ -50,6 +50,15 @@ function define(name) {
   defs[name] = reduce(definitions[name], name);
 }
 
+/** A few CRDs have patterns of Go that JavaScript does not read. */
+function isPattern(text) {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
 /** `name` only for definitions: some of them stand for a number or a string. */
 function reduce(schema, name = '') {
   if (schema.$ref) {
@@ -65,6 +74,7 @@ function reduce(schema, name = '') {
     return { type: ['integer', 'number', 'string'] };
   }
   const out = Object.fromEntries(KEPT.filter((key) => key in schema).map((key) => [key, schema[key]]));
+  if (out.pattern && !isPattern(out.pattern)) delete out.pattern;
   if (schema.items) out.items = reduce(schema.items);
   if (schema.properties) {
     out.properties = Object.fromEntries(

@@ -174,18 +174,18 @@ describeWith(['helm'], 'workloads', () => {
   });
 
   test.each([
-    ['nothing set', {}, 'zen/gateway:0.1.0', 'docker.io/library/redis:7.2.11-alpine'],
+    ['nothing set', {}, 'zen/gateway:0.1.0', 'docker.io/library/redis:7.2-alpine'],
     [
       'a registry',
       { image: { registry: 'r.org', tag: 'x' } },
       'r.org/zen/gateway:x',
-      'docker.io/library/redis:7.2.11-alpine',
+      'docker.io/library/redis:7.2-alpine',
     ],
     [
       'a mirror',
       { global: { imageRegistry: 'm:5000' }, image: { registry: 'r.org' } },
       'm:5000/zen/gateway:0.1.0',
-      'm:5000/library/redis:7.2.11-alpine',
+      'm:5000/library/redis:7.2-alpine',
     ],
   ])('images with %s', (_, values, gateway, redis) => {
     const objects = render({ redis: { mode: 'bundled' }, ...values });

@@ -18,7 +18,6 @@ spec:
     - port: {{ .port }}
       path: /metrics
       interval: {{ $monitor.interval }}
-      # Bounded labels make a few hundred series; far more would be a fault that must not reach Prometheus.
-      metricRelabelings: []
+  # Bounded labels make a few hundred series; far more would be a fault that must not reach Prometheus.
   sampleLimit: 20000
 {{- end }}
