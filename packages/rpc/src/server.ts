@@ -29,6 +29,11 @@ export interface ServeOptions {
   /** A FileDescriptorSet for reflection. */
   descriptorSetPath: string;
   tls?: ServerTls | undefined;
+  /**
+   * Milliseconds after which a connection is told to go (give or take a tenth), so that clients behind a plain load
+   * balancer spread anew; what runs on it ends by itself, however long that takes. Absent: never.
+   */
+  maxConnectionAgeMs?: number | undefined;
   /** `host:port` of the health service alone, without TLS: a kubelet's gRPC probes speak nothing else. */
   healthListen?: string | undefined;
 }
@@ -59,8 +64,7 @@ export class RpcServer {
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': options.maxConcurrentStreams,
-      'grpc.keepalive_time_ms': 30_000,
-      'grpc.keepalive_timeout_ms': 10_000,
+      ...connectionLife(options.maxConnectionAgeMs),
     });
     const calls = new RunningCalls();
     const services = addControllers(server, controllers, options, calls);
@@ -128,6 +132,15 @@ async function bind(server: Server, listen: string, credentials: ServerCredentia
     server.bindAsync(listen, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   return `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`;
+}
+
+/**
+ * On a connection that was told to go grpc-js takes its next keep-alive for failed and cuts the streams that still
+ * run, so there is one or the other: a peer that vanished is found by its connection's age, too.
+ */
+function connectionLife(maxConnectionAgeMs: number | undefined): Record<string, number> {
+  if (maxConnectionAgeMs !== undefined) return { 'grpc.max_connection_age_ms': maxConnectionAgeMs };
+  return { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
 }
 
 function addControllers(

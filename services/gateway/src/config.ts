@@ -185,6 +185,11 @@ export const settings = {
     help: 'a reader that takes nothing for this long is cut off',
     default: '2m',
   },
+  connectionAgeMs: {
+    env: 'ZEN_CONNECTION_AGE',
+    type: duration(1000).optional(),
+    help: 'a gRPC connection is told to go after this, so that clients behind a load balancer spread anew; answers on it end by themselves (default never)',
+  },
   watchIntervalMs: {
     env: 'ZEN_WATCH_INTERVAL',
     type: duration(50, 60_000).default(100),

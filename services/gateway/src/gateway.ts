@@ -117,6 +117,7 @@ export async function startGateway(
     listen: config.grpcListen,
     maxMessageBytes: config.maxBodyBytes,
     maxConcurrentStreams: MAX_STREAMS,
+    maxConnectionAgeMs: config.connectionAgeMs,
     translate: rpcError,
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
     descriptorSetPath,
