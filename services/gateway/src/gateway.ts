@@ -122,7 +122,10 @@ export async function startGateway(
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
     descriptorSetPath,
   });
-  grpc.setServing(true);
+  let stopping = false;
+  void fleet.acquainted.then(() => {
+    if (!stopping) grpc.setServing(true);
+  });
   const reloadKeys = async () => {
     if (config.apiKeys === undefined) return;
     try {
@@ -137,6 +140,7 @@ export async function startGateway(
     config.apiKeys === undefined ? undefined : await watchKeys(config.apiKeys, () => void reloadKeys());
 
   async function stop(): Promise<void> {
+    stopping = true;
     gate.close();
     progress.close();
     watcher?.close();

@@ -35,17 +35,33 @@ export class Fleet {
   private readonly traffic = new Map<string, Traffic>();
   private readonly stopping = new AbortController();
   private following: Promise<void>[] = [];
+  /** What each source said last; undefined before it has said anything. */
+  private readonly sets: (readonly string[] | undefined)[];
+  private readonly linkOptions: LinkOptions;
+  private met = () => {};
+  /**
+   * Resolves when every source has spoken and each thinker that they named has been reached or has failed once: who
+   * takes requests before would refuse what a moment later could be answered.
+   */
+  readonly acquainted = new Promise<void>((resolve) => {
+    this.met = resolve;
+  });
 
-  constructor(private readonly options: FleetOptions) {}
+  constructor(private readonly options: FleetOptions) {
+    this.sets = options.sources.map(() => undefined);
+    const onState: LinkOptions['onState'] = (...state) => {
+      options.onState(...state);
+      this.look();
+    };
+    this.linkOptions = { ...options, onState };
+  }
 
   start(): void {
-    const { sources } = this.options;
-    /** What each source said last; undefined before it has said anything. */
-    const sets: (readonly string[] | undefined)[] = sources.map(() => undefined);
-    this.following = sources.map((source, at) =>
+    this.following = this.options.sources.map((source, at) =>
       source.follow((addresses) => {
-        sets[at] = addresses;
-        this.place(new Set(sets.flatMap((set) => set ?? [])));
+        this.sets[at] = addresses;
+        this.place(new Set(this.sets.flatMap((set) => set ?? [])));
+        this.look();
       }, this.stopping.signal),
     );
   }
@@ -159,9 +175,14 @@ export class Fleet {
   }
 
   /** A new one is connected to at once; one that is gone gets nothing new, and what runs there ends by itself. */
+  private look(): void {
+    const links = [...this.links.values()];
+    if (this.sets.every((set) => set !== undefined) && links.every(({ tried }) => tried)) this.met();
+  }
+
   private place(addresses: ReadonlySet<string>): void {
     for (const address of addresses) {
-      if (!this.links.has(address)) this.links.set(address, new ReplicaLink(address, this.options));
+      if (!this.links.has(address)) this.links.set(address, new ReplicaLink(address, this.linkOptions));
     }
     for (const [address, link] of this.links) {
       if (addresses.has(address)) continue;

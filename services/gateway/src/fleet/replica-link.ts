@@ -79,6 +79,11 @@ export class ReplicaLink {
     return this.state.t === 'ready' ? this.state.about : undefined;
   }
 
+  /** Whether it has been reached, or has failed to be. */
+  get tried(): boolean {
+    return this.state.t !== 'connecting';
+  }
+
   get stages(): readonly Stage[] {
     return this.state.t === 'ready' ? this.state.stages : [];
   }
@@ -198,12 +203,11 @@ export class ReplicaLink {
   }
 
   private down(reason: string): void {
-    if (this.state.t !== 'down' && !this.stopping.signal.aborted) {
-      this.options.onState(this.address, false, reason);
-    }
+    const wasDown = this.state.t === 'down';
     this.state = { t: 'down' };
     // What comes back may be a new process, with an empty cache.
     this.prefixes = new PrefixIndex();
+    if (!wasDown && !this.stopping.signal.aborted) this.options.onState(this.address, false, reason);
   }
 }
 
