@@ -63,3 +63,42 @@ describe('a fleet whose source changes', () => {
     expect(() => fleet.group('paced')).toThrow(expect.objectContaining({ failure: 'unavailable' }));
   });
 });
+
+describe('a fleet that has just begun', () => {
+  const thinker = new PacedThinker();
+  const tell: ((addresses: readonly string[]) => void)[] = [];
+  const fleet = new Fleet({
+    connect: thinkerConnector(undefined),
+    watchIntervalMs: 50,
+    random: Math.random,
+    onState: () => undefined,
+    families: [],
+    sources: [0, 1].map((at) => ({
+      follow: async (onSet, signal) => {
+        tell[at] = onSet;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      },
+    })),
+  });
+  afterAll(async () => {
+    await fleet.stop();
+    await thinker.stop();
+  });
+
+  test('is acquainted when every source has spoken and all that they named were tried', async () => {
+    const address = await thinker.start();
+    let acquainted = false;
+    void fleet.acquainted.then(() => {
+      acquainted = true;
+    });
+    fleet.start();
+    tell[0]?.([address]);
+    await until('the thinker is connected', () => fleet.replicas().some(({ up }) => up));
+    expect(acquainted).toBe(false);
+    // Nobody listens on the other one.
+    tell[1]?.(['127.0.0.1:1']);
+    expect(acquainted).toBe(false);
+    await fleet.acquainted;
+    expect(fleet.replicas().filter(({ up }) => up)).toHaveLength(1);
+  });
+});
