@@ -59,10 +59,10 @@ export function helm(args: string[], values: object = {}): Helm {
 export const MODEL = { name: 'smollm2', source: { address: 'https://ladders.example.org/smollm2' } };
 
 /** What `helm template` makes of values; throws its message where they are refused. */
-export function render(values: object = {}, namespace = 'llm'): KubeObject[] {
+export function render(values: object = {}, namespace = 'llm', chart = CHART): KubeObject[] {
   const merged = { models: [MODEL], ...values };
   const { status, stdout, stderr } = helm(
-    ['template', 'one', CHART, '--namespace', namespace, '--values', '-'],
+    ['template', 'one', chart, '--namespace', namespace, '--values', '-'],
     merged,
   );
   if (status !== 0) throw new Error(stderr);

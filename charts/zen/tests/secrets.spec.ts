@@ -41,7 +41,7 @@ describeWith(['helm'], 'API keys', () => {
 
   test('an existing Secret is mounted whole, and the chart makes none', () => {
     const objects = render({ gateway: { keys: { existingSecret: 'mine' } } });
-    expect(objects.filter((one) => one.kind === 'Secret')).toEqual([]);
+    expect(objects.filter((one) => one.metadata.name === 'one-zen-api-keys')).toEqual([]);
     expect(volumeOf(objects, 'keys').secret).toEqual({ secretName: 'mine' });
   });
 
@@ -63,6 +63,28 @@ describeWith(['helm'], 'API keys', () => {
     expect(stdout).toContain('get secret one-zen-api-keys');
     expect(stdout).toContain('helm -n default test one');
     expect(stdout).not.toMatch(/zen_[A-Za-z0-9]{43}/);
+  });
+});
+
+describeWith(['helm'], 'resume tokens', () => {
+  const keyOf = (objects: KubeObject[]) => envOf(gatewayOf(objects)).ZEN_RESUME_KEY;
+
+  test('all gateways share one key', () => {
+    const objects = render();
+    expect(decoded(find(objects, 'Secret', 'one-zen-resume-key')).key).toMatch(/^[A-Za-z0-9]{43}$/);
+    expect(keyOf(objects)).toEqual({
+      valueFrom: { secretKeyRef: { name: 'one-zen-resume-key', key: 'key' } },
+    });
+  });
+
+  test('it may be given, and the whole may be off', () => {
+    const given = render({ gateway: { resume: { existingSecret: 'mine' } } });
+    expect(given.filter((one) => one.metadata.name === 'one-zen-resume-key')).toEqual([]);
+    expect(keyOf(given)).toEqual({ valueFrom: { secretKeyRef: { name: 'mine', key: 'key' } } });
+    const off = render({ gateway: { resume: { enabled: false } } });
+    expect(off.filter((one) => one.metadata.name === 'one-zen-resume-key')).toEqual([]);
+    expect(envOf(gatewayOf(off))).toMatchObject({ ZEN_RESUME: 'off' });
+    expect(keyOf(off)).toBeUndefined();
   });
 });
 
@@ -92,6 +114,9 @@ describeWith(['helm'], 'Redis', () => {
       ZEN_REDIS: 'rediss://r.example.org',
       ZEN_REDIS_PASSWORD: { valueFrom: { secretKeyRef: { name: 's', key: 'k' } } },
     });
+    const signed = render({ redis: { mode: 'external', external: { ...external, caSecret: 'c' } } });
+    expect(envOf(gatewayOf(signed)).ZEN_REDIS_CA).toBe('/etc/zen/redis/ca.crt');
+    expect(volumeOf(signed, 'redis-ca').secret.secretName).toBe('c');
     expect(() => render({ redis: { mode: 'external' } })).toThrow('redis.external.url: give the address');
   });
 });

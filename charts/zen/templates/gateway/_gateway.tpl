@@ -18,12 +18,22 @@
 {{- end -}}
 {{- end }}
 
+{{- define "zen.gateway.resumeSecret" -}}
+{{- default (printf "%s-resume-key" (include "zen.fullname" .)) .Values.gateway.resume.existingSecret -}}
+{{- end }}
+
 {{- define "zen.gateway.env" -}}
 {{- $values := .Values -}}
 - { name: ZEN_LISTEN, value: "0.0.0.0:8080" }
 - { name: ZEN_GRPC_LISTEN, value: "0.0.0.0:50050" }
 - { name: ZEN_THINKERS, value: {{ include "zen.gateway.thinkers" . | quote }} }
 - { name: ZEN_WEB, value: {{ ternary "on" "off" $values.gateway.web | quote }} }
+- { name: ZEN_RESUME, value: {{ ternary "on" "off" $values.gateway.resume.enabled | quote }} }
+{{- if $values.gateway.resume.enabled }}
+- name: ZEN_RESUME_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ include "zen.gateway.resumeSecret" . }}, key: key }
+{{- end }}
 {{- with $values.gateway.families }}
 - { name: ZEN_FAMILIES, value: {{ . | quote }} }
 {{- end }}
@@ -38,6 +48,9 @@
 - name: ZEN_REDIS_PASSWORD
   valueFrom:
     secretKeyRef: { name: {{ .name }}, key: {{ .key }} }
+{{- end }}
+{{- if include "zen.redis.ca" . }}
+- { name: ZEN_REDIS_CA, value: /etc/zen/redis/ca.crt }
 {{- end }}
 {{- end }}
 {{- if ne $values.tls.mode "off" }}
@@ -55,6 +68,9 @@
 {{- if include "zen.gateway.keys" . }}
 - { name: keys, mountPath: /etc/zen/keys, readOnly: true }
 {{- end }}
+{{- if include "zen.redis.ca" . }}
+- { name: redis-ca, mountPath: /etc/zen/redis, readOnly: true }
+{{- end }}
 {{- if ne .Values.tls.mode "off" }}
 - { name: tls, mountPath: /etc/zen/tls, readOnly: true }
 {{- end }}
@@ -69,6 +85,12 @@
     # Only the digests: the plain key that the chart made stays out of the pod.
     items: [{ key: keys, path: keys }]
     {{- end }}
+{{- end }}
+{{- with include "zen.redis.ca" . }}
+- name: redis-ca
+  secret:
+    secretName: {{ . }}
+    items: [{ key: ca.crt, path: ca.crt }]
 {{- end }}
 {{- if ne .Values.tls.mode "off" }}
 - name: tls

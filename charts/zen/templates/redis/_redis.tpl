@@ -28,3 +28,8 @@ key: {{ .Values.redis.external.passwordKey }}
 {{- $path := ternary (printf "%s/%s" $mirror (regexReplaceAll "^[^/]+[.:][^/]*/" $image.repository "")) $image.repository (not (empty $mirror)) -}}
 {{- ternary (printf "%s@%s" $path $image.digest) (printf "%s:%s" $path $image.tag) (not (empty $image.digest)) -}}
 {{- end }}
+
+{{/* Secret with the authority of the external Redis; empty where there is none. */}}
+{{- define "zen.redis.ca" -}}
+{{- if eq .Values.redis.mode "external" -}}{{ .Values.redis.external.caSecret }}{{- end -}}
+{{- end }}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { CHART, describeWith, type KubeObject, render, scenarios } from './render';
+
+/** The version before this one, as it was packaged. */
+const PREVIOUS = join(__dirname, 'fixtures', 'zen-0.1.0.tgz');
+
+/** Fields that the API server lets nobody change, by kind. */
+const IMMUTABLE: Record<string, (object: KubeObject) => unknown> = {
+  Deployment: ({ spec }) => spec.selector,
+  StatefulSet: ({ spec }) => [spec.selector, spec.serviceName, spec.volumeClaimTemplates],
+  Service: ({ spec }) => spec.clusterIP,
+  PersistentVolumeClaim: ({ spec }) => [spec.accessModes, spec.storageClassName],
+  RoleBinding: ({ roleRef }) => roleRef,
+  PriorityClass: ({ value }) => value,
+  Secret: ({ type }) => type,
+};
+const nameOf = ({ kind, metadata }: KubeObject) => `${kind} ${metadata.name}`;
+
+describeWith(['helm'], 'upgrade from 0.1.0', () => {
+  // Values of before the upgrade are those of scenarios, without what came later.
+  const before = scenarios.map(([name, values]) => {
+    const old = structuredClone(values) as { redis?: { external?: { caSecret?: string } } };
+    delete old.redis?.external?.caSecret;
+    return [name, old] as const;
+  });
+
+  test.each(before)('%s goes over with the same values', (_, values) => {
+    const old = render(values, 'llm', PREVIOUS);
+    const now = new Map(render(values, 'llm', CHART).map((one) => [nameOf(one), one]));
+    expect(old.filter((one) => !now.has(nameOf(one))).map(nameOf)).toEqual([]);
+    const fixed = old.flatMap((one) => {
+      const immutable = IMMUTABLE[one.kind];
+      return immutable ? [{ one, immutable }] : [];
+    });
+    expect(fixed.length).toBeGreaterThan(4);
+    for (const { one, immutable } of fixed) {
+      const next = now.get(nameOf(one));
+      expect([nameOf(one), next && immutable(next)]).toEqual([nameOf(one), immutable(one)]);
+    }
+  });
+
+  test('there is something to go over to', () => {
+    const [old, now] = [PREVIOUS, CHART].map((chart) => render({}, 'llm', chart).map(nameOf));
+    expect(now?.filter((name) => !old?.includes(name))).toEqual(['Secret one-zen-resume-key']);
+  });
+});
