@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Installs the real programs that tests talk to, where they are missing and can be had; a test whose program is
-// missing is skipped and says so. An OCI registry and a browser come from Debian, an S3 server (moto) from PyPI.
+// missing is skipped and says so. An OCI registry, Redis and a browser come from Debian, an S3 server (moto) from PyPI.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,15 +21,19 @@ function attempt(what, file, argv) {
   return false;
 }
 
-if (!runs('docker-registry') && process.getuid?.() === 0 && runs('apt-get')) {
-  // Installed as a service that would start at once and take port 5000: it must not.
+// Debian starts the services that it installs; these must not start, or they take their ports.
+const debian = (what, packages) => {
   const policy = '/usr/sbin/policy-rc.d';
   const script = `test -e ${policy} || { printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod +x ${policy}; made=1; }
-    apt-get update -qq; apt-get install -y -qq --no-install-recommends docker-registry openssl; status=$?
+    apt-get update -qq; apt-get install -y -qq --no-install-recommends ${packages}; status=$?
     test -z "$made" || rm ${policy}; exit $status`;
-  attempt('docker-registry', 'sh', ['-c', script]);
-}
-if (!existsSync('/usr/bin/chromium') && process.getuid?.() === 0 && runs('apt-get')) {
+  attempt(what, 'sh', ['-c', script]);
+};
+
+const isDebianRoot = process.getuid?.() === 0 && runs('apt-get');
+if (!runs('docker-registry') && isDebianRoot) debian('docker-registry', 'docker-registry openssl');
+if (!runs('redis-server') && isDebianRoot) debian('redis-server', 'redis-server openssl');
+if (!existsSync('/usr/bin/chromium') && isDebianRoot) {
   const install =
     'apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core';
   attempt('chromium', 'sh', ['-c', install]);

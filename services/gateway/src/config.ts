@@ -17,6 +17,15 @@ import { parseFamilies } from './fleet/families';
 
 const MIB = 2 ** 20;
 
+/** `redis://[USER@]HOST[:PORT][/DATABASE]`; a password in it would be shown by whatever shows the environment. */
+function redisAddress() {
+  return z.string().refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const known = url && /^rediss?:$/.test(url.protocol) && url.hostname !== '' && url.search === '';
+    return known && url.password === '' && /^(\/\d{0,3})?$/.test(url.pathname);
+  }, 'must be redis://[USER@]HOST[:PORT][/DATABASE] or rediss://…, the password in ZEN_REDIS_PASSWORD');
+}
+
 export const settings = {
   listen: {
     env: 'ZEN_LISTEN',
@@ -160,6 +169,27 @@ export const settings = {
     env: 'ZEN_ADMISSION_WAIT_BATCH',
     type: duration(0, 36_000_000).optional(),
     help: 'the same for requests of priority batch (default 10 times ZEN_MAX_QUEUE)',
+  },
+  redis: {
+    env: 'ZEN_REDIS',
+    type: redisAddress().optional(),
+    help: 'Redis where several gateways keep the limits of keys together, redis:// or rediss:// (default none)',
+  },
+  redisPassword: {
+    env: 'ZEN_REDIS_PASSWORD',
+    type: z.string().optional(),
+    help: 'its password',
+  },
+  redisCa: {
+    env: 'ZEN_REDIS_CA',
+    type: z.string().optional(),
+    help: 'PEM file of the authority that signed its certificate (default those that the system knows)',
+  },
+  leaseMs: {
+    env: 'ZEN_ADMISSION_LEASE',
+    type: duration(300, 600_000).default(30_000),
+    help: 'after this the places of a gateway that died count as free in Redis',
+    default: '30s',
   },
   maxWaiting: {
     env: 'ZEN_ADMISSION_WAITING',

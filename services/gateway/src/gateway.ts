@@ -18,6 +18,7 @@ import { startHttp } from './http/http-server';
 import { readKeys, watchKeys } from './keys/key-file';
 import { KeyRing } from './keys/key-ring';
 import { Limiter } from './keys/limiter';
+import { openLimits } from './keys/open-limits';
 import { GatewayMetrics } from './observe/gateway-metrics';
 import { RungReport } from './observe/rung-report';
 import { PAGE_FOLDER, PageFiles } from './page/page-files';
@@ -104,7 +105,8 @@ export async function startGateway(
       logger.warn({ requestId, replica, reason: error.message }, 'trying another thinker');
     },
   });
-  const limiter = new Limiter(now);
+  const limits = await openLimits(config, metrics, logger, now);
+  const limiter = new Limiter(limits.book);
   const gate = new Gate(config, keys, { answerer, fleet, queue, limiter, metrics, tracing, logger, now });
   const { maxMessages, stallMs } = config;
   const page = config.web === 'on' ? PageFiles.load(PAGE_FOLDER) : null;
@@ -157,6 +159,7 @@ export async function startGateway(
     http.cut();
     await doors;
     await fleet.stop();
+    await limits.close();
     tls?.certificates.close();
     await tracing.stop();
   }

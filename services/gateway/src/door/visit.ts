@@ -75,10 +75,15 @@ export class Visit {
   }
 
   /** Counts the request against its key's limits; the headers say what is left. */
-  admit(model: string, promptTokens: number): Record<string, string> {
+  async admit(model: string, promptTokens: number): Promise<Record<string, string>> {
     this.model = model;
-    this.admission = this.services.limiter.admit(this.tenant, promptTokens);
-    return this.admission.headers;
+    const admission = await this.services.limiter.admit(this.tenant, promptTokens);
+    if (this.left || this.interrupted) {
+      admission.end(0);
+      throw this.interruption() ?? new GatewayError('cancelled', 'the request was cancelled');
+    }
+    this.admission = admission;
+    return admission.headers;
   }
 
   /** Starts all answers, or none: the first that fails ends the others. */

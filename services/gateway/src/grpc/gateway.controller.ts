@@ -75,7 +75,7 @@ export class GatewayController {
 
   private async *events(spec: AnswerSpec, visit: Visit, context: CallContext): AsyncGenerator<Event> {
     const { traffic } = this.fleet.group(spec.model);
-    const rates = visit.admit(spec.model, traffic.estimate(spec.prompt));
+    const rates = await visit.admit(spec.model, traffic.estimate(spec.prompt));
     const [answer] = (await visit.answers([spec])) as [Answer];
     const { model, stage, reason: stageReason, quality, seed } = answer;
     const said = { ...stageHeaders(answer), ...rates };

@@ -22,7 +22,7 @@ export class CompletionHandler {
   async handle(request: CompletionRequest, visit: Visit, reply: FastifyReply): Promise<void> {
     const { traffic } = this.fleet.group(request.model);
     const tokens = request.answers.reduce((sum, { prompt }) => sum + traffic.estimate(prompt), 0);
-    const rates = visit.admit(request.model, tokens);
+    const rates = await visit.admit(request.model, tokens);
     reply.headers(rates);
     const answers = await visit.answers(request.answers);
     const first = answers[0] as Answer;

@@ -1,9 +1,9 @@
+import { LocalBook } from '@zen/admission';
 import { Priority } from '@zen/contracts';
 import { digestOf, KeyFileError, MIN_KEY_LENGTH, newKey, parseKeys } from './key-entry';
 import { KeyRing } from './key-ring';
 import { Limiter } from './limiter';
 import { ANONYMOUS, allowedPriority } from './tenant';
-import { TokenBucket } from './token-bucket';
 
 const HASH = `sha256:${'ab'.repeat(32)}`;
 
@@ -67,51 +67,26 @@ test('a priority is at most the key’s own', () => {
   expect(allowedPriority(Priority.PRIORITY_INTERACTIVE, ANONYMOUS)).toBe(Priority.PRIORITY_INTERACTIVE);
 });
 
-describe('TokenBucket', () => {
-  test('refills evenly and never above a minute', () => {
-    const bucket = new TokenBucket(60, 0);
-    bucket.take(60, 0);
-    expect(bucket.waitMs(1, 0)).toBe(1000);
-    expect(bucket.remaining(30_000)).toBe(30);
-    expect(bucket.remaining(1e9)).toBe(60);
-  });
-
-  test('a debt is paid before the next', () => {
-    const bucket = new TokenBucket(60, 0);
-    bucket.take(90, 0);
-    expect(bucket.remaining(0)).toBe(0);
-    expect(bucket.waitMs(1, 0) / 1000).toBeCloseTo(31);
-    expect(bucket.resetMs(0) / 1000).toBeCloseTo(90);
-  });
-
-  test('more than a minute’s budget can still be had, with a full one', () => {
-    const bucket = new TokenBucket(60, 0);
-    expect(bucket.waitMs(500, 0)).toBe(0);
-    bucket.take(1, 0);
-    expect(bucket.waitMs(500, 0)).toBe(1000);
-  });
-});
-
 describe('Limiter', () => {
   let nowMs = 0;
   const limits = { ...ANONYMOUS, keyId: 'k', requestsPerMinute: 6, tokensPerMinute: 100, streams: 2 };
-  const caught = (run: () => unknown) => {
+  const caught = async (run: () => unknown) => {
     try {
-      run();
+      await run();
     } catch (error) {
       return error;
     }
     return undefined;
   };
 
-  test('counts what an answer really cost, once', () => {
-    const limiter = new Limiter(() => nowMs);
-    const first = limiter.admit(limits, 10);
+  test('counts what an answer really cost, once', async () => {
+    const limiter = new Limiter(new LocalBook(() => nowMs));
+    const first = await limiter.admit(limits, 10);
     expect(first.headers['x-ratelimit-remaining-tokens']).toBe('90');
     first.end(80);
     first.end(80);
-    expect(limiter.admit(limits, 10).headers['x-ratelimit-remaining-tokens']).toBe('10');
-    expect(caught(() => limiter.admit(limits, 20))).toMatchObject({
+    expect((await limiter.admit(limits, 10)).headers['x-ratelimit-remaining-tokens']).toBe('10');
+    expect(await caught(() => limiter.admit(limits, 20))).toMatchObject({
       failure: 'rate_limit_exceeded',
       // 10 tokens are missing of 100 a minute.
       retryAfterS: 6,
@@ -119,24 +94,24 @@ describe('Limiter', () => {
     });
   });
 
-  test('streams at once, given back at the end', () => {
-    const limiter = new Limiter(() => nowMs);
-    const first = limiter.admit(limits, 1);
-    limiter.admit(limits, 1);
-    expect(caught(() => limiter.admit(limits, 1))).toMatchObject({
+  test('streams at once, given back at the end', async () => {
+    const limiter = new Limiter(new LocalBook(() => nowMs));
+    const first = await limiter.admit(limits, 1);
+    await limiter.admit(limits, 1);
+    expect(await caught(() => limiter.admit(limits, 1))).toMatchObject({
       message: expect.stringContaining('at once'),
     });
     first.end(1);
-    expect(caught(() => limiter.admit(limits, 1))).toBeUndefined();
+    expect(await caught(() => limiter.admit(limits, 1))).toBeUndefined();
   });
 
-  test('requests a minute, until time has passed; others are not touched', () => {
+  test('requests a minute, until time has passed; others are not touched', async () => {
     nowMs = 0;
-    const limiter = new Limiter(() => nowMs);
-    for (let i = 0; i < 6; i++) limiter.admit(limits, 1).end(1);
-    expect(caught(() => limiter.admit(limits, 1))).toMatchObject({ retryAfterS: 10 });
-    expect(caught(() => limiter.admit({ ...limits, keyId: 'other' }, 1))).toBeUndefined();
+    const limiter = new Limiter(new LocalBook(() => nowMs));
+    for (let i = 0; i < 6; i++) (await limiter.admit(limits, 1)).end(1);
+    expect(await caught(() => limiter.admit(limits, 1))).toMatchObject({ retryAfterS: 10 });
+    expect(await caught(() => limiter.admit({ ...limits, keyId: 'other' }, 1))).toBeUndefined();
     nowMs = 10_000;
-    expect(caught(() => limiter.admit(limits, 1))).toBeUndefined();
+    expect(await caught(() => limiter.admit(limits, 1))).toBeUndefined();
   });
 });

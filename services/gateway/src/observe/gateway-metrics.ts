@@ -55,12 +55,25 @@ export class GatewayMetrics {
     'priority',
     'why',
   ]);
+  private readonly limitsTogether = this.histogram(
+    'shared_limits_seconds',
+    'Time that a request waited for its limits in Redis',
+    [],
+    OVERHEAD_SECONDS,
+  );
+  private readonly limitsAlone = this.counter(
+    'limits_alone_total',
+    'Requests whose limits were kept without Redis because it did not answer',
+    [],
+  );
   private readonly overhead = this.histogram(
     'overhead_seconds',
     'Time from arrival to the first piece that neither waiting nor a thinker took',
     [],
     OVERHEAD_SECONDS,
   );
+  private limits: Gauge | undefined;
+  private limitGateways: Gauge | undefined;
   private readonly inFlight = new Gauge({
     name: 'zen_gateway_requests_in_flight',
     help: 'Requests being answered',
@@ -143,6 +156,34 @@ export class GatewayMetrics {
   /** A request got its turn after waiting at the gateway. */
   waited(priority: Band, waitedMs: number): void {
     this.waits.observe({ priority }, waitedMs / 1000);
+  }
+
+  /** Whether the limits are those of all gateways together; never called where no Redis is set. */
+  limitsShared(shared: boolean): void {
+    this.limits ??= new Gauge({
+      name: 'zen_gateway_limits_shared',
+      help: 'Whether the limits of keys are kept with the other gateways (1) or alone for want of Redis (0)',
+      registers: [this.registry],
+    });
+    this.limits.set(shared ? 1 : 0);
+  }
+
+  /** How many gateways share the limits, as far as is known. */
+  limitsAmong(gateways: number): void {
+    this.limitGateways ??= new Gauge({
+      name: 'zen_gateway_limits_gateways',
+      help: 'Gateways that keep the limits of keys together, as last heard from Redis',
+      registers: [this.registry],
+    });
+    this.limitGateways.set(gateways);
+  }
+
+  limitedAlone(): void {
+    this.limitsAlone.inc();
+  }
+
+  limitedTogether(tookMs: number): void {
+    this.limitsTogether.observe(tookMs / 1000);
   }
 
   /** A request was refused by the queue. */

@@ -3,30 +3,47 @@
  * answer costs is known only at its end; the debt is paid before the next request. Times in milliseconds.
  */
 export class TokenBucket {
-  private level: number;
+  private units: number;
 
   constructor(
-    readonly perMinute: number,
+    private rate: number,
     private updatedAtMs: number,
   ) {
-    this.level = perMinute;
+    this.units = rate;
   }
 
-  /** What is left, at least 0. */
-  remaining(nowMs: number): number {
+  get perMinute(): number {
+    return this.rate;
+  }
+
+  /** Another budget from now on; nobody gets more at once by it. */
+  resize(perMinute: number, nowMs: number): void {
     this.refill(nowMs);
-    return Math.max(0, Math.floor(this.level));
+    this.rate = perMinute;
+    this.refill(nowMs);
+  }
+
+  /** As it is known to be elsewhere. */
+  assume(level: number, nowMs: number): void {
+    this.units = level;
+    this.updatedAtMs = nowMs;
+  }
+
+  /** What is left; below zero what is owed. */
+  level(nowMs: number): number {
+    this.refill(nowMs);
+    return this.units;
   }
 
   take(amount: number, nowMs: number): void {
     this.refill(nowMs);
-    this.level -= amount;
+    this.units -= amount;
   }
 
   /** Milliseconds until `amount` can be taken; 0 now. More than a minute's budget waits for a full one. */
   waitMs(amount: number, nowMs: number): number {
     this.refill(nowMs);
-    const missing = Math.min(amount, this.perMinute) - this.level;
+    const missing = Math.min(amount, this.perMinute) - this.units;
     return missing <= 0 ? 0 : Math.ceil((missing / this.perMinute) * 60_000);
   }
 
@@ -37,7 +54,7 @@ export class TokenBucket {
 
   private refill(nowMs: number): void {
     const elapsed = Math.max(0, nowMs - this.updatedAtMs);
-    this.level = Math.min(this.perMinute, this.level + (elapsed / 60_000) * this.perMinute);
+    this.units = Math.min(this.perMinute, this.units + (elapsed / 60_000) * this.perMinute);
     this.updatedAtMs = nowMs;
   }
 }
