@@ -33,9 +33,10 @@ export async function startGatewayProcesses(pieceMs: number): Promise<GatewayPro
 /** A gateway as users run it: a process of its own. Resolves once it can answer. */
 export async function startGatewayProcess(
   env: Record<string, string>,
+  script: readonly string[] = [GATEWAY],
 ): Promise<{ url: string; stop(): void }> {
   const [http, grpc] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
-  const child = spawn(process.execPath, [GATEWAY], {
+  const child = spawn(process.execPath, script, {
     env: { ...process.env, ZEN_LISTEN: http, ZEN_GRPC_LISTEN: grpc, ZEN_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 2, 2],
   });

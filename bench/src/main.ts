@@ -8,6 +8,7 @@ import { policy } from './policy/policy';
 import { recordCosts } from './policy/record-costs';
 import { progressive } from './progressive/progressive';
 import { type BenchReport, loadAtStart, printTable } from './report';
+import { routing } from './routing/routing';
 import { speculation } from './speculation/speculation';
 import { decode, prefill } from './speed';
 
@@ -19,6 +20,7 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   memory: { about: 'resident bytes of the thinker', run: memory },
   speculation: { about: 'drafting against plain decoding, per drafter and stage', run: speculation },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
+  routing: { about: 'requests that follow their prefix against round robin, three replicas', run: routing },
   costs: {
     about: 'what each stage of a family costs at 1, 8 and 32; recorded for `policy`',
     run: recordCosts,

@@ -45,6 +45,9 @@ export type Routing = (
   random: () => number,
 ) => Choice;
 
+/** Candidates that are compared by load. */
+const DRAWS = 3;
+
 /**
  * How much longer a request may take on the replica that has its prefix than on the least busy one, were the prefix
  * nowhere, in multiples of what the prefix saves. At 1 it goes where it is answered first; above, it waits for its
@@ -55,8 +58,8 @@ export const SATURATION = 2;
 
 /**
  * Filter, score, pick. A request stays with its prefix until that replica is saturated; then, and where nobody has
- * it, load alone decides: of two candidates drawn at random the better one is taken ("power of two choices"). With
- * two replicas that is the better one, with many it keeps several gateways that share one stale view of the load
+ * it, load alone decides: of three candidates drawn at random the best one is taken ("power of choices"). With
+ * three replicas that is the best one, with many it keeps several gateways that share one stale view of the load
  * from all choosing the same one.
  */
 export function pick(
@@ -73,9 +76,11 @@ export function pick(
   const warm = stickTo(fit, saturation);
   if (warm) return { t: 'picked', id: warm.id, reason: 'prefix', excluded };
   const reason = fit.some(({ savedMs }) => savedMs > 0) ? 'saturated' : 'load';
-  const one = draw(fit, random) as Candidate;
-  const other = draw(fit, random) ?? one;
-  const best = score(other) > score(one) ? other : one;
+  let best = draw(fit, random) as Candidate;
+  for (let drawn = 1; drawn < DRAWS && fit.length > 0; drawn++) {
+    const other = draw(fit, random) as Candidate;
+    if (score(other) > score(best)) best = other;
+  }
   return { t: 'picked', id: best.id, reason, excluded };
 }
 
