@@ -30,6 +30,13 @@ app.kubernetes.io/part-of: zen
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* Labels of pods: without the chart's version, or a new chart would replace pods that it does not change. */}}
+{{- define "zen.podLabels" -}}
+{{ include "zen.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: zen
+{{- end }}
+
 {{- define "zen.metadata" -}}
 name: {{ include "zen.name" . }}
 namespace: {{ .root.Release.Namespace }}

@@ -37,7 +37,7 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "zen.labels" . | nindent 8 }}
+        {{- include "zen.podLabels" . | nindent 8 }}
         {{- with $s.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

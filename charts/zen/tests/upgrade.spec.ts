@@ -39,6 +39,12 @@ describeWith(['helm'], 'upgrade from 0.1.0', () => {
     }
   });
 
+  test('a new version of the chart replaces no pod that it does not change', () => {
+    for (const workload of render({ redis: { mode: 'bundled' } }).filter(({ spec }) => spec?.template)) {
+      expect(JSON.stringify(workload.spec)).not.toContain('helm.sh/chart');
+    }
+  });
+
   test('there is something to go over to', () => {
     const [old, now] = [PREVIOUS, CHART].map((chart) => render({}, 'llm', chart).map(nameOf));
     expect(now?.filter((name) => !old?.includes(name))).toEqual(['Secret one-zen-resume-key']);
