@@ -98,7 +98,7 @@ function toRpcError(
     failures.onError(error, method);
     known = new RpcError('INTERNAL', 'internal error');
   }
-  return new RpcError(known.code, known.message, { ...trailers, ...known.metadata });
+  return new RpcError(known.code, known.message, { ...trailers, ...known.metadata }, known.retryAfterMs);
 }
 
 function drained(call: ServerWritableStream<object, object>, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { decodeRetryInfo, encodeRetryInfo, STATUS_DETAILS } from './retry-info';
 
 /** The codes that Zen's services use; names are gRPC's. */
 export type RpcCode =
@@ -25,6 +26,8 @@ export class RpcError extends Error {
     readonly code: RpcCode,
     message: string,
     readonly metadata: Readonly<Record<string, string>> = {},
+    /** Milliseconds after which a repetition may succeed; travels as google.rpc.RetryInfo. */
+    readonly retryAfterMs: number | null = null,
   ) {
     super(message);
     this.name = 'RpcError';
@@ -35,7 +38,9 @@ export class RpcError extends Error {
     if (error instanceof RpcError) return error;
     if (isServiceError(error)) {
       const code = (status[error.code] ?? 'UNKNOWN') as RpcCode;
-      return new RpcError(code, error.details, fromMetadata(error.metadata));
+      const [details] = error.metadata?.get(STATUS_DETAILS) ?? [];
+      const retryAfterMs = Buffer.isBuffer(details) ? decodeRetryInfo(details) : null;
+      return new RpcError(code, error.details, fromMetadata(error.metadata), retryAfterMs);
     }
     if (error instanceof Error && error.name === 'AbortError')
       return new RpcError('CANCELLED', error.message);
@@ -44,7 +49,11 @@ export class RpcError extends Error {
 
   /** What grpc-js sends. */
   toStatus(): { code: status; details: string; metadata: Metadata } {
-    return { code: status[this.code], details: this.message, metadata: toMetadata(this.metadata) };
+    const code = status[this.code];
+    const metadata = toMetadata(this.metadata);
+    if (this.retryAfterMs !== null)
+      metadata.set(STATUS_DETAILS, encodeRetryInfo(code, this.message, this.retryAfterMs));
+    return { code, details: this.message, metadata };
   }
 }
 

@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Priority } from '@zen/contracts';
+import { GatewayServiceDefinition, Priority } from '@zen/contracts';
+import { client, type RpcError } from '@zen/rpc';
 import { chatOf, openGateway, PacedThinker, type Running, until } from '../gateway.fixture';
 import { digestOf, newKey } from '../keys/key-entry';
 
@@ -178,6 +179,26 @@ describe('requests that wait at the gateway', () => {
     expect(served()).toEqual(['first', 'patient']);
   });
 
+  test('are refused over gRPC with the time to come back as RetryInfo', async () => {
+    await start(1, { ZEN_ADMISSION_WAITING: '0' });
+    const first = ask('ann', 'first');
+    await until('it is there', () => thinker.active === 1);
+    const rpc = client(GatewayServiceDefinition, running.gateway.grpcAddress);
+    const messages = [{ role: 'user', content: 'called' }];
+    const metadata = { authorization: `Bearer ${keys.bob}` };
+    const call = rpc.chat({ model: 'paced', messages }, { metadata })[Symbol.asyncIterator]();
+    const error = await call.next().then(
+      () => undefined,
+      (thrown: unknown) => thrown as RpcError,
+    );
+    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', metadata: { 'x-zen-failure': 'overloaded' } });
+    expect(error?.retryAfterMs).toBe(1000 * Number(error?.metadata['retry-after']));
+    expect(error?.retryAfterMs).toBeGreaterThanOrEqual(1000);
+    rpc.close();
+    open();
+    expect((await first).status).toBe(200);
+  });
+
   test('do not wait for what can never be', async () => {
     await start(1);
     const first = ask('ann', 'first');
@@ -193,8 +214,6 @@ describe('requests that wait at the gateway', () => {
     await start(1);
     const first = ask('ann', 'first');
     await until('it is there', () => thinker.active === 1);
-    const { client } = await import('@zen/rpc');
-    const { GatewayServiceDefinition } = await import('@zen/contracts');
     const rpc = client(GatewayServiceDefinition, running.gateway.grpcAddress);
     const called = (async () => {
       const request = {

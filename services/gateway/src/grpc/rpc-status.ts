@@ -24,6 +24,7 @@ const CODES: Record<GatewayFailure, RpcCode> = {
 export function rpcError(error: unknown): RpcError | undefined {
   if (!(error instanceof GatewayError)) return undefined;
   const trailers: Record<string, string> = { ...error.headers, 'x-zen-failure': error.failure };
+  const retryAfterMs = error.retryAfterS === null ? null : error.retryAfterS * 1000;
   if (error.retryAfterS !== null) trailers['retry-after'] = String(error.retryAfterS);
-  return new RpcError(CODES[error.failure], error.message, trailers);
+  return new RpcError(CODES[error.failure], error.message, trailers, retryAfterMs);
 }
