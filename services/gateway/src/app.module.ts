@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { FrontQueue } from './admission/front-queue';
 import type { Gate } from './door/gate';
 import type { Fleet } from './fleet/fleet';
 import { CompletionHandler } from './http/completion-handler';
@@ -21,6 +22,7 @@ import {
   METRICS,
   PAGE,
   PROGRESS,
+  QUEUE,
   RUNGS,
   STALL_MS,
 } from './tokens';
@@ -34,6 +36,7 @@ export interface AppParts {
   page: PageFiles | null;
   progress: ProgressHub;
   rungs: RungReport;
+  queue: FrontQueue;
   maxMessages: number;
   stallMs: number;
 }
@@ -59,6 +62,7 @@ export function appModule(parts: AppParts): DynamicModule {
       { provide: METRICS, useValue: metrics },
       { provide: PAGE, useValue: page },
       { provide: PROGRESS, useValue: progress },
+      { provide: QUEUE, useValue: parts.queue },
       { provide: RUNGS, useValue: rungs },
       { provide: STALL_MS, useValue: stallMs },
       { provide: CHAT_SCHEMA, useValue: chatSchema(maxMessages) },

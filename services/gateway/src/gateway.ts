@@ -114,7 +114,17 @@ export async function startGateway(
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
   const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
   fleet.start();
-  const http = await startHttp(config, { fleet, gate, metrics, page, progress, rungs, maxMessages, stallMs });
+  const http = await startHttp(config, {
+    fleet,
+    gate,
+    metrics,
+    page,
+    progress,
+    rungs,
+    queue,
+    maxMessages,
+    stallMs,
+  });
   const grpc = await RpcServer.start([new GatewayController(gate, fleet, maxMessages)], {
     listen: config.grpcListen,
     maxMessageBytes: config.maxBodyBytes,

@@ -6,5 +6,6 @@ export const METRICS = Symbol('GatewayMetrics');
 export const CHAT_SCHEMA = Symbol('chatSchema');
 export const PAGE = Symbol('PageFiles');
 export const PROGRESS = Symbol('ProgressHub');
+export const QUEUE = Symbol('FrontQueue');
 export const RUNGS = Symbol('RungReport');
 export const STALL_MS = Symbol('stallMs');

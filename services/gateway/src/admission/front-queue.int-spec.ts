@@ -67,6 +67,9 @@ describe('requests that wait at the gateway', () => {
     return responses;
   }
 
+  const report = async (key: string): Promise<unknown> =>
+    (await fetch(`${running.url}/debug/queues`, { headers: { authorization: `Bearer ${key}` } })).json();
+
   const served = () =>
     thinker.requests.map(({ prompt }) =>
       prompt?.$case === 'chat' ? (prompt.value.messages[0]?.content ?? '') : '',
@@ -84,6 +87,23 @@ describe('requests that wait at the gateway', () => {
       ...['b1', 'b2', 'b3', 'b4'].map((name): Parameters<typeof ask> => ['bob', name]),
       ['bob', 'urgent', 'interactive'],
     ]);
+    expect(await report(keys.ann)).toMatchObject({
+      room: [{ model: 'paced', room: 0 }],
+      bands: [
+        { priority: 'interactive', requests: 1 },
+        {
+          priority: 'normal',
+          requests: 8,
+          tenants: [
+            { model: 'paced', tenant: 'ann', weight: 1, requests: 4 },
+            // No name: another tenant's business.
+            { tenant: null, weight: 2, requests: 4 },
+          ],
+        },
+        { priority: 'batch', requests: 2 },
+      ],
+    });
+    expect(await report('nobody')).toMatchObject({ error: { code: 'invalid_api_key' } });
     open();
     const statuses = await Promise.all([first, ...asked].map(async (response) => (await response).status));
     expect(new Set(statuses)).toEqual(new Set([200]));

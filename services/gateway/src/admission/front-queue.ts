@@ -105,6 +105,16 @@ export class FrontQueue {
     return this.waiting.held(band);
   }
 
+  /** Requests that the replicas of a model or family can take now. */
+  roomOf(group: string): number {
+    return this.options.room(group);
+  }
+
+  /** Estimated tokens that a band was served lately. */
+  tokensPerSecond(band: Band): number {
+    return this.rates.get(band)?.tokensPerSecond(this.options.now()) ?? 0;
+  }
+
   /** Everybody that waits, the oldest first. */
   all() {
     return this.waiting.all();

@@ -1,6 +1,7 @@
 import { type GatewayConfig, hostOf, isLoopback } from '../config';
 import { GatewayError } from '../gateway-error';
 import type { KeyRing } from '../keys/key-ring';
+import { ANONYMOUS, type Tenant } from '../keys/tenant';
 import { type Headers, Visit, type VisitServices } from './visit';
 
 /** Lets requests in by either door and knows who is inside. */
@@ -53,13 +54,10 @@ export class Gate {
   }
 
   /** What goes on inside is for whoever has a key; where none is needed, for this machine alone. */
-  checkOperator(headers: Headers, remoteAddress: string | undefined): void {
-    if (this.keys.required) {
-      this.keys.authenticate(headers.authorization);
-      return;
-    }
+  checkOperator(headers: Headers, remoteAddress: string | undefined): Tenant {
+    if (this.keys.required) return this.keys.authenticate(headers.authorization);
     const address = (remoteAddress ?? '').replace(/^::ffff:/, '');
-    if (address === '::1' || isLoopback(`${address}:0`)) return;
+    if (address === '::1' || isLoopback(`${address}:0`)) return ANONYMOUS;
     throw new GatewayError('forbidden', 'without API keys only this machine may ask');
   }
 

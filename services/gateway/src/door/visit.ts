@@ -133,6 +133,7 @@ export class Visit {
     this.admission?.end(promptTokens + completionTokens);
     const shown = complete || status >= 400 ? status : 499;
     this.services.metrics.left(this.route, shown, this.model);
+    this.services.metrics.served(this.tenant.name, shown, promptTokens, completionTokens);
     if (this.failure) this.services.metrics.refused(this.failure.failure);
     this.report(shown, promptTokens, completionTokens);
   }

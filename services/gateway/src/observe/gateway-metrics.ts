@@ -3,11 +3,14 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen
 import type { FrontQueue, QueueRefusal } from '../admission/front-queue';
 import type { Answer, AnswerEnd } from '../answer/answer';
 import type { Fleet } from '../fleet/fleet';
+import { BoundedLabel } from './bounded-label';
 import type { RungReport } from './rung-report';
 
 const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
+/** Tenants with series of their own; a key file may hold thousands. */
+const MAX_TENANTS = 100;
 const OVERHEAD_SECONDS = [0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
 
 /** Everything that the gateway counts. Labels come from closed sets: routes, status classes, known models, stages. */
@@ -45,6 +48,12 @@ export class GatewayMetrics {
     SECONDS,
   );
   private readonly tpot = this.histogram('tpot_seconds', 'Time per token', ['model', 'stage'], TOKEN_SECONDS);
+  private readonly tenants = new BoundedLabel(MAX_TENANTS);
+  private readonly tenantRequests = this.counter('tenant_requests_total', 'Requests by tenant', [
+    'tenant',
+    'status',
+  ]);
+  private readonly tenantTokens = this.counter('tenant_tokens_total', 'Tokens by tenant', ['tenant', 'kind']);
   private readonly waits = this.histogram(
     'wait_seconds',
     'Time that requests waited at the gateway for a replica',
@@ -98,6 +107,14 @@ export class GatewayMetrics {
 
   entered(): void {
     this.inFlight.inc();
+  }
+
+  /** What a tenant has had, whatever became of it. */
+  served(tenant: string, status: number, promptTokens: number, completionTokens: number): void {
+    const label = this.tenants.of(tenant);
+    this.tenantRequests.inc({ tenant: label, status: `${Math.floor(status / 100)}xx` });
+    this.tenantTokens.inc({ tenant: label, kind: 'prompt' }, promptTokens);
+    this.tenantTokens.inc({ tenant: label, kind: 'completion' }, completionTokens);
   }
 
   left(route: string, status: number, model: string): void {
