@@ -170,6 +170,12 @@ export const settings = {
     type: duration(0, 36_000_000).optional(),
     help: 'the same for requests of priority batch (default 10 times ZEN_MAX_QUEUE)',
   },
+  tenantSeries: {
+    env: 'ZEN_ADMISSION_TENANT_SERIES',
+    type: integer(0, 10_000).default(0),
+    help: 'tenants named in /metrics, which needs no key; all others count as "other"',
+    default: '0',
+  },
   redis: {
     env: 'ZEN_REDIS',
     type: redisAddress().optional(),

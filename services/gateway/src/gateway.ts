@@ -69,7 +69,7 @@ export async function startGateway(
         ? logger.info({ replica }, 'thinker connected')
         : logger.warn({ replica, reason }, 'thinker is down'),
   });
-  const metrics = new GatewayMetrics(fleet);
+  const metrics = new GatewayMetrics(fleet, config.tenantSeries);
   const waitMs = waitsOf(config);
   const queue: FrontQueue = new FrontQueue({
     caps: { requests: config.maxWaiting, bytes: config.maxWaitingBytes },

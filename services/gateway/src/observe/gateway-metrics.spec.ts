@@ -9,7 +9,7 @@ async function series(metrics: GatewayMetrics): Promise<string[]> {
 }
 
 test('ten thousand tenants and models make a hundred series, not ten thousand', async () => {
-  const metrics = new GatewayMetrics(FLEET);
+  const metrics = new GatewayMetrics(FLEET, 100);
   metrics.left('/v1/completions', 200, 'known');
   metrics.served('first', 200, 10, 20);
   const before = (await series(metrics)).length;
@@ -25,4 +25,10 @@ test('ten thousand tenants and models make a hundred series, not ten thousand', 
   );
   expect(after).toContain('zen_gateway_tenant_requests_total{tenant="other",status="2xx"} 9901');
   expect(after).toContain('zen_gateway_tenant_tokens_total{tenant="first",kind="completion"} 20');
+});
+
+test('no tenant is named unless that is wanted', async () => {
+  const metrics = new GatewayMetrics(FLEET, 0);
+  metrics.served('first', 200, 10, 20);
+  expect((await series(metrics)).join()).not.toContain('first');
 });

@@ -9,8 +9,6 @@ import type { RungReport } from './rung-report';
 const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** Tenants with series of their own; a key file may hold thousands. */
-const MAX_TENANTS = 100;
 const OVERHEAD_SECONDS = [0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
 
 /** Everything that the gateway counts. Labels come from closed sets: routes, status classes, known models, stages. */
@@ -48,7 +46,7 @@ export class GatewayMetrics {
     SECONDS,
   );
   private readonly tpot = this.histogram('tpot_seconds', 'Time per token', ['model', 'stage'], TOKEN_SECONDS);
-  private readonly tenants = new BoundedLabel(MAX_TENANTS);
+  private readonly tenants: BoundedLabel;
   private readonly tenantRequests = this.counter('tenant_requests_total', 'Requests by tenant', [
     'tenant',
     'status',
@@ -89,7 +87,12 @@ export class GatewayMetrics {
     registers: [this.registry],
   });
 
-  constructor(private readonly fleet: Fleet) {
+  /** `tenantSeries`: tenants that have series of their own. */
+  constructor(
+    private readonly fleet: Fleet,
+    tenantSeries: number,
+  ) {
+    this.tenants = new BoundedLabel(tenantSeries);
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
       name: 'zen_gateway_replicas',
