@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { run } from './run.mjs';
 import { cache } from './settings.mjs';
 
-/** Unpacks packages into `rootfs`, less what no program reads; returns `NAME_VERSION_ARCHITECTURE.deb` of each. */
+/** Unpacks packages into `rootfs`, less what no program reads; returns the control text of each by name. */
 export function unpackPackages(packages, rootfs) {
   const folder = mkdtempSync(join(cache, 'debian-'));
   try {
@@ -13,7 +13,10 @@ export function unpackPackages(packages, rootfs) {
       timeoutMs: 300_000,
     });
     const files = readdirSync(folder).sort();
-    for (const file of files) run('dpkg-deb', ['-x', join(folder, file), rootfs]);
+    const controls = files.map((file) => {
+      run('dpkg-deb', ['-x', join(folder, file), rootfs]);
+      return { name: file.split('_')[0], control: run('dpkg-deb', ['-f', join(folder, file)]) };
+    });
     // The texts of licences (doc) stay.
     for (const name of ['man', 'locale', 'lintian', 'bug', 'gcc', 'gdb']) {
       rmSync(join(rootfs, 'usr', 'share', name), { recursive: true, force: true });
@@ -22,7 +25,7 @@ export function unpackPackages(packages, rootfs) {
     for (const name of ['gconv', 'audit']) {
       rmSync(join(rootfs, 'usr', 'lib', libraries, name), { recursive: true, force: true });
     }
-    return files;
+    return controls;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
