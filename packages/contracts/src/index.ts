@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 export * from './gen/zen/v1/gateway';
+export * from './gen/zen/v1/resume';
 export * from './gen/zen/v1/thinker';
 export * from './gen/zen/v1/types';
 

@@ -158,7 +158,7 @@ export class PacedThinker {
       const seed = request.sampling?.seed ?? 7n;
       yield event({ started: { stage, promptTokens, cachedPromptTokens, seed } });
       const count = request.maxTokens || DEFAULT_PIECES;
-      for (let index = 0; index < count; index++) {
+      for (let index = request.resumeTokenIds.length; index < count; index++) {
         await this.options.before(index, request, context);
         await pause(this.options.pieceMs ?? this.stepMs(cost), context.signal);
         if (context.signal.aborted) return;

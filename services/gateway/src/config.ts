@@ -215,6 +215,35 @@ export const settings = {
     help: 'longest time for one answer',
     default: '10m',
   },
+  resume: {
+    env: 'ZEN_RESUME',
+    type: z.enum(['on', 'off'], 'must be on or off').default('on'),
+    help: 'answers go on at another thinker when theirs fails, and at another gateway by a resume token',
+    default: 'on',
+  },
+  resumeMoves: {
+    env: 'ZEN_RESUME_MOVES',
+    type: integer(1, 1000).default(8),
+    help: 'times that one answer goes on at another thinker at most',
+    default: '8',
+  },
+  resumeWaitMs: {
+    env: 'ZEN_RESUME_WAIT',
+    type: duration(0, 3_600_000).default(30_000),
+    help: 'how long an answer that lost its thinker waits for another',
+    default: '30s',
+  },
+  resumeTokens: {
+    env: 'ZEN_RESUME_TOKENS',
+    type: integer(1, 2 ** 24).default(32_768),
+    help: 'longest answer that can go on elsewhere, tokens; 8 bytes of memory for each',
+    default: '32768',
+  },
+  resumeKey: {
+    env: 'ZEN_RESUME_KEY',
+    type: z.string().min(16, 'must have at least 16 characters').max(4096).optional(),
+    help: 'secret that gateways share to take each other’s resume tokens (default none: only their own process does)',
+  },
   stallMs: {
     env: 'ZEN_STALL_TIMEOUT',
     type: duration(100).default(120_000),

@@ -71,7 +71,7 @@ export async function eventsOf(response: Response): Promise<string[]> {
   return text
     .split('\n\n')
     .filter((frame) => frame !== '')
-    .map((frame) => frame.replace(/^data: /, ''));
+    .map((frame) => frame.replace(/^(id: .*\n)?data: /, ''));
 }
 
 export { PacedThinker };

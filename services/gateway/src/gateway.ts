@@ -6,6 +6,7 @@ import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
 import { FrontQueue } from './admission/front-queue';
 import { roomIn } from './admission/group-room';
 import { Answerer } from './answer/answerer';
+import { Mover } from './answer/mover';
 import { type GatewayConfig, isLoopback, objectivesOf, waitsOf } from './config';
 import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
@@ -24,6 +25,7 @@ import { RungReport } from './observe/rung-report';
 import { PAGE_FOLDER, PageFiles } from './page/page-files';
 import { progressBody } from './progress/progress-body';
 import { ProgressHub } from './progress/progress-hub';
+import { ResumeTokens } from './resume/resume-tokens';
 
 /** A start that the configuration does not allow. */
 export class StartRefused extends Error {
@@ -38,8 +40,6 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** How often a shutdown looks whether everybody has left. */
-const DRAIN_POLL_MS = 50;
 /** After the grace: time for the last words of answers that are cut short. */
 const LAST_WORDS_MS = 1000;
 /** Streams on one gRPC connection. */
@@ -92,11 +92,31 @@ export async function startGateway(
   });
   const rungs = new RungReport(fleet, policy, now);
   metrics.reportRungs(rungs);
-  const answerer = new Answerer(fleet, policy, {
-    objectives: objectivesOf(config),
+  const objectives = objectivesOf(config);
+  const { requestTimeoutMs: timeoutMs, resumeKey: key } = config;
+  const enabled = config.resume === 'on';
+  const mover = new Mover(fleet, policy, {
+    enabled,
+    mostMoves: config.resumeMoves,
+    mostWaitMs: config.resumeWaitMs,
+    waitMs,
+    pick: routing,
+    timeoutMs,
+    objectives,
+    now,
+    random: Math.random,
+    onMove: ({ requestId }, move) => {
+      metrics.moved(move);
+      logger.warn({ requestId, ...move }, move.to ? 'answer goes on elsewhere' : 'answer cannot go on');
+    },
+  });
+  const tokens = new ResumeTokens({ enabled, key, wallClock: Date.now });
+  const answerer = new Answerer(fleet, policy, mover, tokens, {
+    objectives,
+    timeoutMs,
+    keptTokens: enabled ? config.resumeTokens : 0,
     waitMs,
     ahead: (group, band) => queue.ahead(group, band),
-    timeoutMs: config.requestTimeoutMs,
     now,
     random: Math.random,
     pick: routing,
@@ -134,9 +154,8 @@ export async function startGateway(
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
     descriptorSetPath,
   });
-  let stopping = false;
   void fleet.acquainted.then(() => {
-    if (!stopping) grpc.setServing(true);
+    if (!gate.leaving) grpc.setServing(true);
   });
   const reloadKeys = async () => {
     if (config.apiKeys === undefined) return;
@@ -152,22 +171,21 @@ export async function startGateway(
     config.apiKeys === undefined ? undefined : await watchKeys(config.apiKeys, () => void reloadKeys());
 
   async function stop(): Promise<void> {
-    stopping = true;
+    gate.drain();
+    grpc.setServing(false);
+    // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
+    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
     gate.close();
     progress.close();
     watcher?.close();
-    const doors = Promise.all([http.close(), grpc.stop(config.graceMs + LAST_WORDS_MS)]);
-    const deadline = now() + config.graceMs;
-    while (gate.count > 0 && now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+    // Both doors stay open for as long as somebody is inside: whoever still comes is told to go elsewhere.
+    const grpcClosed = grpc.stop(config.graceMs + LAST_WORDS_MS);
+    await gate.empty(config.graceMs);
     gate.expel();
-    const lastWords = now() + LAST_WORDS_MS;
-    while (gate.count > 0 && now() < lastWords) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+    await gate.empty(LAST_WORDS_MS);
+    const httpClosed = http.close();
     http.cut();
-    await doors;
+    await Promise.all([httpClosed, grpcClosed]);
     await fleet.stop();
     await limits.close();
     tls?.certificates.close();

@@ -10,6 +10,7 @@ import {
 import type { RungReason } from '@zen/quality';
 import type { RouteReason } from '@zen/routing';
 import type { Tenant } from '../keys/tenant';
+import type { ResumeOffer } from '../resume/resume-tokens';
 
 /** What the caller wants of the stage; each field may come from a header, a message or the tenant. */
 export interface QualityWish {
@@ -46,13 +47,23 @@ export interface AnswerRequest {
   maxTokens: number;
   wish: QualityWish;
   priority: GenerateRequest['priority'];
+  /** Goes on with an answer to this request that broke off elsewhere. */
+  resume?: ResumeWish | undefined;
   /** Metadata of the calls to thinkers: the trace context. */
   carrier: Record<string, string>;
+}
+
+export interface ResumeWish {
+  token: string;
+  /** What the caller calls it, for errors. */
+  field: string;
 }
 
 export interface AnswerPiece {
   kind: 'piece';
   text: string;
+  /** Whose text and log probabilities these are. */
+  tokenIds: number[];
   logprobs: TokenLogprob[];
   stage: number;
 }
@@ -64,13 +75,14 @@ export interface AnswerEnd {
   stop: string;
 }
 
-/** An answer whose first piece has arrived: from here on it cannot move to another replica. */
+/** An answer whose first piece has arrived: from here on nobody can be told another stage in a header. */
 export interface Answer {
   /** The one that answers: of a family one of its members. */
   model: string;
   replica: string;
   stage: number;
-  reason: RungReason;
+  /** `resumed`: another gateway began it. */
+  reason: RungReason | 'resumed';
   /** Why this replica. */
   route: RouteReason;
   quality: StageQuality | undefined;
@@ -79,6 +91,10 @@ export interface Answer {
   ttftMs: number;
   /** The part of it for which thinkers were asked. */
   thinkerMs: number;
+  /** UTF-16 units of text that the caller has already. */
+  textUnits: number;
+  /** How its caller can go on with it, as of the last event. */
+  resume: ResumeOffer;
   /** Pieces and exactly one end, last. Returning early cancels it. */
   events: AsyncIterable<AnswerPiece | AnswerEnd>;
 }

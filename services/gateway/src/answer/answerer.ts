@@ -1,33 +1,22 @@
 import type { Band, Crowd } from '@zen/admission';
-import { type GenerateResponse, type Started, Usage } from '@zen/contracts';
 import type { Replica, RungPolicy } from '@zen/quality';
-import {
-  allows,
-  attempt,
-  countsAgainst,
-  fail,
-  mayRetry,
-  type PrefixChain,
-  prefixChain,
-  type ReplicaFailure,
-  type RouteReason,
-  type Routing,
-  succeed,
-} from '@zen/routing';
-import { RpcError } from '@zen/rpc';
+import { allows, attempt, mayRetry, prefixChain, type Routing, succeed } from '@zen/routing';
 import { bandOf } from '../admission/band-of';
 import type { Fleet, Group } from '../fleet/fleet';
-import type { Lease, ReplicaLink } from '../fleet/replica-link';
-import { promptBytes } from '../fleet/traffic';
+import type { ReplicaLink } from '../fleet/replica-link';
 import { GatewayError } from '../gateway-error';
-import { allowedPriority } from '../keys/tenant';
-import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from './answer';
-import { type Considered, consider } from './candidate';
+import { MOST_TOKENS, type ResumeTokens } from '../resume/resume-tokens';
+import type { Answer, AnswerRequest } from './answer';
+import { AnswerRecord, type ResumePoint } from './answer-record';
+import { consider } from './candidate';
 import { checkSize } from './check-size';
 import { gatewayError, replicaFailure } from './failure';
-import { Pace } from './pace';
+import { followAnswer } from './follow-answer';
+import { moveType } from './move-type';
+import { type Journey, MOST_FRUITLESS, type Mover } from './mover';
 import { promptParts } from './prompt-parts';
 import { refusalOf } from './refusal';
+import { OpenError, openStream, type Place, type ThinkerStream } from './thinker-stream';
 import { type Objectives, wishOf } from './wish';
 
 export interface AnswererOptions {
@@ -36,6 +25,8 @@ export interface AnswererOptions {
   waitMs: Record<Band, number>;
   /** Milliseconds that one answer may take. */
   timeoutMs: number;
+  /** Tokens of one answer that are kept at most, so that it can go on elsewhere. */
+  keptTokens: number;
   now: () => number;
   /** In [0, 1). */
   random: () => number;
@@ -46,14 +37,8 @@ export interface AnswererOptions {
   onRetry(request: AnswerRequest, replica: string, error: Error): void;
 }
 
-interface Chosen extends Omit<Considered, 'candidate'> {
-  chain: PrefixChain;
-  route: RouteReason;
-  model: string;
-  stage: number;
+interface Chosen extends Place {
   reason: Answer['reason'];
-  /** The lowest stage that may go on with the answer where the replica loses this one. */
-  floor: number;
 }
 
 interface View {
@@ -66,6 +51,8 @@ export class Answerer {
   constructor(
     private readonly fleet: Fleet,
     private readonly policy: RungPolicy,
+    private readonly mover: Mover,
+    private readonly tokens: ResumeTokens,
     private readonly options: AnswererOptions,
   ) {}
 
@@ -78,6 +65,10 @@ export class Answerer {
   async start(request: AnswerRequest, signal: AbortSignal, waited = false): Promise<Answer> {
     const startedAtMs = this.options.now();
     let thinkerMs = 0;
+    const point = request.resume ? this.tokens.read(request.resume, request) : null;
+    const record = new AnswerRecord(this.options.keptTokens, MOST_TOKENS, point);
+    const journey: Journey = { request, record, startedAtMs, moves: 0, fruitless: 0 };
+    if (point) return this.takeUp(journey, point, signal);
     const tried = new Set<string>();
     for (;;) {
       const group = this.fleet.group(request.model);
@@ -88,22 +79,28 @@ export class Answerer {
       link.circuit = attempt(link.circuit, this.options.now());
       const askedAtMs = this.options.now();
       try {
-        const opened = await this.open(request, group, chosen, signal);
+        const { now, timeoutMs } = this.options;
+        const stream = await openStream(request, group, chosen, record, { signal, timeoutMs, now });
         link.circuit = succeed();
-        const nowMs = this.options.now();
+        const nowMs = now();
         const { ttftMs: predictedMs = 0, reason, route } = chosen;
-        this.policy.observe(opened, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
         thinkerMs += nowMs - askedAtMs;
-        return { ...opened, reason, route, ttftMs: nowMs - startedAtMs, thinkerMs };
+        const events = followAnswer(journey, stream, group, this.following, signal);
+        const answer = this.answerOf(journey, stream, { reason, route, thinkerMs, textUnits: 0, events });
+        this.policy.observe(answer, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
+        return answer;
       } catch (error) {
-        const known = RpcError.from(error);
-        const failure = replicaFailure(known, signal);
-        this.settle(link, failure);
+        if (!(error instanceof OpenError)) throw error;
+        const { cause, admitted } = error;
+        const failure = replicaFailure(cause, signal);
+        this.mover.settle(link, failure);
         thinkerMs += this.options.now() - askedAtMs;
+        if (admitted && moveType(cause, failure) === 'lost') journey.fruitless++;
         const again = mayRetry(failure, { started: false, attempts: tried.size });
-        if (!again || group.links.every(({ address }) => tried.has(address)))
-          throw gatewayError(known, signal);
-        this.options.onRetry(request, link.address, known);
+        const lost = journey.fruitless >= MOST_FRUITLESS;
+        if (!again || lost || group.links.every(({ address }) => tried.has(address)))
+          throw gatewayError(cause, signal);
+        this.options.onRetry(request, link.address, cause);
       }
     }
   }
@@ -113,6 +110,56 @@ export class Answerer {
     const group = this.fleet.group(request.model);
     checkSize(request, group);
     this.decide(request, group, this.views(group, new Set()), { again: true, waited: false });
+  }
+
+  private get following() {
+    const { mover, policy } = this;
+    return { mover, policy, now: this.options.now };
+  }
+
+  /** An answer that another gateway began: what its caller has of it is not said again. */
+  private async takeUp(journey: Journey, point: ResumePoint, signal: AbortSignal): Promise<Answer> {
+    const { request } = journey;
+    const group = this.fleet.group(request.model);
+    checkSize(request, group);
+    const stream = await this.mover.takeUp(journey, point, signal);
+    const events = followAnswer(journey, stream, group, this.following, signal);
+    const first = await events.next();
+    if (first.done) throw new GatewayError('internal', 'the answer has no end');
+    const { value } = first;
+    const rest = async function* () {
+      yield value;
+      yield* events;
+    };
+    const counted = value.kind === 'piece' && value.tokenIds.length > 0 ? value.text.length : 0;
+    const had = journey.record.textUnits - counted;
+    const thinkerMs = this.options.now() - journey.startedAtMs;
+    const { route } = stream;
+    return this.answerOf(journey, stream, {
+      reason: 'resumed',
+      route,
+      thinkerMs,
+      textUnits: had,
+      events: rest(),
+    });
+  }
+
+  private answerOf(
+    { request, record, startedAtMs }: Journey,
+    { link, model, stage, first }: ThinkerStream,
+    rest: Pick<Answer, 'reason' | 'route' | 'thinkerMs' | 'textUnits' | 'events'>,
+  ): Answer {
+    const used = first.kind === 'piece' ? first.stage : stage;
+    return {
+      model,
+      replica: link.address,
+      stage: used,
+      quality: link.stages.find((one) => one.stage === used)?.quality,
+      seed: record.seed,
+      ttftMs: this.options.now() - startedAtMs,
+      resume: this.tokens.issue(request, model, record),
+      ...rest,
+    };
   }
 
   private choose(request: AnswerRequest, group: Group, tried: ReadonlySet<string>, waited: boolean): Chosen {
@@ -169,110 +216,6 @@ export class Answerer {
     if (decision.kind !== 'serve') throw refusalOf(decision);
     return { decision, wish, size };
   }
-
-  private async open(
-    request: AnswerRequest,
-    group: Group,
-    { link, model, stage, floor, chain, match, uncachedTokens }: Chosen,
-    signal: AbortSignal,
-  ): Promise<Omit<Answer, 'reason' | 'route' | 'ttftMs' | 'thinkerMs'>> {
-    const lease = link.begin(uncachedTokens);
-    link.prefixes.sent(chain);
-    const { pin, upgrade } = request.wish;
-    const highest = Math.max(
-      ...link.stages.filter((one) => one.attached && one.servable).map((one) => one.stage),
-    );
-    // Only an answer at the replica's highest stage may rise with it; a stage chosen for the load stays.
-    const follows = pin === undefined && stage === highest;
-    link.arrivals.add(this.options.now());
-    const stream = link.client.generate(
-      {
-        requestId: request.requestId,
-        model,
-        prompt: request.prompt,
-        sampling: request.sampling,
-        maxTokens: request.maxTokens,
-        stage: follows ? undefined : stage,
-        minStage: follows ? floor : stage,
-        upgrade,
-        priority: allowedPriority(request.priority, request.tenant),
-        tenant: request.tenant.name,
-      },
-      { signal, timeoutMs: this.options.timeoutMs, metadata: request.carrier },
-    );
-    const events = stream[Symbol.asyncIterator]();
-    signal.addEventListener('abort', lease.end, { once: true });
-    try {
-      const { started, first } = await untilFirst(events);
-      lease.started();
-      if (started) {
-        const { promptTokens, cachedPromptTokens } = started;
-        group.traffic.prompted(promptBytes(request.prompt), promptTokens, cachedPromptTokens);
-        link.prefixes.computed(chain, match, cachedPromptTokens / Math.max(1, promptTokens));
-      }
-      const used = first.kind === 'piece' ? first.stage : (started?.stage ?? stage);
-      return {
-        model,
-        replica: link.address,
-        stage: used,
-        quality: link.stages.find((one) => one.stage === used)?.quality,
-        seed: started?.seed ?? 0n,
-        events: this.rest(first, events, lease, group, { link, model, stage: used }, signal),
-      };
-    } catch (error) {
-      lease.end();
-      throw error;
-    }
-  }
-
-  private async *rest(
-    first: AnswerPiece | AnswerEnd,
-    events: AsyncIterator<GenerateResponse>,
-    lease: Lease,
-    group: Group,
-    { link, model, stage }: Pick<Chosen, 'link' | 'model' | 'stage'>,
-    signal: AbortSignal,
-  ): AsyncGenerator<AnswerPiece | AnswerEnd> {
-    const pace = new Pace(link, this.options.now);
-    let ended = false;
-    try {
-      let event: AnswerPiece | AnswerEnd | undefined = first;
-      for (;;) {
-        if (event?.kind === 'end') {
-          ended = true;
-          group.traffic.answered(event.usage.completionTokens);
-          const paced = pace.end(event.usage.completionTokens, stage, group.traffic);
-          if (paced)
-            this.policy.observe({ model, stage }, 'tpot', paced.predictedMs, paced.observedMs, paced.atMs);
-          // Reads the status that follows, so that the call ends by itself; the answer is whole whatever it says.
-          events.next().catch(() => undefined);
-          yield event;
-          return;
-        }
-        if (event) {
-          pace.hand();
-          yield event;
-          pace.taken();
-        }
-        const { done, value } = await events.next();
-        if (done) throw new RpcError('UNAVAILABLE', 'the thinker ended an answer without a finish');
-        event = eventOf(value);
-      }
-    } catch (error) {
-      const known = RpcError.from(error);
-      this.settle(link, replicaFailure(known, signal));
-      throw gatewayError(known, signal);
-    } finally {
-      lease.end();
-      if (!ended) await events.return?.();
-    }
-  }
-
-  private settle(link: ReplicaLink, failure: ReplicaFailure): void {
-    if (countsAgainst(failure)) link.circuit = fail(link.circuit, this.options.now());
-    // Even a refusal shows that the replica is well.
-    else if (failure !== 'cancelled') link.circuit = succeed();
-  }
 }
 
 /** The stage falls for what waits at the gateway as it would if the same waited at the replicas. */
@@ -288,36 +231,4 @@ function withCrowd(replicas: Replica[], requests: number, promptTokens: number):
 
 function nobody(): GatewayError {
   return new GatewayError('unavailable', 'no replica can take the request now', { retryAfterS: 1 });
-}
-
-/** Reads up to the first piece or the end. */
-async function untilFirst(
-  events: AsyncIterator<GenerateResponse>,
-): Promise<{ started: Started | undefined; first: AnswerPiece | AnswerEnd }> {
-  let started: Started | undefined;
-  for (;;) {
-    const { done, value } = await events.next();
-    if (done) throw new RpcError('UNAVAILABLE', 'the thinker ended before it answered');
-    if (value.event?.$case === 'started') started = value.event.value;
-    const first = eventOf(value);
-    if (first) return { started, first };
-  }
-}
-
-function eventOf({ event }: GenerateResponse): AnswerPiece | AnswerEnd | undefined {
-  switch (event?.$case) {
-    case 'piece':
-      return {
-        kind: 'piece',
-        text: event.value.text,
-        logprobs: event.value.logprobs,
-        stage: event.value.stage,
-      };
-    case 'finished': {
-      const usage = event.value.usage ?? Usage.create();
-      return { kind: 'end', reason: event.value.reason, usage, stop: event.value.stop };
-    }
-    default:
-      return undefined;
-  }
 }

@@ -7,7 +7,9 @@ import { type Headers, Visit, type VisitServices } from './visit';
 /** Lets requests in by either door and knows who is inside. */
 export class Gate {
   private readonly inside = new Set<Visit>();
+  private draining = false;
   private closing = false;
+  private emptied: () => void = () => {};
 
   constructor(
     private readonly config: Pick<GatewayConfig, 'listen' | 'allowAnonymous'>,
@@ -15,8 +17,9 @@ export class Gate {
     private readonly services: VisitServices,
   ) {}
 
-  get closed(): boolean {
-    return this.closing;
+  /** Whether a shutdown has begun: whoever can go elsewhere should. */
+  get leaving(): boolean {
+    return this.draining;
   }
 
   get count(): number {
@@ -37,6 +40,7 @@ export class Gate {
   leave(visit: Visit, status: number, complete: boolean): void {
     this.inside.delete(visit);
     visit.leave(status, complete);
+    if (this.inside.size === 0) this.emptied();
   }
 
   /**
@@ -61,8 +65,27 @@ export class Gate {
     throw new GatewayError('forbidden', 'without API keys only this machine may ask');
   }
 
+  /** Says that it goes, and lets everybody in as before. */
+  drain(): void {
+    this.draining = true;
+  }
+
+  /** Lets nobody new in. */
   close(): void {
+    this.draining = true;
     this.closing = true;
+  }
+
+  /** Resolves when the last visit has ended or `mostMs` have passed. */
+  async empty(mostMs: number): Promise<void> {
+    if (this.inside.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, mostMs);
+      this.emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Ends what is still inside; callers learn that the server is shutting down. */

@@ -2,6 +2,7 @@ import type { ReplicaState } from '@zen/admission';
 import type { DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
 import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED, PrefixIndex } from '@zen/routing';
+import { pause } from './pause';
 import type { Connect, ThinkerClient } from './thinker-client';
 
 export interface LinkOptions {
@@ -209,18 +210,4 @@ export class ReplicaLink {
     this.prefixes = new PrefixIndex();
     if (!wasDown && !this.stopping.signal.aborted) this.options.onState(this.address, false, reason);
   }
-}
-
-/** Ends early, without an error, when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }

@@ -77,20 +77,27 @@ export class GatewayController {
     const { traffic } = this.fleet.group(spec.model);
     const rates = await visit.admit(spec.model, traffic.estimate(spec.prompt));
     const [answer] = (await visit.answers([spec])) as [Answer];
+    const { resume } = answer;
     const { model, stage, reason: stageReason, quality, seed } = answer;
     const said = { ...stageHeaders(answer), ...rates };
     context.sendHeaders({ ...said, 'x-request-id': visit.requestId });
     for (const [name, value] of Object.entries(said)) context.setTrailer(name, value);
     const id = visit.requestId;
     yield { $case: 'started', value: { id, model, stage, stageReason, quality, seed } };
-    for await (const event of answer.events) {
-      if (event.kind === 'piece') {
-        const { text, logprobs, stage } = event;
-        yield { $case: 'piece', value: { text, logprobs, stage, resumeToken: '' } };
-      } else {
-        const { reason, usage, stop } = event;
-        yield { $case: 'finished', value: { reason, usage, stop } };
+    try {
+      for await (const event of answer.events) {
+        if (event.kind === 'piece') {
+          const { text, logprobs, stage } = event;
+          yield { $case: 'piece', value: { text, logprobs, stage, resumeToken: resume.position() ?? '' } };
+        } else {
+          const { reason, usage, stop } = event;
+          yield { $case: 'finished', value: { reason, usage, stop } };
+        }
       }
+    } catch (error) {
+      const token = GatewayError.from(error).failure === 'unavailable' ? resume.handover() : undefined;
+      if (token !== undefined) context.setTrailer('x-zen-resume-token', token);
+      throw error;
     }
   }
 }
@@ -107,5 +114,6 @@ function specOf(
     maxTokens: request.maxTokens,
     wish: wishFromMessage(request.quality, headers),
     priority: request.priority,
+    resume: request.resumeToken === '' ? undefined : { token: request.resumeToken, field: 'resume_token' },
   };
 }

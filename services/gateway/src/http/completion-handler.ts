@@ -8,6 +8,7 @@ import { GatewayError } from '../gateway-error';
 import type { AnswerHead, ChunkWriter, FinishedChoice } from '../openai/answer-format';
 import { errorBody } from '../openai/error-body';
 import { usageOf } from '../openai/usage';
+import type { ResumeOffer } from '../resume/resume-tokens';
 import type { CompletionRequest } from './completion-request';
 import { SseWriter } from './sse-writer';
 
@@ -52,10 +53,12 @@ async function stream(
   visit: Visit,
 ): Promise<void> {
   const { logprobs, includeUsage: usage } = request;
+  // One id stands for a whole stream, so it says how to go on with one answer.
+  const offer = answers.length === 1 ? answers[0]?.resume : undefined;
   const chunks = request.format.chunks(head, { logprobs, usage });
   try {
     const ends = await Promise.all(
-      answers.map((answer, index) => streamChoice(answer, index, chunks, logprobs, writer)),
+      answers.map((answer, index) => streamChoice(answer, index, chunks, logprobs, offer, writer)),
     );
     if (usage) writer.send(chunks.usage(usageOf(ends, request.choicesPerPrompt)));
     writer.end('[DONE]');
@@ -63,7 +66,10 @@ async function stream(
     // The status has been sent: the error travels as an event, and the missing [DONE] says that this is no end.
     const known = GatewayError.from(error);
     visit.failed(known);
-    writer.end(JSON.stringify(errorBody(known)));
+    writer.end(
+      JSON.stringify(errorBody(known)),
+      known.failure === 'unavailable' ? offer?.handover() : undefined,
+    );
   }
 }
 
@@ -72,10 +78,12 @@ async function streamChoice(
   index: number,
   chunks: ChunkWriter,
   logprobs: boolean,
+  offer: ResumeOffer | undefined,
   writer: SseWriter,
 ): Promise<AnswerEnd> {
-  let opening = chunks.opening(index);
-  let offset = 0;
+  // A reader that goes on has had the opening.
+  let opening = answer.reason === 'resumed' ? null : chunks.opening(index);
+  let offset = answer.textUnits;
   for await (const event of answer.events) {
     if (event.kind === 'piece' && event.text === '' && !(logprobs && event.logprobs.length > 0)) continue;
     const events = opening === null ? [] : [opening];
@@ -86,7 +94,7 @@ async function streamChoice(
     }
     events.push(chunks.piece(index, event, offset));
     offset += event.text.length;
-    const behind = writer.send(...events);
+    const behind = writer.sendUpTo(offer?.position(), ...events);
     if (behind) await behind;
   }
   throw new GatewayError('internal', 'the answer has no end');

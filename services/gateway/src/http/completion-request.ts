@@ -1,3 +1,4 @@
+import type { ResumeWish } from '../answer/answer';
 import { wishFromHeaders } from '../door/quality-wish';
 import type { AnswerSpec, Headers } from '../door/visit';
 import { GatewayError } from '../gateway-error';
@@ -56,10 +57,11 @@ function fromFields(
   const wish = wishFromHeaders(headers);
   const priority = priorityOf(body.priority);
   const n = body.n ?? 1;
+  const resume = resumeOf(headers, stream && n === 1 && prompts.length === 1);
   const answers = prompts.flatMap((prompt, at) =>
     [...Array(n).keys()].map((choice): AnswerSpec => {
       const sampling = samplingOf(body, logprobs, at * n + choice);
-      return { model: body.model, prompt, sampling, maxTokens, wish, priority };
+      return { model: body.model, prompt, sampling, maxTokens, wish, priority, resume };
     }),
   );
   return {
@@ -72,4 +74,15 @@ function fromFields(
     choicesPerPrompt: n,
     answers,
   };
+}
+
+const RESUME_HEADER = 'last-event-id';
+
+/** The last id of a stream that broke off: the request is the same again, and only the rest is answered. */
+function resumeOf(headers: Headers, single: boolean): ResumeWish | undefined {
+  const token = headers[RESUME_HEADER];
+  if (token === undefined || token === '') return undefined;
+  if (single) return { token, field: RESUME_HEADER };
+  const message = `${RESUME_HEADER}: only a stream of one choice can be continued`;
+  throw new GatewayError('invalid_request', message, { param: RESUME_HEADER });
 }

@@ -23,7 +23,7 @@ export class OperationsController {
   /** It can answer: some replica has a servable stage, and no shutdown has begun. */
   @Get('readyz')
   ready(@Res() reply: FastifyReply) {
-    const ready = this.fleet.ready() && !this.gate.closed;
+    const ready = this.fleet.ready() && !this.gate.leaving;
     const replicas = this.fleet.replicas();
     const up = replicas.filter((replica) => replica.up).length;
     const body = { status: ready ? 'ready' : 'not ready', replicas: { up, down: replicas.length - up } };

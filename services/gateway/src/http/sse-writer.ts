@@ -23,14 +23,22 @@ export class SseWriter {
 
   /** Each text is the data of one event, on one line. */
   send(...events: string[]): Promise<void> | undefined {
+    return this.sendUpTo(undefined, ...events);
+  }
+
+  /** The same; `id` is what a reader that has the last of these events names to go on after it. */
+  sendUpTo(id: string | undefined, ...events: string[]): Promise<void> | undefined {
     let frames = '';
-    for (const data of events) frames += `data: ${data}\n\n`;
+    const last = events.length - 1;
+    events.forEach((data, i) => {
+      frames += i === last && id !== undefined ? `id: ${id}\ndata: ${data}\n\n` : `data: ${data}\n\n`;
+    });
     if (this.response.destroyed || this.response.write(frames)) return undefined;
     return this.drained();
   }
 
-  end(last?: string): void {
-    if (last !== undefined) this.send(last);
+  end(last?: string, id?: string): void {
+    if (last !== undefined) this.sendUpTo(id, last);
     this.response.end();
   }
 

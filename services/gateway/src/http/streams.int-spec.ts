@@ -147,11 +147,12 @@ describe('streams', () => {
     expect(JSON.parse(events.pop() ?? '')).toMatchObject({
       error: { code: 'unavailable', type: 'server_error' },
     });
-    const stream = await running.openai.chat.completions.create({
-      ...chatOf('hi'),
-      max_tokens: 5,
-      stream: true,
-    });
+    // The circuit of a replica that failed several times in a row is open for a moment.
+    const patient = { maxRetries: 10 };
+    const stream = await running.openai.chat.completions.create(
+      { ...chatOf('hi'), max_tokens: 5, stream: true },
+      patient,
+    );
     await expect(
       (async () => {
         for await (const _ of stream);
@@ -189,9 +190,9 @@ describe('streams', () => {
         });
         message.once('error', reject);
         message.once('end', () => {
-          const events = all.split('\n\n').filter((frame) => frame.startsWith('data: {'));
+          const events = [...all.matchAll(/^data: (\{.*)$/gm)].map(([, event = '']) => event);
           if (!all.endsWith('data: [DONE]\n\n')) return reject(new Error(`no end: ${all.slice(-200)}`));
-          resolve(events.map((event) => JSON.parse(event.slice(6)).choices[0]?.delta.content ?? '').join(''));
+          resolve(events.map((event) => JSON.parse(event).choices[0]?.delta.content ?? '').join(''));
         });
       });
       request.end(text);

@@ -7,6 +7,8 @@ const VISITS = new WeakMap<object, Visit>();
 /** A visit for each request under /v1 and for each artifact, from before its body is read until its connection is through with it. */
 export function addVisits(fastify: FastifyInstance, gate: Gate): void {
   fastify.addHook('onRequest', async (request, reply) => {
+    // Whoever holds a connection turns elsewhere with the next request.
+    if (gate.leaving) reply.header('connection', 'close');
     gate.checkHost(request.headers.host);
     // By its route: the router understands %76 where a look at the address would not.
     if (!/^\/(v1|artifacts)\//.test(request.routeOptions.url ?? request.url)) return;

@@ -2,6 +2,7 @@ import { BANDS, type Band, type Caps } from '@zen/admission';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
 import type { FrontQueue, QueueRefusal } from '../admission/front-queue';
 import type { Answer, AnswerEnd } from '../answer/answer';
+import type { Move } from '../answer/mover';
 import type { Fleet } from '../fleet/fleet';
 import { BoundedLabel } from './bounded-label';
 import type { RungReport } from './rung-report';
@@ -34,7 +35,25 @@ export class GatewayMetrics {
     ['model', 'kind'],
   );
   private readonly refusals = this.counter('refusals_total', 'Requests refused, by failure', ['failure']);
-  private readonly retries = this.counter('retries_total', 'Answers moved to another replica', []);
+  private readonly retries = this.counter(
+    'retries_total',
+    'Answers moved to another replica before their first piece',
+    [],
+  );
+  private readonly migrations = this.counter('migrations_total', 'Answers that went on elsewhere, and why', [
+    'type',
+  ]);
+  private readonly failedMigrations = this.counter(
+    'migrations_failed_total',
+    'Answers that broke off and could not go on, and why they broke off',
+    ['type'],
+  );
+  private readonly migrationSeconds = this.histogram(
+    'migration_seconds',
+    'Time from the failure to the next piece',
+    ['type'],
+    SECONDS,
+  );
   private readonly rungChanges = this.counter('rung_changes_total', 'Changes of a level, and why', [
     'group',
     'why',
@@ -132,6 +151,14 @@ export class GatewayMetrics {
 
   retried(): void {
     this.retries.inc();
+  }
+
+  moved({ type, to, tookMs }: Move): void {
+    if (to === undefined) this.failedMigrations.inc({ type });
+    else {
+      this.migrations.inc({ type });
+      this.migrationSeconds.observe({ type }, tookMs / 1000);
+    }
   }
 
   rungChanged(group: string, why: string): void {

@@ -12,7 +12,7 @@ const end = (promptTokens: number, completionTokens: number): AnswerEnd => ({
   stop: '',
 });
 const piece = (text: string, stage: number, logprobs: AnswerPiece['logprobs'] = []): AnswerPiece => {
-  return { kind: 'piece', text, stage, logprobs };
+  return { kind: 'piece', text, tokenIds: [], stage, logprobs };
 };
 const token = (bytes: number[], logprob = -1) => ({
   tokenId: 1,

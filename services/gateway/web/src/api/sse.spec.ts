@@ -33,6 +33,7 @@ test.each([
   ['whole events', ['data: a\n\ndata: b\n\n'], ['a', 'b']],
   ['an event in pieces', ['da', 'ta: a', '\n', '\ndata: b\n\n'], ['a', 'b']],
   ['an event without its end', ['data: a\n\ndata: b'], ['a']],
+  ['an event with an id', ['id: 7\ndata: a\n\nid: \ndata: b\n\n'], ['a', 'b']],
   ['a comment', [': hello\n\ndata: a\n\n'], ['a']],
   ['nothing', [], []],
 ])('%s', async (_, chunks, data) => {

@@ -17,7 +17,8 @@ export async function* sseData(body: ReadableStream<Uint8Array>): AsyncGenerator
       const frames = (rest + decoder.decode(value, { stream: true })).split('\n\n');
       rest = frames.pop() ?? '';
       for (const frame of frames) {
-        if (frame.startsWith('data: ')) yield frame.slice('data: '.length);
+        const data = frame.split('\n').find((line) => line.startsWith('data: '));
+        if (data !== undefined) yield data.slice('data: '.length);
       }
     }
   } finally {

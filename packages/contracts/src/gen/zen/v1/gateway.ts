@@ -57,7 +57,7 @@ export interface ChatRequest {
   priority: Priority;
   /**
    * Goes on with an answer to this same request that broke off, here or at another gateway: the last resume_token
-   * that came with it. What comes is the rest; the other fields are as they were. At most 12,288 characters.
+   * that came with it. What comes is the rest; the other fields are as they were. At most 8,192 characters.
    */
   resumeToken: string;
 }

@@ -1,0 +1,135 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { GenerateRequest, ResumeState } from '@zen/contracts';
+import type { AnswerRequest, ResumeWish } from '../answer/answer';
+import type { AnswerRecord, ResumePoint } from '../answer/answer-record';
+import { GatewayError } from '../gateway-error';
+
+/**
+ * Token ids in a token at most: base64 of three bytes each stays below the 8 KiB of metadata that gRPC clients take.
+ * Of a longer answer the others are computed again.
+ */
+export const MOST_TOKENS = 1536;
+/** Longest token, characters. */
+const MOST_CHARACTERS = 8192;
+const LIFETIME_S = 3600;
+const DIGEST_BYTES = 12;
+const TENANT_BYTES = 8;
+const MAC_BYTES = 16;
+
+/** How one answer can be continued by whoever has read it up to its last event. */
+export interface ResumeOffer {
+  /**
+   * A short token that fits every event: whoever takes it up computes the answer again and leaves out what the caller
+   * has. Empty where that would not give the same answer; undefined while there is nothing to continue.
+   */
+  position(): string | undefined;
+  /** A token with the answer's token ids: it is taken up as fast as a prompt is read. */
+  handover(): string | undefined;
+}
+
+export interface ResumeTokensOptions {
+  /** Whether tokens are given out and taken. */
+  enabled: boolean;
+  /** Shared by gateways that take each other's tokens; undefined: only this process takes its own. */
+  key: string | undefined;
+  /** Milliseconds since 1970. */
+  wallClock: () => number;
+}
+
+const NO_OFFER: ResumeOffer = { position: () => undefined, handover: () => undefined };
+
+/**
+ * Resume tokens: `STATE.POSITION.HASH`, the state authenticated. Position and hash are not: whoever changes them gets
+ * another part of an answer that is theirs, or an error.
+ */
+export class ResumeTokens {
+  private readonly key: Buffer;
+
+  constructor(private readonly options: ResumeTokensOptions) {
+    const secret = options.key ?? randomBytes(32);
+    this.key = createHash('sha256').update('zen resume token\0').update(secret).digest();
+  }
+
+  issue(request: AnswerRequest, model: string, record: AnswerRecord): ResumeOffer {
+    if (!this.options.enabled) return NO_OFFER;
+    let short: string | undefined;
+    const state = (tokenIds: number[], textUnits: number) =>
+      this.seal({
+        ...bindingOf(request),
+        expiresS: Math.floor(this.options.wallClock() / 1000) + LIFETIME_S,
+        model: model === request.model ? '' : model,
+        stage: record.stage ?? 0,
+        seed: record.seed,
+        tokenIds,
+        textUnits,
+      });
+    const suffix = () => `.${record.position}.${record.hash.toString(36)}`;
+    return {
+      position: () => {
+        if (record.position === 0) return undefined;
+        if (record.mixed) return '';
+        short ??= state([], 0);
+        return short + suffix();
+      },
+      handover: () => {
+        if (record.position === 0) return undefined;
+        const { tokens, textUnits } = record.cut;
+        return state(record.tokens.slice(0, tokens), textUnits) + suffix();
+      },
+    };
+  }
+
+  /** Where a token takes an answer up; throws a GatewayError that names the field. */
+  read({ token, field }: ResumeWish, request: AnswerRequest): ResumePoint {
+    const refuse = (problem: string) =>
+      new GatewayError('invalid_request', `${field}: ${problem}`, { param: field });
+    if (!this.options.enabled) throw refuse('resume tokens are turned off here');
+    if (token.length > MOST_CHARACTERS)
+      throw refuse(`${token.length} characters, at most ${MOST_CHARACTERS}`);
+    const match = /^([\w-]+)\.(\d{1,8})\.([0-9a-z]{1,7})$/.exec(token);
+    const state = match && this.open(match[1] as string);
+    if (!match || !state) {
+      throw refuse(
+        'not a token that this gateway takes; gateways that take each other’s share ZEN_RESUME_KEY',
+      );
+    }
+    const binding = bindingOf(request);
+    if (!state.tenantDigest.equals(binding.tenantDigest)) throw refuse('the token belongs to another tenant');
+    if (!state.requestDigest.equals(binding.requestDigest))
+      throw refuse('the token belongs to another request; repeat the one that it came with');
+    if (state.expiresS * 1000 < this.options.wallClock()) throw refuse('the token has expired');
+    const position = Number(match[2]);
+    const { model, stage, seed, tokenIds: tokens, textUnits } = state;
+    if (position < Math.max(1, tokens.length)) throw refuse('its position is before its tokens');
+    const hash = Number.parseInt(match[3] as string, 36);
+    return { model: model || request.model, stage, seed, tokens, textUnits, position, hash };
+  }
+
+  private seal(state: ResumeState): string {
+    const bytes = ResumeState.encode(state).finish();
+    return Buffer.concat([bytes, this.mac(bytes)]).toString('base64url');
+  }
+
+  private open(text: string): ResumeState | undefined {
+    const all = Buffer.from(text, 'base64url');
+    if (all.length <= MAC_BYTES) return undefined;
+    const bytes = all.subarray(0, -MAC_BYTES);
+    if (!timingSafeEqual(all.subarray(-MAC_BYTES), this.mac(bytes))) return undefined;
+    return ResumeState.decode(bytes);
+  }
+
+  private mac(bytes: Uint8Array): Buffer {
+    return createHmac('sha256', this.key).update(bytes).digest().subarray(0, MAC_BYTES);
+  }
+}
+
+/** What a token is good for: this request of this tenant. */
+function bindingOf({ model, prompt, sampling, maxTokens, tenant }: AnswerRequest) {
+  const asked = GenerateRequest.encode(
+    GenerateRequest.create({ model, prompt, sampling, maxTokens }),
+  ).finish();
+  return {
+    requestDigest: createHash('sha256').update(asked).digest().subarray(0, DIGEST_BYTES),
+    tenantDigest: createHash('sha256').update(tenant.name).digest().subarray(0, TENANT_BYTES),
+  };
+}
