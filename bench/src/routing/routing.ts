@@ -8,8 +8,10 @@ import { type Played, play } from './play';
 import { type Chances, type RequestShape, seeded, sharedPrefixes, unrelated } from './requests';
 
 const REPLICAS = 3;
-/** Some six of the shared prompts fit a replica's cache, all of them the three caches together. */
-const KV = '144MiB';
+/** Some four of the shared prompts fit a replica's cache, all of them the three caches together. */
+const KV = '96MiB';
+/** Of prompts that share nothing. */
+const RANDOM_TOKENS = [150, 450] as const;
 const CALIBRATION = ['sticky:0', 'sticky:0.5', 'sticky:1', 'sticky:2', 'sticky:4', 'sticky:16'];
 
 interface Size extends RequestShape {
@@ -21,8 +23,8 @@ interface Size extends RequestShape {
 
 const WHOLE: Size = {
   seeds: 5,
-  requests: 64,
-  prompts: 16,
+  requests: 40,
+  prompts: 10,
   zipf: 1,
   promptTokens: [800, 1400],
   answerTokens: 16,
@@ -117,7 +119,7 @@ async function playLoad(
   to: { url: string; model: string },
 ): Promise<Played> {
   const options = { ...to, answerTokens: size.answerTokens, clients: size.clients };
-  if (load === 'random') return play(unrelated(size, chances), options);
+  if (load === 'random') return play(unrelated({ ...size, promptTokens: RANDOM_TOKENS }, chances), options);
   const { first, asks } = sharedPrefixes(size, chances);
   await play(first, options);
   return play(asks, options);

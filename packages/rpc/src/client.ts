@@ -1,4 +1,5 @@
 import {
+  type ChannelCredentials,
   type ClientReadableStream,
   Client as GrpcClient,
   type CallOptions as GrpcOptions,
@@ -24,17 +25,22 @@ export interface ClientOptions {
   /** Silence after such a look for which the connection is given up with all its calls, milliseconds; 10,000. */
   keepAliveTimeoutMs?: number;
   tls?: ClientTls | undefined;
+  /** In place of `tls`. */
+  credentials?: ChannelCredentials;
+  /** Further options of grpc-js; they win over those above. */
+  channel?: Readonly<Record<string, string | number>>;
 }
 
-type Partial1<T> = T extends Uint8Array | bigint | string | number | boolean | undefined
+/** A message of which every field may be left out. */
+export type PartialMessage<T> = T extends Uint8Array | bigint | string | number | boolean | undefined
   ? T
   : T extends (infer U)[]
-    ? Partial1<U>[]
-    : { [K in keyof T]?: Partial1<T[K]> | undefined };
+    ? PartialMessage<U>[]
+    : { [K in keyof T]?: PartialMessage<T[K]> | undefined };
 
 export type ClientMethod<M extends RpcMethod> = M['responseStream'] extends true
-  ? (request: Partial1<RequestOf<M>>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
-  : (request: Partial1<RequestOf<M>>, options?: CallOptions) => Promise<ResponseOf<M>>;
+  ? (request: PartialMessage<RequestOf<M>>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
+  : (request: PartialMessage<RequestOf<M>>, options?: CallOptions) => Promise<ResponseOf<M>>;
 
 /** Unary calls return promises, streams are async iterables; leaving an iteration cancels the call. */
 export type RpcClient<S extends RpcService> = { [K in keyof S['methods']]: ClientMethod<S['methods'][K]> } & {
@@ -48,7 +54,7 @@ export function client<S extends RpcService>(
   options: ClientOptions = {},
 ): RpcClient<S> {
   const serverName = options.tls?.serverName;
-  const grpc = new GrpcClient(address, channelCredentials(options.tls), {
+  const grpc = new GrpcClient(address, options.credentials ?? channelCredentials(options.tls), {
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
     'grpc.max_receive_message_length': options.maxMessageBytes ?? 64 * 2 ** 20,
     'grpc.max_send_message_length': -1,
@@ -58,6 +64,7 @@ export function client<S extends RpcService>(
     'grpc.max_reconnect_backoff_ms': 2_000,
     // Each client has its own connections, so that closing one cannot touch another.
     'grpc.use_local_subchannel_pool': 1,
+    ...options.channel,
   });
   const methods = Object.entries(service.methods).map(([key, method]) => {
     const call = method.responseStream ? streaming(grpc, service, method) : unary(grpc, service, method);

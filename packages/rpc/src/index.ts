@@ -4,7 +4,7 @@ export {
   type CertificateOptions,
   type CertificatePaths,
 } from './certificate-files';
-export { type CallOptions, type ClientOptions, client, type RpcClient } from './client';
+export { type CallOptions, type ClientOptions, client, type PartialMessage, type RpcClient } from './client';
 export { type CallContext, type Handler, Rpc } from './controller';
 export type { ClientTls, ServerTls } from './credentials';
 export type { RequestOf, ResponseOf, RpcMethod, RpcService } from './definition';

@@ -1,0 +1,76 @@
+import type { AnswerFinished, AnswerPiece, AnswerStarted } from '@zen/contracts';
+import { RpcError } from '@zen/rpc';
+import { ZenError } from './zen-error';
+
+/** Of an answer: one `started` first, then pieces, then one `finished`. */
+export type AnswerEvent =
+  | { type: 'started'; started: AnswerStarted }
+  | { type: 'piece'; piece: AnswerPiece }
+  | { type: 'finished'; finished: AnswerFinished };
+
+type WireEvent =
+  | { $case: 'started'; value: AnswerStarted }
+  | { $case: 'piece'; value: AnswerPiece }
+  | { $case: 'finished'; value: AnswerFinished };
+
+export interface ResumeOptions {
+  /** Times in a row that an answer may break off without a piece between them. */
+  maxBreaks: number;
+  /** Milliseconds before the first attempt to go on; doubles each time. */
+  backoffMs: number;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * One answer from as many streams as it takes: where one breaks off with UNAVAILABLE, the next goes on after the last
+ * piece, by its token. `open` with an empty token begins.
+ */
+export async function* resumed(
+  open: (resumeToken: string) => AsyncIterable<{ event?: WireEvent | undefined }>,
+  { maxBreaks, backoffMs, signal }: ResumeOptions,
+): AsyncGenerator<AnswerEvent> {
+  let token = '';
+  let begun = false;
+  let breaks = 0;
+  for (;;) {
+    try {
+      for await (const { event } of open(token)) {
+        switch (event?.$case) {
+          case 'started':
+            if (!begun) yield { type: 'started', started: event.value };
+            begun = true;
+            break;
+          case 'piece':
+            token = event.value.resumeToken;
+            breaks = 0;
+            yield { type: 'piece', piece: event.value };
+            break;
+          case 'finished':
+            yield { type: 'finished', finished: event.value };
+            return;
+        }
+      }
+      throw new RpcError('UNAVAILABLE', 'the answer broke off without an end');
+    } catch (error) {
+      const known = RpcError.from(error);
+      if (known.code !== 'UNAVAILABLE' || token === '' || ++breaks > maxBreaks || signal?.aborted) {
+        throw ZenError.from(known, token === '' ? null : token);
+      }
+      await pause(backoffMs * 2 ** (breaks - 1), signal);
+    }
+  }
+}
+
+/** Ends early, without an error, when the signal is aborted. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+    if (signal?.aborted) done();
+  });
+}
