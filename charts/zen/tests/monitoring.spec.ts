@@ -16,7 +16,7 @@ const EVERYTHING = {
 
 /** Metrics that the services register, with their labels. Values are never collected, so nothing is behind them. */
 function registered(): Map<string, string[]> {
-  const gateway = new GatewayMetrics({} as never);
+  const gateway = new GatewayMetrics({} as never, 1);
   gateway.reportRungs({} as never);
   gateway.reportQueue({} as never);
   gateway.limitsShared(true);
