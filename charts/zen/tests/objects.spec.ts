@@ -7,7 +7,7 @@ const workloads = (objects: KubeObject[]) =>
 const podOf = (workload: KubeObject) => workload.spec.template.spec;
 
 /** What a test may leave out of the names that --help lists: read by libraries, not by the service. */
-const OTHERS = ['DOCKER_CONFIG', 'ZEN_RESUME', 'ZEN_RESUME_KEY'];
+const OTHERS = ['DOCKER_CONFIG'];
 
 describeWith(['helm'], 'workloads', () => {
   test.each(scenarios)('%s sets only variables that the services know', (_, values) => {
