@@ -146,6 +146,27 @@ describe('requests that wait at the gateway', () => {
     expect(thinker.requests).toHaveLength(12);
   });
 
+  test('go to a replica with room, even where another knows their prompt', async () => {
+    await start(1);
+    await running.stop();
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    // Prompts are so dear that a replica that knows one is worth waiting for.
+    const stages = [{ stage: 0, decodeBaseUs: 1000, decodePerSequenceUs: 1, prefillUsPerToken: 1000 }];
+    const options = { stages, maxRunning: 2, maxWaiting: 64, cachedShare: () => 0.95 };
+    const both = [new PacedThinker(options), new PacedThinker(options)];
+    running = await openGateway(both, { ZEN_API_KEYS: file });
+    const prompt = 'the same words at the beginning of each prompt '.repeat(40);
+    expect((await ask('ann', prompt)).status).toBe(200);
+    for (const one of both) one.options.before = () => gate;
+    // Two places and one that waits at the replica, of each.
+    const asked = [...Array(6).keys()].map(() => ask('ann', prompt));
+    await until('all are there', () => both.every(({ active }) => active === 3));
+    open();
+    for (const response of await Promise.all(asked)) expect(response.status).toBe(200);
+  });
+
   test('leave at once when their client does', async () => {
     await start(1, { ZEN_ADMISSION_WAITING: '1' });
     const first = ask('ann', 'first');

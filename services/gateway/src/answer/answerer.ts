@@ -1,4 +1,4 @@
-import type { Band, Crowd } from '@zen/admission';
+import { type Band, type Crowd, replicaRoom } from '@zen/admission';
 import type { Replica, RungPolicy } from '@zen/quality';
 import { allows, attempt, mayRetry, prefixChain, type Routing, succeed } from '@zen/routing';
 import { bandOf } from '../admission/band-of';
@@ -8,7 +8,7 @@ import { GatewayError } from '../gateway-error';
 import { MOST_TOKENS, type ResumeTokens } from '../resume/resume-tokens';
 import type { Answer, AnswerRequest } from './answer';
 import { AnswerRecord, type ResumePoint } from './answer-record';
-import { consider } from './candidate';
+import { type Considered, consider } from './candidate';
 import { checkSize } from './check-size';
 import { gatewayError, replicaFailure } from './failure';
 import { followAnswer } from './follow-answer';
@@ -179,7 +179,7 @@ export class Answerer {
     const { objective } = wish;
     const asked = { stage, pinned, objective, chain, promptTokens: own, share };
     const considered = able.map(({ link, view }) => consider(link, view, asked));
-    const candidates = considered.map(({ candidate }) => candidate);
+    const candidates = roomyOf(considered, stage).map(({ candidate }) => candidate);
     const choice = this.options.pick(candidates, { stage, tried }, nowMs, this.options.random);
     const picked = choice.t === 'picked' && considered.find(({ candidate }) => candidate.id === choice.id);
     if (!picked) throw nobody();
@@ -216,6 +216,15 @@ export class Answerer {
     if (decision.kind !== 'serve') throw refusalOf(decision);
     return { decision, wish, size };
   }
+}
+
+/** While some replica has room, none is asked whose batch is full: its turn would come later. */
+function roomyOf(all: readonly Considered[], stage: number): readonly Considered[] {
+  const roomy = all.filter(({ link, candidate }) => {
+    const state = link.occupancy();
+    return candidate.stages.includes(stage) && state !== undefined && replicaRoom(state) > 0;
+  });
+  return roomy.length > 0 ? roomy : all;
 }
 
 /** The stage falls for what waits at the gateway as it would if the same waited at the replicas. */

@@ -62,6 +62,14 @@ export function limitBookConformance(name: string, open: () => BookUnderTest): v
       }
     });
 
+    test('idle time saves nothing up beyond a minute', async () => {
+      const { book, pass } = open();
+      await book.take(takeOf({ requestsPerMinute: QUICK }));
+      await pass(1000);
+      const { requests } = await book.take(takeOf({ requestsPerMinute: QUICK }));
+      expect(requests?.level).toBe(QUICK - 1);
+    });
+
     test('tokens: a denied request costs nothing', async () => {
       const limits = { tokensPerMinute: SLOW, requestsPerMinute: SLOW };
       expect((await take(limits, { tokens: 4 })).denied).toBeNull();

@@ -77,6 +77,18 @@ real(`Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
     await until('it is free', async () => (await book.take({ ...take, lease: 'other' })).denied === null);
   });
 
+  test('a place that is not renewed is free although its neighbour is', async () => {
+    const book = await open({ leaseMs: 2000 });
+    const take = takeOf(2);
+    await book.take(take);
+    await book.take({ ...take, lease: 'left alone' });
+    await until('it is free', async () => {
+      await book.renew([[take.key, new Set([take.lease])]]);
+      return (await book.take({ ...take, lease: 'other' })).denied === null;
+    });
+    expect((await book.take({ ...take, lease: 'one more' })).denied).toMatchObject({ what: 'streams' });
+  });
+
   test('a renewal brings back what a restart of Redis has lost', async () => {
     const book = await open();
     const take = takeOf(1);

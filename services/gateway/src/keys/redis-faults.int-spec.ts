@@ -69,9 +69,11 @@ real(`limits when Redis fails${missing ? ` (skipped: ${missing})` : ''}`, () => 
       expect(await ask(book)).toBe(true);
       return told.at(-1) !== 'shared';
     });
-    const before = alone;
-    for (let i = 0; i < 20; i++) expect(await ask(book)).toBe(true);
-    expect(alone - before).toBeGreaterThanOrEqual(19);
+    const asked = jest.spyOn(common, 'take');
+    for (let i = 0; i < 100; i++) expect(await ask(book)).toBe(true);
+    // Now and then one tries; the others do not wait for it.
+    expect(asked.mock.calls.length).toBeLessThan(20);
+    asked.mockRestore();
     // It is not open wide either.
     key = randomUUID();
     let letIn = 0;
