@@ -6,8 +6,7 @@ import {
   type ServerCredentials,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import type { HealthImplementation } from 'grpc-health-check';
 import { routesOf } from './controller';
 import { type ServerTls, serverCredentials } from './credentials';
 import { grpcMethod, type RpcService } from './definition';
@@ -69,6 +68,9 @@ export class RpcServer {
     const calls = new RunningCalls();
     const services = addControllers(server, controllers, options, calls);
     const names = [...services.keys()].map((service) => service.fullName);
+    // Both read their protos when they are loaded, which a process that only calls has no use for.
+    const { HealthImplementation } = await import('grpc-health-check');
+    const { ReflectionService } = await import('@grpc/reflection');
     const health = new HealthImplementation({
       ...Object.fromEntries(['', ...names].map((name) => [name, 'NOT_SERVING'])),
       [LIVE]: 'SERVING',

@@ -1,0 +1,2 @@
+export type { TrafficLine } from './main';
+export { type WindowReport, windowReport } from './window-report';
