@@ -1,4 +1,4 @@
-import { type ChannelCredentials, Client, loadPackageDefinition } from '@grpc/grpc-js';
+import { ChannelCredentials, type Client, loadPackageDefinition } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 
 interface Health extends Client {
@@ -6,7 +6,10 @@ interface Health extends Client {
 }
 
 /** Asks for health as a kubelet does. */
-export function healthClient(address: string, credentials: ChannelCredentials) {
+export function healthClient(
+  address: string,
+  credentials: ChannelCredentials = ChannelCredentials.createInsecure(),
+) {
   const { health } = loadPackageDefinition({ health: healthService } as never) as never as {
     health: new (address: string, credentials: ChannelCredentials) => Health;
   };

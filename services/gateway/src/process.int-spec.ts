@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GatewayServiceDefinition } from '@zen/contracts';
 import { client } from '@zen/rpc';
+import { healthClient } from '@zen/testing';
 import { chatOf, eventsOf, PacedThinker, until } from './gateway.fixture';
+import { type GatewayProcess, MAIN, startGatewayProcess } from './gateway-process.fixture';
 
 jest.setTimeout(60_000);
-
-const MAIN = join(__dirname, '../dist/main.js');
 
 /** The gateway as a process of its own, as it runs in production. */
 describe('the gateway process', () => {
@@ -30,55 +30,76 @@ describe('the gateway process', () => {
   });
   afterAll(() => thinker.stop());
 
-  interface Process {
-    child: ChildProcess;
-    http: string;
-    grpc: string;
-    log(): string;
+  const readyz = async ({ http }: GatewayProcess) => (await fetch(`http://${http}/readyz`)).status;
+
+  interface Asked extends GatewayProcess {
     ask(pieces: number): Promise<Response>;
   }
 
-  async function start(env: Record<string, string> = {}): Promise<Process> {
-    const child = spawn(process.execPath, [MAIN], {
-      env: { ZEN_LISTEN: '127.0.0.1:0', ZEN_GRPC_LISTEN: '127.0.0.1:0', ZEN_THINKERS: address, ...env },
-    });
+  async function start(env: Record<string, string> = {}): Promise<Asked> {
+    const started = await startGatewayProcess({ ZEN_THINKERS: address, ...env });
+    const { child, http } = started;
     children.push(child);
-    let log = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (chunk) => {
-        log += chunk;
-      });
-    }
-    await until('it listens', () => {
-      if (child.exitCode !== null) throw new Error(log);
-      return log.includes('"msg":"listening"');
-    });
-    const line = log.split('\n').find((one) => one.includes('"msg":"listening"'));
-    const { http, grpc } = JSON.parse(line ?? '{}');
-    await until('it is ready', async () => (await fetch(`http://${http}/readyz`)).ok);
     const ask = (pieces: number) =>
       fetch(`http://${http}/v1/chat/completions`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(chatOf('my secret diary', { max_tokens: pieces, stream: true })),
       });
-    return { child, http, grpc, log: () => log, ask };
+    return { ...started, ask };
   }
 
   test('SIGTERM: accepts nothing new, finishes what runs, ends with 0', async () => {
     const running = await start();
     const answer = await running.ask(20);
     running.child.kill('SIGTERM');
-    await until('it is closed', async () => {
-      return fetch(`http://${running.http}/readyz`).then(
-        ({ status }) => status === 503,
-        () => true,
-      );
-    });
+    await until('it is closed', async () => (await readyz(running).catch(() => 503)) === 503);
     expect((await eventsOf(answer)).pop()).toBe('[DONE]');
     await until('it is gone', () => running.child.exitCode !== null);
     expect(running.child.exitCode).toBe(0);
     expect(running.log()).not.toContain('diary');
+  });
+
+  test('SIGTERM: says that it goes, answers while that settles, then refuses and stays to say so', async () => {
+    const running = await start({ ZEN_SETTLE: '1500ms', ZEN_GRACE: '30s' });
+    const answer = await running.ask(50_000);
+    const health = healthClient(running.grpc);
+    const service = 'zen.v1.GatewayService';
+    expect(await health.status(service)).toBe('SERVING');
+    running.child.kill('SIGTERM');
+    await until('it says that it goes', async () => (await readyz(running)) === 503);
+    expect(await health.status(service)).toBe('NOT_SERVING');
+    const late = await running.ask(2);
+    expect(late.headers.get('connection')).toBe('close');
+    expect((await eventsOf(late)).pop()).toBe('[DONE]');
+    const rpc = client(GatewayServiceDefinition, running.grpc);
+    await until('it refuses', async () => (await running.ask(1)).status === 503);
+    const refused = await running.ask(1);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(refused.headers.get('connection')).toBe('close');
+    await expect(rpc.listModels({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await answer.body?.cancel();
+    rpc.close();
+    health.close();
+    await until('it is gone', () => running.child.exitCode !== null);
+    expect(running.child.exitCode).toBe(0);
+  });
+
+  test('a second signal ends it at once', async () => {
+    const running = await start({ ZEN_GRACE: '10m' });
+    const answer = await running.ask(50_000);
+    const cut = answer.text().then(
+      () => 'whole',
+      () => 'cut',
+    );
+    running.child.kill('SIGTERM');
+    await until('it goes', async () => (await readyz(running)) === 503);
+    expect(running.child.exitCode).toBeNull();
+    running.child.kill('SIGTERM');
+    await until('it is gone', () => running.child.exitCode !== null);
+    expect(running.child.exitCode).toBe(1);
+    expect(await cut).toBe('cut');
   });
 
   test('SIGTERM: an answer that outlasts the grace is told so, over HTTP and gRPC', async () => {

@@ -24,16 +24,13 @@ export interface RealServer {
 
 /** A gateway in this process before a thinker in its own, with every stage attached. */
 export async function startRealServer(ladder: string, env: Record<string, string> = {}): Promise<RealServer> {
-  const thinker = spawn(process.execPath, [THINKER], {
-    env: { ...process.env, ZEN_LADDER: ladder, ZEN_LISTEN: '127.0.0.1:0', ZEN_LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const thinker = await startRealThinker(ladder);
   const config = readConfig(settings, {
     ZEN_LISTEN: '127.0.0.1:0',
     ZEN_GRPC_LISTEN: '127.0.0.1:0',
     // However slow the machine: a burst is to be answered, not refused.
     ZEN_MAX_QUEUE: '1h',
-    ZEN_THINKERS: await addressOf(thinker),
+    ZEN_THINKERS: thinker.address,
     ...env,
   });
   const gateway = await startGateway(config, createLogger('gateway', 'silent'));
@@ -48,10 +45,33 @@ export async function startRealServer(ladder: string, env: Record<string, string
   });
   const stop = async () => {
     await gateway.stop();
-    thinker.kill('SIGTERM');
-    if (thinker.exitCode === null) await once(thinker, 'exit');
+    await thinker.end('SIGTERM');
   };
   return { url, model, stop };
+}
+
+export interface RealThinker {
+  address: string;
+  child: ChildProcess;
+  /** Resolves with its exit code, or the signal that ended it. */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+}
+
+/** A thinker in a process of its own; resolves when it listens. */
+export async function startRealThinker(
+  ladder: string,
+  env: Record<string, string> = {},
+): Promise<RealThinker> {
+  const child = spawn(process.execPath, [THINKER], {
+    env: { ...process.env, ZEN_LADDER: ladder, ZEN_LISTEN: '127.0.0.1:0', ZEN_LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child.exitCode ?? (child.signalCode as NodeJS.Signals);
+  };
+  return { address: await addressOf(child), child, end };
 }
 
 async function addressOf(thinker: ChildProcess): Promise<string> {

@@ -1,7 +1,7 @@
-import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { FinishReason, GenerateRequest, ThinkerServiceDefinition } from '@zen/contracts';
 import { client } from '@zen/rpc';
-import { service as healthDefinition } from 'grpc-health-check';
+import { healthClient } from '@zen/testing';
 import { otherProcess } from './other-process.fixture';
 import { collect, type SimulatedThinker, simulatedThinker } from './simulated-thinker.fixture';
 
@@ -322,21 +322,9 @@ test('health and reflection answer standard tools', async () => {
 });
 
 /** What the standard health service says of the thinker's. */
-async function healthOf(address: string): Promise<unknown> {
-  const { health } = loadPackageDefinition({ health: healthDefinition } as never) as never as {
-    health: new (
-      address: string,
-      creds: ReturnType<typeof credentials.createInsecure>,
-    ) => Client & {
-      check(request: object, done: (error: Error | null, answer?: { status: string }) => void): void;
-    };
-  };
-  const probe = new health(address, credentials.createInsecure());
-  const status = await new Promise((resolve, reject) =>
-    probe.check({ service: 'zen.v1.ThinkerService' }, (error, answer) =>
-      error ? reject(error) : resolve(answer?.status),
-    ),
-  );
-  probe.close();
+async function healthOf(address: string): Promise<string> {
+  const health = healthClient(address);
+  const status = await health.status('zen.v1.ThinkerService');
+  health.close();
   return status;
 }
