@@ -26,6 +26,8 @@ module.exports = {
     { ...common, displayName: 'unit', testMatch: ['**/*.spec.ts'] },
     // Renders the chart with helm, which scripts/kube-tools.mjs fetches.
     { ...common, displayName: 'chart', roots: ['<rootDir>/charts'], testMatch: ['**/*.spec.ts'] },
+    // Needs a cluster and what charts/zen/tests/cluster.ts lists.
+    { ...common, displayName: 'cluster', roots: ['<rootDir>/charts'], testMatch: ['**/*.cluster-spec.ts'] },
     { ...common, displayName: 'integration', testMatch: ['**/*.int-spec.ts'] },
   ],
 };
