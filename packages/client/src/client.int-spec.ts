@@ -94,6 +94,25 @@ describe('client', () => {
     expect(texts.every((text) => text === 'aa' || text === 'bb')).toBe(true);
   });
 
+  test.each(['SIGKILL', 'SIGTERM'] as const)('answers go on where %s ends their gateway', async (signal) => {
+    const thinker = new PacedThinker({ pieceMs: 5 });
+    const address = await thinker.start();
+    const env = { ZEN_RESUME_KEY: 'a key that both gateways have', ZEN_GRACE: '0s' };
+    const both = [await start(address, env), await start(address, env)];
+    const client = connect(both);
+    // Calls take turns between the gateways that are connected; after a few both are.
+    for (let calls = 0; calls < 20; calls++) await say(client);
+    const request = { ...HELLO, maxTokens: 200 };
+    const texts = [...Array(6)].map(() => say(client, request));
+    while (thinker.active < 6 || thinker.pieces < 150) await new Promise((resolve) => setTimeout(resolve, 5));
+    gateways.at(-1)?.kill(signal);
+    const whole = [...Array(200).keys()].map((at) => `w${at} `).join('');
+    expect(new Set(await Promise.all(texts))).toEqual(new Set([whole]));
+    // More than were asked: some had to go on, and did.
+    expect(thinker.requests.length).toBeGreaterThan(26);
+    await thinker.stop();
+  });
+
   test('abort, deadline and leaving the loop end the answer at its thinker', async () => {
     const [thinker] = thinkers as [PacedThinker];
     const client = connect([addresses[0] as string]);

@@ -42,6 +42,13 @@ describe('an answer that breaks off', () => {
     expect(tokens).toEqual(['', 'after b', 'after b', 'after c']);
   });
 
+  test('a gateway that shuts down hands over what to go on with', async () => {
+    const handover = new RpcError('UNAVAILABLE', 'shutting down', { 'x-zen-resume-token': 'handed over' });
+    const { tokens, open } = streams([started, piece('a'), handover], [piece('b'), finished]);
+    expect((await read(open)).shown).toBe('started a b finished');
+    expect(tokens).toEqual(['', 'handed over']);
+  });
+
   test.each<[string, (ChatResponse | Error)[], object]>([
     ['before its first piece', [started, gone], { code: 'UNAVAILABLE', resumeToken: null }],
     [

@@ -53,6 +53,8 @@ export async function* resumed(
       throw new RpcError('UNAVAILABLE', 'the answer broke off without an end');
     } catch (error) {
       const known = RpcError.from(error);
+      // A gateway that shuts down gives a better token than those of the pieces: nothing has to be computed again.
+      if (begun && known.code === 'UNAVAILABLE') token = known.metadata['x-zen-resume-token'] ?? token;
       if (known.code !== 'UNAVAILABLE' || token === '' || ++breaks > maxBreaks || signal?.aborted) {
         throw ZenError.from(known, token === '' ? null : token);
       }
