@@ -83,7 +83,7 @@ export async function routing(argv: string[]): Promise<BenchReport> {
     ];
     return report(
       'routing',
-      policies.flatMap((policy) => rowsOf(runs, policy)),
+      policies.flatMap((policy) => rowsOf(runs, policy, loads)),
       bars,
     );
   } finally {
