@@ -203,6 +203,81 @@ describe('an answer whose thinker fails', () => {
   });
 });
 
+describe('a resume token', () => {
+  let running: Running;
+  beforeAll(async () => {
+    running = await openGateway([new PacedThinker({ stages: STAGES })], { ZEN_RESUME_KEY: 'k'.repeat(32) });
+  });
+  afterAll(() => running.stop());
+
+  const body = (more: object = {}) => chatOf('hello', { max_tokens: 20, stream: true, ...more });
+  const post = (token: string, more: object = {}, path = '/v1/chat/completions') =>
+    running.post(path, body(more), { headers: { 'last-event-id': token } });
+  const ids = (text: string) => [...text.matchAll(/^id: (.*)$/gm)].map(([, id = '']) => id);
+
+  test('comes with every piece, and with each of them the rest is exactly the rest', async () => {
+    const whole = await (await running.post('/v1/chat/completions', body())).text();
+    expect(ids(whole)).toHaveLength(20);
+    for (const [i, id] of ids(whole).entries()) {
+      const answer = await post(id);
+      expect(answer.headers.get('x-zen-stage-reason')).toBe('resumed');
+      const { text, error } = await told(answer);
+      expect({ text, error }).toEqual({ text: words(20).slice(words(i + 1).length), error: undefined });
+    }
+  });
+
+  test('the older route goes on with its offsets', async () => {
+    const asked = { model: 'paced', prompt: 'hello', max_tokens: 12, stream: true, logprobs: 0 };
+    const ask = (headers: Record<string, string> = {}) => running.post('/v1/completions', asked, { headers });
+    const offsets = (text: string) =>
+      [...text.matchAll(/"text_offset":\[(\d+)\]/g)].map(([, offset]) => Number(offset));
+    const whole = await (await ask()).text();
+    const rest = await (await ask({ 'last-event-id': ids(whole)[4] ?? '' })).text();
+    expect(offsets(rest)).toEqual(offsets(whole).slice(5));
+  });
+
+  test('the official client is not disturbed by it', async () => {
+    const stream = await running.openai.chat.completions.create({
+      ...chatOf('hi'),
+      max_tokens: 9,
+      stream: true,
+    });
+    let text = '';
+    for await (const { choices } of stream) text += choices[0]?.delta.content ?? '';
+    expect(text).toBe(words(9));
+  });
+
+  test('a stream of several choices has none', async () => {
+    expect(ids(await (await running.post('/v1/chat/completions', body({ n: 2 }))).text())).toEqual([]);
+  });
+
+  test.each<[string, object, string, RegExp]>([
+    ['nonsense', {}, 'x', /not a token/],
+    ['one without a stream', { stream: false }, 'x', /only a stream of one choice/],
+    ['one for several choices', { n: 2 }, 'x', /only a stream of one choice/],
+    ['a long one', {}, 'a'.repeat(9000), /at most 8192/],
+  ])('%s is refused by name', async (_, more, token, message) => {
+    const response = await post(token, more);
+    expect(response.status).toBe(400);
+    const { error } = (await response.json()) as { error: { message: string; param: string } };
+    expect(error.param).toBe('last-event-id');
+    expect(error.message).toMatch(message);
+  });
+
+  test('over gRPC too', async () => {
+    const rpc = client(GatewayServiceDefinition, running.gateway.grpcAddress);
+    const bad = async () => {
+      const messages = [{ role: 'user', content: 'hello' }];
+      for await (const _ of rpc.chat({ model: 'paced', messages, resumeToken: 'nonsense' }));
+    };
+    await expect(bad()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^resume_token: not a token/),
+    });
+    rpc.close();
+  });
+});
+
 function lost(fails: boolean): void {
   if (fails) throw new RpcError('UNAVAILABLE', 'Connection dropped');
 }
