@@ -191,6 +191,12 @@ export const settings = {
     type: z.string().optional(),
     help: 'PEM file of the authority that signed its certificate (default those that the system knows)',
   },
+  redisTimeoutMs: {
+    env: 'ZEN_REDIS_TIMEOUT',
+    type: duration(1, 60_000).default(50),
+    help: 'longest wait for one answer of it; then this gateway decides alone',
+    default: '50ms',
+  },
   leaseMs: {
     env: 'ZEN_ADMISSION_LEASE',
     type: duration(300, 600_000).default(30_000),

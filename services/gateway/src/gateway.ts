@@ -181,6 +181,8 @@ export async function startGateway(
     // Both doors stay open for as long as somebody is inside: whoever still comes is told to go elsewhere.
     const grpcClosed = grpc.stop(config.graceMs + LAST_WORDS_MS);
     await gate.empty(config.graceMs);
+    // What an answer that is cut short leaves free is for nobody.
+    queue.close();
     gate.expel();
     await gate.empty(LAST_WORDS_MS);
     const httpClosed = http.close();

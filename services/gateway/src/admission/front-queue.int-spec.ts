@@ -240,6 +240,22 @@ describe('requests that wait at the gateway', () => {
     expect((await first).status).toBe(200);
   });
 
+  test('are told so when the gateway goes before their turn has come', async () => {
+    await start(1);
+    const first = ask('ann', 'first');
+    await until('it is there', () => thinker.active === 1);
+    const [second] = await line([['ann', 'second']]);
+    await running.gateway.stop();
+    for (const one of [first, second]) {
+      const response = await one;
+      expect(response?.status).toBe(503);
+      expect(response?.headers.get('retry-after')).toBe('1');
+    }
+    expect(served()).toEqual(['first']);
+    await running.stop();
+    await start(1);
+  });
+
   test('do not wait for what can never be', async () => {
     await start(1);
     const first = ask('ann', 'first');

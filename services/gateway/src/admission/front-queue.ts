@@ -37,6 +37,7 @@ export class FrontQueue {
   private timer: NodeJS.Timeout | undefined;
   private wakesAtMs = Number.POSITIVE_INFINITY;
   private moving = false;
+  private closed = false;
 
   constructor(private readonly options: FrontQueueOptions) {
     this.waiting = new WaitingRoom(options.caps);
@@ -81,7 +82,7 @@ export class FrontQueue {
   /** Something may have become free. */
   move(): void {
     // A start that fails at once frees its place at once, and would come back here.
-    if (this.moving || this.waiting.size === 0) return;
+    if (this.moving || this.closed || this.waiting.size === 0) return;
     this.moving = true;
     try {
       for (;;) {
@@ -93,6 +94,11 @@ export class FrontQueue {
     } finally {
       this.moving = false;
     }
+  }
+
+  /** Nobody's turn comes any more; who waits is told by whoever aborts it. */
+  close(): void {
+    this.closed = true;
   }
 
   /** What waits for the replicas of a group and is served before the newest request of this band. */

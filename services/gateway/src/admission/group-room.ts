@@ -17,6 +17,7 @@ export function groupRoom({ links }: Pick<Group, 'links'>, nowMs: number): numbe
 
 /** The same by name; while no replica of a group is connected, those that wait for it go on waiting. */
 export function roomIn(fleet: Fleet, name: string, nowMs: number): number {
-  const group = [...fleet.models(), ...fleet.families()].find(({ model }) => model === name);
+  const named = ({ model }: Group) => model === name;
+  const group = fleet.models().find(named) ?? fleet.families().find(named);
   return group ? groupRoom(group, nowMs) : 0;
 }

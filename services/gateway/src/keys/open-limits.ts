@@ -7,8 +7,6 @@ import type { GatewayMetrics } from '../observe/gateway-metrics';
 import { RedisBook } from './redis-book';
 import { SharedBook } from './shared-book';
 
-/** Far more than a healthy Redis takes, far less than anybody notices before a first token. */
-const DEADLINE_MS = 50;
 /** Renewals in the life of a lease: two may fail. */
 const BEATS = 3;
 
@@ -17,7 +15,7 @@ export interface Limits {
   close(): Promise<void>;
 }
 
-type LimitsConfig = Pick<GatewayConfig, 'redis' | 'redisPassword' | 'redisCa' | 'leaseMs'>;
+type LimitsConfig = Pick<GatewayConfig, 'redis' | 'redisPassword' | 'redisCa' | 'redisTimeoutMs' | 'leaseMs'>;
 
 /** The limits of this process alone, or with a Redis those of all gateways that share it. Never waits for Redis. */
 export async function openLimits(
@@ -26,7 +24,7 @@ export async function openLimits(
   logger: Logger,
   now: () => number,
 ): Promise<Limits> {
-  const { redis: url, redisPassword: password, redisCa, leaseMs } = config;
+  const { redis: url, redisPassword: password, redisCa, redisTimeoutMs: deadlineMs, leaseMs } = config;
   if (url === undefined) return { book: new LocalBook(now), close: async () => undefined };
   const ca = redisCa === undefined ? undefined : await readFile(redisCa, 'utf8');
   let told = '';
@@ -34,7 +32,7 @@ export async function openLimits(
     url,
     password,
     ca,
-    deadlineMs: DEADLINE_MS,
+    deadlineMs,
     leaseMs,
     name: randomUUID(),
     // Every attempt to connect fails in the same way: it is told once.

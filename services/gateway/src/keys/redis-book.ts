@@ -108,7 +108,7 @@ function redisOptions({ url, password, ca, deadlineMs }: RedisBookOptions): Redi
     ...(protocol === 'rediss:' ? { tls: { servername: hostname, ...(ca === undefined ? {} : { ca }) } } : {}),
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: deadlineMs,
-    socketTimeout: SILENCE_MS,
+    socketTimeout: Math.max(SILENCE_MS, 2 * deadlineMs),
     // Whoever asks falls back at once instead of waiting for a connection, and nothing is counted twice.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

@@ -163,6 +163,18 @@ describe('SharedBook', () => {
     expect((await book.take(takeOf(limits, 0))).tokens?.level).toBeCloseTo(490);
   });
 
+  test('a place that was taken by an answer that came too late is given back', async () => {
+    const book = open();
+    const late = takeOf({ streams: 1 });
+    await common.take(late);
+    common.gone = true;
+    await book.take(late);
+    await book.settle(late, 0);
+    common.gone = false;
+    await book.beat();
+    expect((await book.take(takeOf({ streams: 1 }))).denied).toBeNull();
+  });
+
   test('places are renewed until their answers end', async () => {
     const book = open();
     const one = takeOf({ streams: 5 });

@@ -38,6 +38,8 @@ const CIRCUIT = { failuresToOpen: 3, openMs: 500, maxOpenMs: 5000 };
 export class SharedBook implements LimitBook {
   private readonly own: LocalBook;
   private readonly debts = new Debts();
+  /** Nobody knows whether the common book has heard of them. */
+  private doubtful: Take[] = [];
   private circuit: Circuit = CLOSED;
   private gateways = 1;
   private shared: boolean | undefined;
@@ -60,6 +62,7 @@ export class SharedBook implements LimitBook {
       this.own.assume(this.part(take), verdict, 1 / this.gateways);
       return verdict;
     } catch (error) {
+      this.doubtful.push(take);
       if (owed) this.debts.charge(this.part(take), owed.requests, owed.tokens, now());
       this.failed(error);
       return this.alone(take);
@@ -107,6 +110,10 @@ export class SharedBook implements LimitBook {
 
   private worked(): void {
     this.circuit = succeed();
+    const doubtful = this.doubtful;
+    this.doubtful = [];
+    // A place that is still in use comes back with the next beat; one that stays taken ends with its lease.
+    for (const take of doubtful) this.options.common.settle(take, 0).catch(() => undefined);
     if (this.shared !== true) this.options.onChange(true, '');
     this.shared = true;
   }
