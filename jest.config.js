@@ -1,5 +1,6 @@
-// Three projects: `unit` needs nothing but the packages; `integration` starts processes, opens sockets or
-// reads real weights; `chart` renders the chart. All run the TypeScript sources through swc.
+// Four projects: `unit` needs nothing but the packages; `integration` starts processes, opens sockets or
+// reads real weights; `chart` renders the chart; `cluster` needs a Kubernetes. All run the TypeScript sources
+// through swc.
 const common = {
   transform: {
     '^.+\\.ts$': [
@@ -26,8 +27,17 @@ module.exports = {
     { ...common, displayName: 'unit', testMatch: ['**/*.spec.ts'] },
     // Renders the chart with helm, which scripts/kube-tools.mjs fetches.
     { ...common, displayName: 'chart', roots: ['<rootDir>/charts'], testMatch: ['**/*.spec.ts'] },
-    // Needs a cluster and what charts/zen/tests/cluster.ts lists.
-    { ...common, displayName: 'cluster', roots: ['<rootDir>/charts'], testMatch: ['**/*.cluster-spec.ts'] },
+    // Against a real Kubernetes; infra/cluster/test.mjs starts it.
+    {
+      ...common,
+      displayName: 'cluster',
+      roots: ['<rootDir>/infra/cluster/suite', '<rootDir>/charts'],
+      testMatch: ['**/*.cluster-spec.ts'],
+      moduleNameMapper: {
+        '^@zen/cluster-suite$': '<rootDir>/infra/cluster/suite/src/index.ts',
+        ...common.moduleNameMapper,
+      },
+    },
     { ...common, displayName: 'integration', testMatch: ['**/*.int-spec.ts'] },
   ],
 };

@@ -19,6 +19,10 @@ const COMMANDS = {
     options: ['--check'],
     about: 'generate, lint, tiers, licences, types, unit tests, chart',
   },
+  'test:cluster': {
+    script: 'infra/cluster/test.mjs',
+    about: 'test a real Kubernetes: a local one, or --context NAME',
+  },
   bench: { script: 'bench/dist/main.js', about: 'run one benchmark' },
 };
 
@@ -98,12 +102,12 @@ function build() {
 
 const target = COMMANDS[command];
 if (!target || args.includes('--bootstrap-help')) {
-  const list = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`);
+  const list = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(14)}${about}`);
   fail(`usage: node scripts/bootstrap.mjs COMMAND [OPTIONS]\n\n${list.join('\n')}`);
 }
 checkNode();
 // Help needs no build, where the script it belongs to is plain Node.
-if (!(target.script.startsWith('scripts/') && args.includes('--help'))) {
+if (!(target.script.endsWith('.mjs') && args.includes('--help'))) {
   ensureSystemPackages();
   ensurePackages();
   build();

@@ -9,7 +9,7 @@ const FRAMEWORKS = /^(@nestjs\/|@grpc\/|bullmq$|ioredis$|@kubernetes\/|fastify$|
 
 const dirs = ['packages', 'services']
   .flatMap((group) => readdirSync(group).map((name) => join(group, name)))
-  .concat(['cli', 'bench'])
+  .concat(['cli', 'bench', 'infra/cluster/suite'])
   .filter((dir) => existsSync(join(dir, 'package.json')));
 const packages = new Map(
   dirs.map((dir) => {

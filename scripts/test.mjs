@@ -10,7 +10,8 @@ if (args.includes('--help')) {
   console.log(`usage: npm test [-- --only SUITE]
        npm run check
 
-Suites: generated, lint, tiers, licences, types, unit, chart, native, integration.
+Suites: generated, lint, tiers, licences, types, unit, chart, native, integration, cluster.
+cluster is skipped, with the reason, on a machine that cannot run one.
 The last line adds up all suites: N passed, N failed, N skipped.`);
   process.exit(0);
 }
@@ -53,6 +54,20 @@ const jest = (project, extra) => {
   };
 };
 
+/** Exit status of a machine that cannot run a cluster: no failure of the tree. */
+const CANNOT_RUN = 69;
+
+const cluster = () => {
+  const report = join(reports, 'cluster.json');
+  const { count } = jest('cluster', []);
+  return {
+    name: 'cluster',
+    file: process.execPath,
+    argv: ['infra/cluster/test.mjs', '--json', '--outputFile', report],
+    count: (status) => (status === CANNOT_RUN ? [0, 0, 1] : count(status)),
+  };
+};
+
 const quick = [
   check('generated', 'sh', ['scripts/check-generated.sh']),
   check('lint', 'npx', ['biome', 'check', '.']),
@@ -62,7 +77,7 @@ const quick = [
   jest('unit', []),
   jest('chart', []),
 ];
-const slow = [native(), jest('integration', ['--runInBand'])];
+const slow = [native(), jest('integration', ['--runInBand']), cluster()];
 const suites = (args.includes('--check') ? quick : [...quick, ...slow]).filter(
   (s) => !only || s.name === only,
 );

@@ -7,6 +7,7 @@ import { tools } from './lib/binaries.mjs';
 import { componentNames, startComponent, stopComponent } from './lib/components.mjs';
 import { adminKubeconfig } from './lib/credentials.mjs';
 import { awaitApiServer, down, state, up } from './lib/lifecycle.mjs';
+import { load } from './lib/load.mjs';
 import { enterArguments } from './lib/namespaces.mjs';
 import { nodeIp } from './lib/network.mjs';
 import { CANNOT_RUN, CannotRun, cache, inside, run as runFolder } from './lib/settings.mjs';
@@ -16,7 +17,8 @@ const HELP = `usage: npm run cluster -- COMMAND
   up           start a single-node Kubernetes; what is missing is built or fetched once (about ten minutes)
   down         end it; leaves no process, mount, interface, cgroup or file outside the cache
   status       what runs, and where the kubeconfig is; exit 0 if all of it runs
-  load         build the images of this tree and put them into the cluster's registry
+  load         build the images of this tree and put them into the cluster's registry; --test: also what tests need
+               (a toolbox, Redis, a small packed model), --json: as JSON
   shell [CMD]  a shell (or one command) inside the cluster's namespaces, with kubectl, helm and ctr
   start NAME   start one component again; waits until the API server answers if it is that
   stop NAME    stop one component: ${componentNames.join(', ')}
@@ -54,12 +56,23 @@ function shell(argv) {
   process.exit(code ?? 1);
 }
 
+async function printLoaded() {
+  const loaded = await load({ test: rest.includes('--test') });
+  if (rest.includes('--json')) {
+    console.log(JSON.stringify(loaded, null, 1));
+    return;
+  }
+  for (const { name, tag, compressedBytes } of loaded.images) {
+    console.log(`${loaded.registry}/${name}:${tag}  ${(compressedBytes / 1e6).toFixed(1)} MB compressed`);
+  }
+}
+
 const [command, ...rest] = process.argv.slice(2);
 const COMMANDS = {
   up,
   down,
   status,
-  load: async () => (await import('./lib/load.mjs')).load(rest),
+  load: printLoaded,
   shell: () => shell(rest[0] === '--' ? rest.slice(1) : rest),
   start: async () => {
     startComponent(rest[0]);

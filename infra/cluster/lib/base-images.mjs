@@ -61,7 +61,7 @@ function addNode(rootfs, folder, npm) {
   }
 }
 
-function writeAccounts(rootfs) {
+export function writeAccounts(rootfs) {
   const etc = join(rootfs, 'etc');
   mkdirSync(etc, { recursive: true });
   writeFileSync(
@@ -103,7 +103,7 @@ function makeRuntime(name) {
       join(status, 'nodejs'),
       `Package: nodejs\nVersion: ${NODE_VERSION}\nArchitecture: ${arch}\n`,
     );
-    imageFrom(name, rootfs, ['--user', '65532:65532', '--arch', arch]);
+    imageFrom(name, rootfs, { config: ['--user', '65532:65532', '--arch', arch] });
   });
 }
 
@@ -122,19 +122,22 @@ function makeBuild(name) {
     // Where this machine trusts more authorities than Debian does, packages can only be fetched with them.
     const bundle = '/etc/ssl/certs/ca-certificates.crt';
     if (existsSync(bundle)) copyFileSync(bundle, join(rootfs, bundle));
-    imageFrom(name, rootfs, [
-      '--env',
-      'PATH=/nodejs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      '--env',
-      `NODE_EXTRA_CA_CERTS=${bundle}`,
-      '--env',
-      'npm_config_prefix=/nodejs',
-    ]);
+    imageFrom(name, rootfs, {
+      config: [
+        '--env',
+        'PATH=/nodejs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        '--env',
+        `NODE_EXTRA_CA_CERTS=${bundle}`,
+        '--env',
+        'npm_config_prefix=/nodejs',
+      ],
+    });
   });
 }
 
-const own = readFileSync(new URL(import.meta.url), 'utf8');
-const tag = createHash('sha256').update(own).update(arch).digest('hex').slice(0, 12);
+// What of the above must be made again when it changes; raise the number for a change of the code.
+const recipe = [1, NODE_PACKAGE, ...RUNTIME_PACKAGES, ...BUILD_PACKAGES].join();
+const tag = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
 
 /** Makes what is missing and returns the names of both. */
 export function ensureBaseImages() {
@@ -149,3 +152,6 @@ export function ensureBaseImages() {
   }
   return names;
 }
+
+/** Says which bases there are, for tags of what is built on them. */
+export const baseTag = tag;

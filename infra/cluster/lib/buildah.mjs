@@ -31,14 +31,15 @@ export function hasImage(name) {
   }
 }
 
-/** An image of one layer out of a folder or tar file. */
-export function imageFrom(name, content, config) {
-  const container = buildah(['from', 'scratch']).trim();
+/** A layer out of a folder, at `target`, on top of `base` (default nothing). */
+export function imageFrom(name, content, { base = 'scratch', target = '/', config = [] } = {}) {
+  const container = buildah(['from', '--pull-never', base]).trim();
   try {
-    buildah(['add', '--quiet', container, content, '/'], { timeoutMs: 600_000 });
+    buildah(['add', '--quiet', container, content, target], { timeoutMs: 600_000 });
     if (config.length > 0) buildah(['config', ...config, container]);
     buildah(['commit', '--quiet', '--timestamp', '0', container, name], { timeoutMs: 600_000 });
   } finally {
     buildah(['rm', container]);
   }
+  return name;
 }

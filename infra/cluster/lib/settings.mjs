@@ -13,7 +13,8 @@ function folder(name, fallback) {
   return value;
 }
 
-const home = folder(
+/** The cache of everything, as `$ZEN_HOME` names it. */
+export const home = folder(
   'ZEN_HOME',
   join(process.env.XDG_CACHE_HOME || join(process.env.HOME || homedir(), '.cache'), 'zen'),
 );

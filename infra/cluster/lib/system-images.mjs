@@ -96,6 +96,9 @@ export function ensureSystemImages() {
   }
 }
 
+/** Where the archive of one is. */
+export const systemArchive = (name) => join(cache, archiveOf(IMAGES.find((image) => image.name === name)));
+
 export function loadSystemImages() {
   for (const image of IMAGES) {
     runInside(['ctr', '--namespace=k8s.io', 'images', 'import', `${inside.cache}/${archiveOf(image)}`]);

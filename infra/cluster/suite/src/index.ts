@@ -1,0 +1,11 @@
+export { attempt, type CommandOptions, type CommandResult, run } from './command';
+export { type Component, startComponent, stopComponent } from './component';
+export { Kube, type KubeObject } from './kube';
+export { ladderServer, MODEL } from './ladder-server';
+export { TestNamespace } from './namespace';
+export { type PortForward, portForward } from './port-forward';
+export { reportFailure } from './report-failure';
+export { type Image, imageOf, ROOT, readTarget, type Target } from './target';
+export { fetchFrom, type ToolboxOptions, toolboxPod } from './toolbox';
+export { until } from './until';
+export { CHART, imageValues, installZen, mergeValues, uninstallZen } from './zen-release';
