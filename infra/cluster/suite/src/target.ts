@@ -19,6 +19,8 @@ export interface Target {
   images: { name: string; tag: string }[];
   /** `HOST:PORT` of the local registry as this machine reaches it; empty elsewhere. */
   registryAddress: string;
+  /** Address of a small model for `models[].source`, from a server in the namespace zen-test-ladders. */
+  ladder: string;
   /** Whether the cluster is the one of infra/cluster, whose components tests may stop. */
   local: boolean;
   /** Folder for what a failed test leaves: events and logs. */
