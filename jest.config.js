@@ -16,7 +16,7 @@ const common = {
     ],
   },
   testEnvironment: 'node',
-  roots: ['<rootDir>/packages', '<rootDir>/services', '<rootDir>/cli', '<rootDir>/bench'],
+  roots: ['packages', 'services', 'cli', 'bench', 'infra/cluster/traffic'].map((dir) => `<rootDir>/${dir}`),
   modulePathIgnorePatterns: ['/dist/'],
   // Workspace packages resolve to their sources, so that a test never runs a stale build.
   moduleNameMapper: { '^@zen/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts' },
@@ -35,6 +35,7 @@ module.exports = {
       testMatch: ['**/*.cluster-spec.ts'],
       moduleNameMapper: {
         '^@zen/cluster-suite$': '<rootDir>/infra/cluster/suite/src/index.ts',
+        '^@zen/traffic$': '<rootDir>/infra/cluster/traffic/src/index.ts',
         ...common.moduleNameMapper,
       },
     },

@@ -9,7 +9,7 @@ const FRAMEWORKS = /^(@nestjs\/|@grpc\/|bullmq$|ioredis$|@kubernetes\/|fastify$|
 
 const dirs = ['packages', 'services']
   .flatMap((group) => readdirSync(group).map((name) => join(group, name)))
-  .concat(['cli', 'bench', 'infra/cluster/suite'])
+  .concat(['cli', 'bench', 'infra/cluster/suite', 'infra/cluster/traffic'])
   .filter((dir) => existsSync(join(dir, 'package.json')));
 const packages = new Map(
   dirs.map((dir) => {

@@ -20,3 +20,5 @@ const cluster = (...argv: string[]) =>
 export const stopComponent = (name: Component): Promise<string> => cluster('stop', name);
 /** Starts it again; for the API server, returns when it answers. */
 export const startComponent = (name: Component): Promise<string> => cluster('start', name);
+/** Runs a program inside the local test cluster's namespaces, such as `ctr` or `iptables`. */
+export const insideCluster = (...argv: string[]): Promise<string> => cluster('shell', ...argv);

@@ -1,2 +1,2 @@
 export type { TrafficLine } from './main';
-export { type WindowReport, windowReport } from './window-report';
+export { type Window, type WindowReport, windowReport } from './window-report';

@@ -22,10 +22,17 @@ export interface WindowReport {
 const SMOOTHED = 3;
 const RECOVERED = 0.8;
 
-/** `fromMs` to `eventMs` is the quiet before, `eventMs` to `untilMs` the event and what follows. */
+/** The quiet before an event, then the event and what follows; by the clock of the traffic. */
+export interface Window {
+  fromMs: number;
+  eventMs: number;
+  untilMs: number;
+}
+
+/** What happened to the traffic in a window. */
 export function windowReport(
   lines: readonly TrafficLine[],
-  { fromMs, eventMs, untilMs }: { fromMs: number; eventMs: number; untilMs: number },
+  { fromMs, eventMs, untilMs }: Window,
 ): WindowReport {
   const seconds = lines.filter((line) => line.t === 'second');
   const quiet = seconds.filter(({ atMs }) => atMs > fromMs && atMs <= eventMs).map(({ pieces }) => pieces);

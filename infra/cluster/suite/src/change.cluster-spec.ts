@@ -1,0 +1,131 @@
+import { type WindowReport, windowReport } from '@zen/traffic';
+import { DISRUPTIONS } from './disruptions';
+import { ladderServer, MODEL } from './ladder-server';
+import { TestNamespace } from './namespace';
+import { Release } from './release';
+import { readTarget } from './target';
+import { TrafficPod } from './traffic-pod';
+import { until } from './until';
+import { installZen, uninstallZen } from './zen-release';
+
+jest.setTimeout(600_000);
+
+const NAME = 'zen';
+/** Seconds of quiet before an event that it is compared with, and of traffic after the cluster is whole again. */
+const QUIET_S = 6;
+const AFTER_S = 6;
+
+// Streams run through everything that happens to a cluster: none may fail, none may differ by a byte.
+describe('traffic under change', () => {
+  let space: TestNamespace;
+  let release: Release;
+  let traffic: TrafficPod;
+  const reports: { name: string; report: WindowReport }[] = [];
+
+  beforeAll(async () => {
+    space = await TestNamespace.create('change');
+    const address = await ladderServer(space);
+    await space.guard('install', async () => {
+      await installZen(space, NAME, valuesOf(address));
+      release = new Release(space, NAME);
+      await topStageEverywhere(space);
+      traffic = await TrafficPod.start(space, {
+        http: `http://${NAME}-gateway`,
+        grpc: `${NAME}-gateways:50050`,
+        model: MODEL,
+        stage: 4,
+        concurrency: 4,
+      });
+    });
+  });
+
+  afterAll(async () => {
+    console.log(table(reports));
+    await uninstallZen(space, NAME);
+    await space.remove();
+  });
+
+  const { local } = readTarget();
+  for (const { name, run, local: onlyLocal } of DISRUPTIONS) {
+    const test = onlyLocal && !local ? it.skip : it;
+    test(name, () =>
+      space.guard(name, async () => {
+        const fromMs = traffic.nowMs;
+        await traffic.until(({ t, atMs }) => t === 'second' && atMs >= fromMs + QUIET_S * 1000, 60_000);
+        const eventMs = traffic.nowMs;
+        await run(release);
+        const wholeMs = await until('the traffic is heard again', () => {
+          const { nowMs } = traffic;
+          return nowMs > eventMs ? nowMs : undefined;
+        });
+        const untilMs = wholeMs + AFTER_S * 1000;
+        // Streams that began in the window count once they have ended.
+        await traffic.until(({ t, atMs }) => t === 'second' && atMs >= untilMs, 120_000);
+        const report = windowReport(traffic.lines, { fromMs, eventMs, untilMs });
+        reports.push({ name, report });
+        const { failed, altered, streams, recoveredMs } = report;
+        expect({ failed, altered, reasons: failed + altered > 0 ? report.reasons : [] }).toEqual({
+          failed: 0,
+          altered: 0,
+          reasons: [],
+        });
+        expect(streams).toBeGreaterThan(0);
+        expect(recoveredMs).not.toBeNull();
+      }),
+    );
+  }
+
+  it('and at the end every stream of the whole time was whole', () =>
+    space.guard('end', async () => {
+      await traffic.stop();
+      const streams = traffic.lines.filter((line) => line.t === 'stream');
+      expect(streams.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+      expect(new Set(streams.map(({ kind }) => kind))).toEqual(new Set(['sse', 'grpc']));
+    }));
+});
+
+function valuesOf(address: string): Record<string, unknown> {
+  return {
+    models: [{ name: 'smollm2', source: { address } }],
+    thinker: {
+      replicas: 2,
+      threads: 1,
+      kvBytes: '128MiB',
+      settleSeconds: 2,
+      graceSeconds: 15,
+      resources: { requests: { cpu: '100m', memory: '300Mi' }, limits: { memory: '1Gi' } },
+    },
+    gateway: {
+      replicas: 2,
+      allowAnonymous: true,
+      settleSeconds: 3,
+      graceSeconds: 10,
+      resources: { requests: { cpu: '100m', memory: '200Mi' }, limits: { memory: '512Mi' } },
+    },
+    redis: { mode: 'bundled' },
+  };
+}
+
+/** Waits until a pinned top stage is answered: references are of that stage. */
+async function topStageEverywhere(space: TestNamespace): Promise<void> {
+  await until('every thinker has all stages', async () => {
+    const pods = await space.list('pods', 'app.kubernetes.io/component=thinker');
+    const logs = await Promise.all(pods.map(({ metadata }) => space.kubectl(['logs', metadata.name])));
+    return (
+      logs.length > 0 && logs.every((log) => log.includes('"stage":4,') && log.includes('stage attached'))
+    );
+  });
+}
+
+/** One line an event, as the README shows it. */
+function table(reports: readonly { name: string; report: WindowReport }[]): string {
+  const seconds = (ms: number | null) => (ms === null ? 'never' : `${(ms / 1000).toFixed(0)} s`);
+  const rows = reports.map(({ name, report }) => {
+    const { streams, failed, altered, retried, resumed, lowest, recoveredMs, longestGapMs } = report;
+    const counts = [streams, failed, altered, retried, resumed].join(' | ');
+    return `| ${name} | ${counts} | ${(100 * lowest).toFixed(0)} % | ${seconds(recoveredMs)} | ${seconds(longestGapMs)} |`;
+  });
+  const head =
+    '| event | streams | failed | altered | asked again | resumed | lowest throughput | recovered | longest pause |';
+  return [head, '|---|---|---|---|---|---|---|---|---|', ...rows].join('\n');
+}

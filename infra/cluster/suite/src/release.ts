@@ -1,0 +1,55 @@
+import type { Kube } from './kube';
+
+export type ZenComponent = 'gateway' | 'thinker' | 'redis';
+
+const ROLLOUT_MS = 300_000;
+
+/** The pods and workloads of an installed release. */
+export class Release {
+  constructor(
+    readonly kube: Kube,
+    readonly name: string,
+  ) {}
+
+  selector(component?: ZenComponent): string {
+    const all = `app.kubernetes.io/instance=${this.name}`;
+    return component ? `${all},app.kubernetes.io/component=${component}` : all;
+  }
+
+  /** `deployment.apps/NAME`, `statefulset.apps/NAME` of a component. */
+  async workloads(component: ZenComponent): Promise<string[]> {
+    const argv = ['get', 'deployments,statefulsets', '-l', this.selector(component), '-o', 'name'];
+    return (await this.kube.kubectl(argv)).split('\n').filter((name) => name !== '');
+  }
+
+  /** A pod of a component that is not on its way out: its name, address and container. */
+  async pod(component: ZenComponent): Promise<{ name: string; address: string; container: string }> {
+    const pods = await this.kube.list('pods', this.selector(component));
+    const pod = pods.find(({ metadata, status }) => !('deletionTimestamp' in metadata) && status.podIP);
+    if (!pod) throw new Error(`no pod of ${component}`);
+    const id: string = pod.status.containerStatuses[0].containerID;
+    return { name: pod.metadata.name, address: pod.status.podIP, container: id.replace('containerd://', '') };
+  }
+
+  /** Resolves when every pod is there and ready, and none is on its way out. */
+  async whole(): Promise<void> {
+    for (const component of ['redis', 'thinker', 'gateway'] as const) {
+      for (const workload of await this.workloads(component)) await this.kube.rolledOut(workload, ROLLOUT_MS);
+    }
+    const end = Date.now() + ROLLOUT_MS;
+    for (;;) {
+      const pods = await this.kube.list('pods', this.selector());
+      if (pods.every(({ metadata }) => !('deletionTimestamp' in metadata))) return;
+      if (Date.now() > end) throw new Error('pods that should go are still there');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+
+  /** Scales every model; resolves when it is whole. */
+  async scaleThinkers(replicas: number): Promise<void> {
+    for (const workload of await this.workloads('thinker')) {
+      await this.kube.kubectl(['scale', workload, `--replicas=${replicas}`]);
+    }
+    await this.whole();
+  }
+}
