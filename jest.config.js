@@ -22,6 +22,8 @@ const common = {
   moduleNameMapper: { '^@zen/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts' },
 };
 
+const retryOnce = { setupFilesAfterEnv: ['<rootDir>/scripts/retry-once.cjs'] };
+
 module.exports = {
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.spec.ts'] },
@@ -30,6 +32,7 @@ module.exports = {
     // Against a real Kubernetes; infra/cluster/test.mjs starts it.
     {
       ...common,
+      ...retryOnce,
       displayName: 'cluster',
       roots: ['<rootDir>/infra/cluster/suite', '<rootDir>/charts'],
       testMatch: ['**/*.cluster-spec.ts'],
@@ -39,6 +42,6 @@ module.exports = {
         ...common.moduleNameMapper,
       },
     },
-    { ...common, displayName: 'integration', testMatch: ['**/*.int-spec.ts'] },
+    { ...common, ...retryOnce, displayName: 'integration', testMatch: ['**/*.int-spec.ts'] },
   ],
 };

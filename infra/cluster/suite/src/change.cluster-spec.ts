@@ -50,6 +50,7 @@ describe('traffic under change', () => {
     const test = onlyLocal && !local ? it.skip : it;
     test(name, () =>
       space.guard(name, async () => {
+        await topStageEverywhere(space);
         const fromMs = traffic.nowMs;
         await traffic.until(({ t, atMs }) => t === 'second' && atMs >= fromMs + QUIET_S * 1000, 60_000);
         const eventMs = traffic.nowMs;
@@ -105,7 +106,7 @@ function valuesOf(address: string): Record<string, unknown> {
   };
 }
 
-/** Waits until a pinned top stage is answered: references are of that stage. */
+/** Waits until every thinker can answer with the top stage: the traffic asks for it. */
 async function topStageEverywhere(space: TestNamespace): Promise<void> {
   await until('every thinker has all stages', async () => {
     const pods = await space.list('pods', 'app.kubernetes.io/component=thinker');
@@ -126,5 +127,6 @@ function table(reports: readonly { name: string; report: WindowReport }[]): stri
   });
   const head =
     '| event | streams | failed | altered | asked again | resumed | lowest throughput | recovered | longest pause |';
-  return [head, '|---|---|---|---|---|---|---|---|---|', ...rows].join('\n');
+  const reasons = reports.flatMap(({ name, report }) => report.reasons.map((reason) => `${name}: ${reason}`));
+  return [head, '|---|---|---|---|---|---|---|---|---|', ...rows, ...reasons].join('\n');
 }
