@@ -74,11 +74,15 @@ export async function startRealThinker(
   return { address: await addressOf(child), child, end };
 }
 
-async function addressOf(thinker: ChildProcess): Promise<string> {
-  let output = '';
-  thinker.stdout?.on('data', (chunk) => {
-    output += chunk;
+/** Where it listens, however long its start takes. */
+function addressOf(thinker: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    thinker.stdout?.on('data', (chunk) => {
+      output += chunk;
+      const address = /"address":"([^"]+)"/.exec(output)?.[1];
+      if (address) resolve(address);
+    });
+    thinker.once('exit', (code, signal) => reject(new Error(`the thinker ended with ${signal ?? code}`)));
   });
-  await until('the thinker listens', () => output.includes('"address":"'));
-  return /"address":"([^"]+)"/.exec(output)?.[1] ?? '';
 }
