@@ -2,6 +2,7 @@ import { type WindowReport, windowReport } from '@zen/traffic';
 import { DISRUPTIONS } from './disruptions';
 import { ladderServer, MODEL } from './ladder-server';
 import { TestNamespace } from './namespace';
+import { portForward } from './port-forward';
 import { Release } from './release';
 import { readTarget } from './target';
 import { TrafficPod } from './traffic-pod';
@@ -21,12 +22,17 @@ describe('traffic under change', () => {
   let release: Release;
   let traffic: TrafficPod;
   const reports: { name: string; report: WindowReport }[] = [];
+  /** From `helm install` to the first piece of an answer, milliseconds. */
+  let firstTokenMs = 0;
 
   beforeAll(async () => {
     space = await TestNamespace.create('change');
     const address = await ladderServer(space);
     await space.guard('install', async () => {
+      const beganMs = Date.now();
       await installZen(space, NAME, valuesOf(address));
+      await firstToken(space);
+      firstTokenMs = Date.now() - beganMs;
       release = new Release(space, NAME);
       await topStageEverywhere(space);
       traffic = await TrafficPod.start(space, {
@@ -40,7 +46,7 @@ describe('traffic under change', () => {
   });
 
   afterAll(async () => {
-    console.log(table(reports));
+    console.log(`helm install to first token: ${(firstTokenMs / 1000).toFixed(1)} s\n${table(reports)}`);
     await uninstallZen(space, NAME);
     await space.remove();
   });
@@ -104,6 +110,23 @@ function valuesOf(address: string): Record<string, unknown> {
     },
     redis: { mode: 'bundled' },
   };
+}
+
+/** Asks the gateway through a forwarded port until it answers. */
+async function firstToken(space: TestNamespace): Promise<void> {
+  const forward = await portForward(space, `service/${NAME}-gateway`, 80);
+  try {
+    await until('an answer', async () => {
+      const response = await fetch(`http://${forward.address}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 1 }),
+      });
+      return response.ok;
+    });
+  } finally {
+    await forward.close();
+  }
 }
 
 /** Waits until every thinker can answer with the top stage: the traffic asks for it. */

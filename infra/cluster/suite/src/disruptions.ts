@@ -1,5 +1,6 @@
 import { insideCluster, startComponent, stopComponent } from './component';
 import type { Release, ZenComponent } from './release';
+import { until } from './until';
 
 export interface Disruption {
   name: string;
@@ -14,13 +15,12 @@ const kill = (component: ZenComponent): Disruption => ({
   local: true,
   async run(release) {
     const { name, container } = await release.pod(component);
+    const restarts = async (): Promise<number> =>
+      (await release.kube.get('pod', name)).status.containerStatuses[0].restartCount;
+    const before = await restarts();
     await insideCluster('ctr', '--namespace', 'k8s.io', 'tasks', 'kill', '--signal', 'SIGKILL', container);
     // Until the kubelet has seen it everything looks whole.
-    const restarts = async () => {
-      const { status } = await release.kube.get('pod', name);
-      return status.containerStatuses[0].restartCount;
-    };
-    while ((await restarts()) === 0) await pause(200);
+    await until(`${name} is started again`, async () => (await restarts()) > before);
     await release.whole();
   },
 });
