@@ -53,7 +53,8 @@ const STAGES = [0, 1, 2, 3, 4].map((stage) => {
         while (index >= upTo && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
       },
     });
-    running = await openGateway([thinker]);
+    // An answer that has nowhere to go on ends soon.
+    running = await openGateway([thinker], { ZEN_RESUME_WAIT: '200ms' });
   });
   afterEach(async () => {
     await open.close();
