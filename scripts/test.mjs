@@ -77,10 +77,15 @@ const quick = [
   jest('unit', []),
   jest('chart', []),
 ];
-const slow = [native(), jest('integration', ['--runInBand']), cluster()];
-const suites = (args.includes('--check') ? quick : [...quick, ...slow]).filter(
-  (s) => !only || s.name === only,
-);
+// Two lanes side by side: the integration tests wait much, and the other two take as long together.
+const lanes = args.includes('--check')
+  ? [quick]
+  : [
+      [...quick, jest('integration', ['--runInBand'])],
+      [native(), cluster()],
+    ];
+for (const [at, lane] of lanes.entries()) lanes[at] = lane.filter((s) => !only || s.name === only);
+const suites = lanes.flat();
 if (suites.length === 0) {
   console.error(`no suite is called "${only}"`);
   process.exit(2);
@@ -90,18 +95,34 @@ if (suites.some(({ name }) => name === 'integration')) {
   spawnSync(process.execPath, ['scripts/test-servers.mjs'], { stdio: ['ignore', 2, 2] });
 }
 
-function runSuite(suite) {
+/** What the first lane says is shown at once; the second is heard when the first is through, and nothing is mixed. */
+function voice(isFirst) {
+  let held = isFirst ? undefined : [];
+  return {
+    say(data) {
+      if (held) held.push(data);
+      else process.stderr.write(data);
+    },
+    release() {
+      for (const data of held ?? []) process.stderr.write(data);
+      held = undefined;
+    },
+  };
+}
+
+function runSuite(suite, { say }) {
   return new Promise((resolve) => {
     // jest --json also prints its report to stdout; the readable output is on stderr.
-    const child = spawn(suite.file, suite.argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(suite.file, suite.argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     child.stdout.on('data', (data) => {
       output += data;
-      if (!suite.argv.includes('--json')) process.stdout.write(data);
+      if (!suite.argv.includes('--json')) say(data);
     });
+    child.stderr.on('data', say);
     child.on('close', (status) => resolve(suite.count(status ?? 1, output)));
     child.on('error', (error) => {
-      console.error(`${suite.name}: ${error.message}`);
+      say(`${suite.name}: ${error.message}\n`);
       resolve([0, 1, 0]);
     });
   });
@@ -109,18 +130,26 @@ function runSuite(suite) {
 
 const total = [0, 0, 0];
 const failedSuites = [];
-for (const suite of suites) {
-  const started = Date.now();
-  console.log(`\n== ${suite.name}`);
-  const counts = await runSuite(suite);
-  counts.forEach((n, i) => {
-    total[i] += n;
-  });
-  if (counts[1] > 0) failedSuites.push(suite.name);
-  console.log(
-    `== ${suite.name}: ${counts[0]} ok, ${counts[1]} not, ${counts[2]} skipped, ${((Date.now() - started) / 1000).toFixed(0)} s`,
-  );
+async function runLane(lane, out) {
+  for (const suite of lane) {
+    const started = Date.now();
+    out.say(`\n== ${suite.name}\n`);
+    const counts = await runSuite(suite, out);
+    counts.forEach((n, i) => {
+      total[i] += n;
+    });
+    if (counts[1] > 0) failedSuites.push(suite.name);
+    const [ok, not, skipped] = counts;
+    const seconds = ((Date.now() - started) / 1000).toFixed(0);
+    out.say(`== ${suite.name}: ${ok} ok, ${not} not, ${skipped} skipped, ${seconds} s\n`);
+  }
 }
+
+const voices = lanes.map((_, at) => voice(at === 0));
+await Promise.all([
+  runLane(lanes[0], voices[0]).finally(() => voices[1]?.release()),
+  ...lanes.slice(1).map((lane, at) => runLane(lane, voices[at + 1])),
+]);
 rmSync(reports, { recursive: true });
 if (failedSuites.length > 0) console.log(`\nfailed: ${failedSuites.join(', ')}`);
 console.log(`\n${total[0]} passed, ${total[1]} failed, ${total[2]} skipped`);
