@@ -70,10 +70,12 @@ export function throughGateway(gateway: string, pieces: number): Promise<StreamT
 }
 
 function read(frame: string, recorder: Recorder): void {
-  if (frame === 'data: [DONE]') {
+  // Before the data stands the id that continues the answer.
+  const data = frame.slice(frame.indexOf('data: ') + 'data: '.length);
+  if (data === '[DONE]') {
     recorder.timing.whole = true;
     return;
   }
-  const text = JSON.parse(frame.slice('data: '.length)).choices?.[0]?.delta.content;
+  const text = JSON.parse(data).choices?.[0]?.delta.content;
   if (text) recorder.piece(text);
 }
