@@ -1,37 +1,18 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
-import { DescribeResponse, descriptorSetPath, ThinkerServiceDefinition } from '@zen/contracts';
+import { descriptorSetPath, ThinkerServiceDefinition } from '@zen/contracts';
 import {
   CertificateError,
   CertificateFiles,
   type ClientTls,
   client,
-  Rpc,
   RpcServer,
   type ServerTls,
 } from '@zen/rpc';
 import { CertificateAuthority } from './certificate-authority';
 import { healthClient } from './health-client';
-
-class Controller {
-  @Rpc(ThinkerServiceDefinition, 'describe')
-  async describe(): Promise<DescribeResponse> {
-    return DescribeResponse.fromPartial({ model: 'tiny' });
-  }
-  @Rpc(ThinkerServiceDefinition, 'generate')
-  async *generate(): AsyncGenerator<never> {}
-  @Rpc(ThinkerServiceDefinition, 'tokenize')
-  async tokenize() {
-    return { tokenIds: [] };
-  }
-  @Rpc(ThinkerServiceDefinition, 'detokenize')
-  async detokenize() {
-    return { text: Buffer.alloc(0) };
-  }
-  @Rpc(ThinkerServiceDefinition, 'watch')
-  async *watch(): AsyncGenerator<never> {}
-}
+import { PacedThinker } from './paced-thinker';
 
 describe('TLS between services', () => {
   const authority = new CertificateAuthority();
@@ -56,7 +37,7 @@ describe('TLS between services', () => {
     return files;
   };
   const serve = async (tls: ServerTls, healthListen?: string) => {
-    const server = await RpcServer.start([new Controller()], {
+    const server = await RpcServer.start([new PacedThinker({ model: 'tiny' })], {
       listen: '127.0.0.1:0',
       maxMessageBytes: 1 << 20,
       maxConcurrentStreams: 10,

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { insideCluster, startComponent, stopComponent } from './component';
 import type { Release, ZenComponent } from './release';
 import { until } from './until';
@@ -119,7 +120,3 @@ export const DISRUPTIONS: readonly Disruption[] = [
     },
   },
 ];
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TrafficLine } from '@zen/traffic';
 import { run } from './command';
 import type { Kube } from './kube';
@@ -126,8 +127,4 @@ function manifest(image: string, { http, grpc, model, stage, concurrency }: Traf
       volumes: [{ name: NAME, configMap: { name: NAME } }],
     },
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
