@@ -65,6 +65,27 @@ export interface NativeModel {
   close(): void;
 }
 
+/**
+ * The part of a delta that changes one kind of linear module, in `layers` (ascending). All arrays are little-endian and
+ * stacked by layer; sign bits are one bit a sign, the lowest bit of a byte first, each row padded to whole bytes with
+ * zero bits, where 1 is +1 and 0 is −1. `x` is the module's input (before it is quantized), `y` its output.
+ */
+export type DeltaPart = {
+  module: 'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down';
+  layers: Int32Array;
+} & (
+  | /** y[i] += Σ_g scales[i][g] · Σ_(j in group g) sign[i][j] · x[j]; a group is `group` columns, all of them for one
+   * scale a row. signs [layers][out][in / 8], scales float16 [layers][out][in / group]. */
+  { form: 'dense1'; group: number; signs: Uint8Array; scales: Uint16Array }
+  /** y += Σ_r scales[r] · b[r] · (a[r] · x). a [layers][rank][in / 8], b [layers][rank][out / 8], scales float16
+   * [layers][rank]. */
+  | { form: 'lora1'; rank: number; a: Uint8Array; b: Uint8Array; scales: Uint16Array }
+  /** y += scale · B A x in bfloat16. a [layers][rank][in], b [layers][out][rank] (as PEFT has them). */
+  | { form: 'lora16'; rank: number; scale: number; a: Uint16Array; b: Uint16Array }
+  /** y[i] *= 1 + v[i], after any other part. v float16 [layers][out]. */
+  | { form: 'vec'; v: Uint16Array }
+);
+
 export interface StepItem {
   sequence: number;
   /** Tokens to append now: a chunk of the prompt, or the last sampled token. */

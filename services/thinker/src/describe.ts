@@ -38,6 +38,8 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
     artifactDigest: model.artifactDigest,
     progress,
     draining,
+    baseDigest: model.baseDigest,
+    deltas: undefined,
   };
 }
 

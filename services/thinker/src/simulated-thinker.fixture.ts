@@ -111,6 +111,7 @@ export async function simulatedThinker(options: SimulatedOptions = {}): Promise<
     stages,
     tokenizer,
     artifactDigest: `sha256:${'0'.repeat(64)}`,
+    baseDigest: `sha256:${'1'.repeat(64)}`,
     kernels: 'scalar',
   };
   const env = {

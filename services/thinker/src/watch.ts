@@ -32,6 +32,7 @@ export async function* watchThinker(
       stages: serving ? stagesNow(serving) : [],
       progress: progressNow(replica),
       draining: replica.draining.aborted,
+      deltas: undefined,
     };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {

@@ -83,7 +83,7 @@ export class GatewayController {
     context.sendHeaders({ ...said, 'x-request-id': visit.requestId });
     for (const [name, value] of Object.entries(said)) context.setTrailer(name, value);
     const id = visit.requestId;
-    yield { $case: 'started', value: { id, model, stage, stageReason, quality, seed } };
+    yield { $case: 'started', value: { id, model, stage, stageReason, quality, seed, deltaDigest: '' } };
     try {
       for await (const event of answer.events) {
         if (event.kind === 'piece') {

@@ -30,7 +30,7 @@ function tokens(more: Partial<ConstructorParameters<typeof ResumeTokens>[0]> = {
 /** An answer of `count` tokens with one unit of text each. */
 function record(count: number, stage = 2): AnswerRecord {
   const made = new AnswerRecord(1e6, MOST_TOKENS);
-  made.started({ stage, promptTokens: 3, cachedPromptTokens: 0, queueUs: 0n, seed: 77n });
+  made.started({ stage, promptTokens: 3, cachedPromptTokens: 0, queueUs: 0n, seed: 77n, deltaDigest: '' });
   for (let i = 0; i < count; i++) {
     made.add({ kind: 'piece', text: 'x', tokenIds: [49_000 + (i % 100)], logprobs: [], stage });
   }

@@ -76,6 +76,7 @@ export class AnswerEvents {
       cachedPromptTokens: cachedTokens,
       queueUs: BigInt(Math.round(queueUs)),
       seed: this.sampling.seed,
+      deltaDigest: '',
     };
     return { event: { $case: 'started' as const, value } };
   }

@@ -40,6 +40,7 @@ export function openEngine(
     stages: config.stages,
     tokenizer,
     artifactDigest: digest,
+    baseDigest: `sha256:${config.source.tensorsSha256}`,
     kernels: engine.kernels(),
   };
   return { model, backend: new EngineBackend(native) };

@@ -13,6 +13,8 @@ export interface ServedModel {
   tokenizer: Tokenizer;
   /** `sha256:<hex>` of the ladder's manifest. */
   artifactDigest: string;
+  /** `sha256:<hex>` of the source's dequantized tensors: what deltas name as their base. */
+  baseDigest: string;
   /** Which kernels run. */
   kernels: string;
 }

@@ -60,6 +60,13 @@ export interface ChatRequest {
    * that came with it. What comes is the rest; the other fields are as they were. At most 8,192 characters.
    */
   resumeToken: string;
+  /**
+   * The delta that shall answer: an alias or a digest of the key's tenant, or "none" for the base. Empty: what `model`
+   * says after its colon, else what the key's rule makes of `user`, else the base.
+   */
+  delta: string;
+  /** Whom the request is for, at most 256 characters; the key's rule may choose a delta by it. */
+  user: string;
 }
 
 export interface ChatResponse {
@@ -77,6 +84,8 @@ export interface CompleteRequest {
   quality: QualityRequest | undefined;
   priority: Priority;
   resumeToken: string;
+  delta: string;
+  user: string;
 }
 
 export interface CompleteResponse {
@@ -98,6 +107,8 @@ export interface AnswerStarted {
     | undefined;
   /** The seed in use. */
   seed: bigint;
+  /** Digest of the delta that answers; empty for the base. */
+  deltaDigest: string;
 }
 
 export interface AnswerPiece {
@@ -303,6 +314,8 @@ function createBaseChatRequest(): ChatRequest {
     quality: undefined,
     priority: 0,
     resumeToken: "",
+    delta: "",
+    user: "",
   };
 }
 
@@ -328,6 +341,12 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     }
     if (message.resumeToken !== "") {
       writer.uint32(58).string(message.resumeToken);
+    }
+    if (message.delta !== "") {
+      writer.uint32(66).string(message.delta);
+    }
+    if (message.user !== "") {
+      writer.uint32(74).string(message.user);
     }
     return writer;
   },
@@ -401,6 +420,22 @@ export const ChatRequest: MessageFns<ChatRequest> = {
             message.resumeToken = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.delta = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -432,6 +467,8 @@ export const ChatRequest: MessageFns<ChatRequest> = {
         : isSet(object.resume_token)
         ? globalThis.String(object.resume_token)
         : "",
+      delta: isSet(object.delta) ? globalThis.String(object.delta) : "",
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
     };
   },
 
@@ -458,6 +495,12 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     if (message.resumeToken !== "") {
       obj.resumeToken = message.resumeToken;
     }
+    if (message.delta !== "") {
+      obj.delta = message.delta;
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
     return obj;
   },
 
@@ -477,6 +520,8 @@ export const ChatRequest: MessageFns<ChatRequest> = {
       : undefined;
     message.priority = object.priority ?? 0;
     message.resumeToken = object.resumeToken ?? "";
+    message.delta = object.delta ?? "";
+    message.user = object.user ?? "";
     return message;
   },
 };
@@ -604,7 +649,17 @@ export const ChatResponse: MessageFns<ChatResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { model: "", prompt: "", sampling: undefined, maxTokens: 0, quality: undefined, priority: 0, resumeToken: "" };
+  return {
+    model: "",
+    prompt: "",
+    sampling: undefined,
+    maxTokens: 0,
+    quality: undefined,
+    priority: 0,
+    resumeToken: "",
+    delta: "",
+    user: "",
+  };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -629,6 +684,12 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.resumeToken !== "") {
       writer.uint32(58).string(message.resumeToken);
+    }
+    if (message.delta !== "") {
+      writer.uint32(66).string(message.delta);
+    }
+    if (message.user !== "") {
+      writer.uint32(74).string(message.user);
     }
     return writer;
   },
@@ -702,6 +763,22 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.resumeToken = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.delta = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -731,6 +808,8 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : isSet(object.resume_token)
         ? globalThis.String(object.resume_token)
         : "",
+      delta: isSet(object.delta) ? globalThis.String(object.delta) : "",
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
     };
   },
 
@@ -757,6 +836,12 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.resumeToken !== "") {
       obj.resumeToken = message.resumeToken;
     }
+    if (message.delta !== "") {
+      obj.delta = message.delta;
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
     return obj;
   },
 
@@ -776,6 +861,8 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       : undefined;
     message.priority = object.priority ?? 0;
     message.resumeToken = object.resumeToken ?? "";
+    message.delta = object.delta ?? "";
+    message.user = object.user ?? "";
     return message;
   },
 };
@@ -903,7 +990,7 @@ export const CompleteResponse: MessageFns<CompleteResponse> = {
 };
 
 function createBaseAnswerStarted(): AnswerStarted {
-  return { id: "", model: "", stage: 0, stageReason: "", quality: undefined, seed: 0n };
+  return { id: "", model: "", stage: 0, stageReason: "", quality: undefined, seed: 0n, deltaDigest: "" };
 }
 
 export const AnswerStarted: MessageFns<AnswerStarted> = {
@@ -928,6 +1015,9 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
         throw new globalThis.Error("value provided for field message.seed of type uint64 too large");
       }
       writer.uint32(48).uint64(message.seed);
+    }
+    if (message.deltaDigest !== "") {
+      writer.uint32(58).string(message.deltaDigest);
     }
     return writer;
   },
@@ -993,6 +1083,14 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
             message.seed = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.deltaDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1017,6 +1115,11 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
         : "",
       quality: isSet(object.quality) ? StageQuality.fromJSON(object.quality) : undefined,
       seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      deltaDigest: isSet(object.deltaDigest)
+        ? globalThis.String(object.deltaDigest)
+        : isSet(object.delta_digest)
+        ? globalThis.String(object.delta_digest)
+        : "",
     };
   },
 
@@ -1040,6 +1143,9 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
     if (message.seed !== 0n) {
       obj.seed = message.seed.toString();
     }
+    if (message.deltaDigest !== "") {
+      obj.deltaDigest = message.deltaDigest;
+    }
     return obj;
   },
 
@@ -1056,6 +1162,7 @@ export const AnswerStarted: MessageFns<AnswerStarted> = {
       ? StageQuality.fromPartial(object.quality)
       : undefined;
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.deltaDigest = object.deltaDigest ?? "";
     return message;
   },
 };

@@ -66,6 +66,16 @@ export interface GenerateRequest {
   resumeTokenIds: number[];
   /** No piece holds tokens on both sides of this count of the answer's tokens; 0 is no such count. */
   cutAtToken: number;
+  /** The personal change to the base that answers; absent: the base itself. It is never answered without it. */
+  delta: DeltaRef | undefined;
+}
+
+/** A delta of `tenant`, by digest: who asks has resolved its name. */
+export interface DeltaRef {
+  /** "sha256:" and 64 lower-case hex digits. */
+  digest: string;
+  /** A service token that lets this tenant read this digest; looked at whether or not the delta is here already. */
+  token: string;
 }
 
 export interface EmbeddingPrompt {
@@ -86,6 +96,8 @@ export interface Started {
   queueUs: bigint;
   /** The seed in use. */
   seed: bigint;
+  /** The delta that answers; empty for the base. */
+  deltaDigest: string;
 }
 
 export interface Piece {
@@ -152,6 +164,25 @@ export interface DescribeResponse {
     | undefined;
   /** It is shutting down: it still answers, but whoever can go elsewhere should. */
   draining: boolean;
+  /** What a delta names as its base: SHA-256 of the source's dequantized tensors. */
+  baseDigest: string;
+  /** Absent where the replica takes no deltas. */
+  deltas: DeltaCapacity | undefined;
+}
+
+export interface DeltaCapacity {
+  /**
+   * Places in the engine for small deltas and for dense ones, how many are taken, and how many of those are in use by
+   * running answers.
+   */
+  slots: number;
+  slotsTaken: number;
+  slotsPinned: number;
+  denseSlots: number;
+  denseSlotsTaken: number;
+  denseSlotsPinned: number;
+  /** Largest small delta, bytes of data. */
+  slotBytes: bigint;
 }
 
 export interface Limits {
@@ -195,6 +226,7 @@ export interface WatchResponse {
     | undefined;
   /** As in DescribeResponse. */
   draining: boolean;
+  deltas: DeltaCapacity | undefined;
 }
 
 function createBaseGenerateRequest(): GenerateRequest {
@@ -211,6 +243,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     upgrade: 0,
     resumeTokenIds: [],
     cutAtToken: 0,
+    delta: undefined,
   };
 }
 
@@ -266,6 +299,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.cutAtToken !== 0) {
       writer.uint32(120).uint32(message.cutAtToken);
+    }
+    if (message.delta !== undefined) {
+      DeltaRef.encode(message.delta, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -413,6 +449,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.cutAtToken = reader.uint32();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.delta = DeltaRef.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -467,6 +511,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
         : isSet(object.cut_at_token)
         ? globalThis.Number(object.cut_at_token)
         : 0,
+      delta: isSet(object.delta) ? DeltaRef.fromJSON(object.delta) : undefined,
     };
   },
 
@@ -513,6 +558,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.cutAtToken !== 0) {
       obj.cutAtToken = Math.round(message.cutAtToken);
+    }
+    if (message.delta !== undefined) {
+      obj.delta = DeltaRef.toJSON(message.delta);
     }
     return obj;
   },
@@ -561,6 +609,94 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.upgrade = object.upgrade ?? 0;
     message.resumeTokenIds = object.resumeTokenIds?.map((e) => e) || [];
     message.cutAtToken = object.cutAtToken ?? 0;
+    message.delta = (object.delta !== undefined && object.delta !== null)
+      ? DeltaRef.fromPartial(object.delta)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeltaRef(): DeltaRef {
+  return { digest: "", token: "" };
+}
+
+export const DeltaRef: MessageFns<DeltaRef> = {
+  encode(message: DeltaRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.token !== "") {
+      writer.uint32(18).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeltaRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeltaRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeltaRef {
+    return {
+      digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
+      token: isSet(object.token) ? globalThis.String(object.token) : "",
+    };
+  },
+
+  toJSON(message: DeltaRef): unknown {
+    const obj: any = {};
+    if (message.digest !== "") {
+      obj.digest = message.digest;
+    }
+    if (message.token !== "") {
+      obj.token = message.token;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeltaRef>, I>>(base?: I): DeltaRef {
+    return DeltaRef.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeltaRef>, I>>(object: I): DeltaRef {
+    const message = createBaseDeltaRef();
+    message.digest = object.digest ?? "";
+    message.token = object.token ?? "";
     return message;
   },
 };
@@ -755,7 +891,7 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
 };
 
 function createBaseStarted(): Started {
-  return { stage: 0, promptTokens: 0, cachedPromptTokens: 0, queueUs: 0n, seed: 0n };
+  return { stage: 0, promptTokens: 0, cachedPromptTokens: 0, queueUs: 0n, seed: 0n, deltaDigest: "" };
 }
 
 export const Started: MessageFns<Started> = {
@@ -780,6 +916,9 @@ export const Started: MessageFns<Started> = {
         throw new globalThis.Error("value provided for field message.seed of type uint64 too large");
       }
       writer.uint32(40).uint64(message.seed);
+    }
+    if (message.deltaDigest !== "") {
+      writer.uint32(50).string(message.deltaDigest);
     }
     return writer;
   },
@@ -837,6 +976,14 @@ export const Started: MessageFns<Started> = {
             message.seed = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.deltaDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -864,6 +1011,11 @@ export const Started: MessageFns<Started> = {
         : 0,
       queueUs: isSet(object.queueUs) ? BigInt(object.queueUs) : isSet(object.queue_us) ? BigInt(object.queue_us) : 0n,
       seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      deltaDigest: isSet(object.deltaDigest)
+        ? globalThis.String(object.deltaDigest)
+        : isSet(object.delta_digest)
+        ? globalThis.String(object.delta_digest)
+        : "",
     };
   },
 
@@ -884,6 +1036,9 @@ export const Started: MessageFns<Started> = {
     if (message.seed !== 0n) {
       obj.seed = message.seed.toString();
     }
+    if (message.deltaDigest !== "") {
+      obj.deltaDigest = message.deltaDigest;
+    }
     return obj;
   },
 
@@ -897,6 +1052,7 @@ export const Started: MessageFns<Started> = {
     message.cachedPromptTokens = object.cachedPromptTokens ?? 0;
     message.queueUs = (object.queueUs !== undefined && object.queueUs !== null) ? BigInt(object.queueUs) : 0n;
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.deltaDigest = object.deltaDigest ?? "";
     return message;
   },
 };
@@ -1567,6 +1723,8 @@ function createBaseDescribeResponse(): DescribeResponse {
     artifactDigest: "",
     progress: undefined,
     draining: false,
+    baseDigest: "",
+    deltas: undefined,
   };
 }
 
@@ -1607,6 +1765,12 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     }
     if (message.draining !== false) {
       writer.uint32(96).bool(message.draining);
+    }
+    if (message.baseDigest !== "") {
+      writer.uint32(106).string(message.baseDigest);
+    }
+    if (message.deltas !== undefined) {
+      DeltaCapacity.encode(message.deltas, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1720,6 +1884,22 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
             message.draining = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.baseDigest = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.deltas = DeltaCapacity.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1762,6 +1942,12 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
         : "",
       progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
+      baseDigest: isSet(object.baseDigest)
+        ? globalThis.String(object.baseDigest)
+        : isSet(object.base_digest)
+        ? globalThis.String(object.base_digest)
+        : "",
+      deltas: isSet(object.deltas) ? DeltaCapacity.fromJSON(object.deltas) : undefined,
     };
   },
 
@@ -1803,6 +1989,12 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     if (message.draining !== false) {
       obj.draining = message.draining;
     }
+    if (message.baseDigest !== "") {
+      obj.baseDigest = message.baseDigest;
+    }
+    if (message.deltas !== undefined) {
+      obj.deltas = DeltaCapacity.toJSON(message.deltas);
+    }
     return obj;
   },
 
@@ -1827,6 +2019,210 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
       ? Progress.fromPartial(object.progress)
       : undefined;
     message.draining = object.draining ?? false;
+    message.baseDigest = object.baseDigest ?? "";
+    message.deltas = (object.deltas !== undefined && object.deltas !== null)
+      ? DeltaCapacity.fromPartial(object.deltas)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeltaCapacity(): DeltaCapacity {
+  return {
+    slots: 0,
+    slotsTaken: 0,
+    slotsPinned: 0,
+    denseSlots: 0,
+    denseSlotsTaken: 0,
+    denseSlotsPinned: 0,
+    slotBytes: 0n,
+  };
+}
+
+export const DeltaCapacity: MessageFns<DeltaCapacity> = {
+  encode(message: DeltaCapacity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slots !== 0) {
+      writer.uint32(8).uint32(message.slots);
+    }
+    if (message.slotsTaken !== 0) {
+      writer.uint32(16).uint32(message.slotsTaken);
+    }
+    if (message.slotsPinned !== 0) {
+      writer.uint32(24).uint32(message.slotsPinned);
+    }
+    if (message.denseSlots !== 0) {
+      writer.uint32(32).uint32(message.denseSlots);
+    }
+    if (message.denseSlotsTaken !== 0) {
+      writer.uint32(40).uint32(message.denseSlotsTaken);
+    }
+    if (message.denseSlotsPinned !== 0) {
+      writer.uint32(48).uint32(message.denseSlotsPinned);
+    }
+    if (message.slotBytes !== 0n) {
+      if (BigInt.asUintN(64, message.slotBytes) !== message.slotBytes) {
+        throw new globalThis.Error("value provided for field message.slotBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.slotBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeltaCapacity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeltaCapacity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.slots = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slotsTaken = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.slotsPinned = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.denseSlots = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.denseSlotsTaken = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.denseSlotsPinned = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.slotBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeltaCapacity {
+    return {
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      slotsTaken: isSet(object.slotsTaken)
+        ? globalThis.Number(object.slotsTaken)
+        : isSet(object.slots_taken)
+        ? globalThis.Number(object.slots_taken)
+        : 0,
+      slotsPinned: isSet(object.slotsPinned)
+        ? globalThis.Number(object.slotsPinned)
+        : isSet(object.slots_pinned)
+        ? globalThis.Number(object.slots_pinned)
+        : 0,
+      denseSlots: isSet(object.denseSlots)
+        ? globalThis.Number(object.denseSlots)
+        : isSet(object.dense_slots)
+        ? globalThis.Number(object.dense_slots)
+        : 0,
+      denseSlotsTaken: isSet(object.denseSlotsTaken)
+        ? globalThis.Number(object.denseSlotsTaken)
+        : isSet(object.dense_slots_taken)
+        ? globalThis.Number(object.dense_slots_taken)
+        : 0,
+      denseSlotsPinned: isSet(object.denseSlotsPinned)
+        ? globalThis.Number(object.denseSlotsPinned)
+        : isSet(object.dense_slots_pinned)
+        ? globalThis.Number(object.dense_slots_pinned)
+        : 0,
+      slotBytes: isSet(object.slotBytes)
+        ? BigInt(object.slotBytes)
+        : isSet(object.slot_bytes)
+        ? BigInt(object.slot_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: DeltaCapacity): unknown {
+    const obj: any = {};
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    if (message.slotsTaken !== 0) {
+      obj.slotsTaken = Math.round(message.slotsTaken);
+    }
+    if (message.slotsPinned !== 0) {
+      obj.slotsPinned = Math.round(message.slotsPinned);
+    }
+    if (message.denseSlots !== 0) {
+      obj.denseSlots = Math.round(message.denseSlots);
+    }
+    if (message.denseSlotsTaken !== 0) {
+      obj.denseSlotsTaken = Math.round(message.denseSlotsTaken);
+    }
+    if (message.denseSlotsPinned !== 0) {
+      obj.denseSlotsPinned = Math.round(message.denseSlotsPinned);
+    }
+    if (message.slotBytes !== 0n) {
+      obj.slotBytes = message.slotBytes.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeltaCapacity>, I>>(base?: I): DeltaCapacity {
+    return DeltaCapacity.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeltaCapacity>, I>>(object: I): DeltaCapacity {
+    const message = createBaseDeltaCapacity();
+    message.slots = object.slots ?? 0;
+    message.slotsTaken = object.slotsTaken ?? 0;
+    message.slotsPinned = object.slotsPinned ?? 0;
+    message.denseSlots = object.denseSlots ?? 0;
+    message.denseSlotsTaken = object.denseSlotsTaken ?? 0;
+    message.denseSlotsPinned = object.denseSlotsPinned ?? 0;
+    message.slotBytes = (object.slotBytes !== undefined && object.slotBytes !== null) ? BigInt(object.slotBytes) : 0n;
     return message;
   },
 };
@@ -2381,7 +2777,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { load: undefined, stages: [], progress: undefined, draining: false };
+  return { load: undefined, stages: [], progress: undefined, draining: false, deltas: undefined };
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
@@ -2397,6 +2793,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     if (message.draining !== false) {
       writer.uint32(32).bool(message.draining);
+    }
+    if (message.deltas !== undefined) {
+      DeltaCapacity.encode(message.deltas, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2446,6 +2845,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.draining = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.deltas = DeltaCapacity.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2464,6 +2871,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
       stages: globalThis.Array.isArray(object?.stages) ? object.stages.map((e: any) => Stage.fromJSON(e)) : [],
       progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
+      deltas: isSet(object.deltas) ? DeltaCapacity.fromJSON(object.deltas) : undefined,
     };
   },
 
@@ -2481,6 +2889,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     if (message.draining !== false) {
       obj.draining = message.draining;
     }
+    if (message.deltas !== undefined) {
+      obj.deltas = DeltaCapacity.toJSON(message.deltas);
+    }
     return obj;
   },
 
@@ -2495,6 +2906,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
       ? Progress.fromPartial(object.progress)
       : undefined;
     message.draining = object.draining ?? false;
+    message.deltas = (object.deltas !== undefined && object.deltas !== null)
+      ? DeltaCapacity.fromPartial(object.deltas)
+      : undefined;
     return message;
   },
 };
