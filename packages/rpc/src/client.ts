@@ -7,6 +7,7 @@ import {
 import { type ClientTls, channelCredentials } from './credentials';
 import { grpcMethod, type RequestOf, type ResponseOf, type RpcMethod, type RpcService } from './definition';
 import { fromMetadata, RpcError, toMetadata } from './rpc-error';
+import { sendAll } from './send-all';
 
 export interface CallOptions {
   signal?: AbortSignal;
@@ -38,11 +39,19 @@ export type PartialMessage<T> = T extends Uint8Array | bigint | string | number 
     ? PartialMessage<U>[]
     : { [K in keyof T]?: PartialMessage<T[K]> | undefined };
 
-export type ClientMethod<M extends RpcMethod> = M['responseStream'] extends true
-  ? (request: PartialMessage<RequestOf<M>>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
-  : (request: PartialMessage<RequestOf<M>>, options?: CallOptions) => Promise<ResponseOf<M>>;
+/** What a caller gives: the message, or the messages, asked for one by one as the server takes them. */
+type Outgoing<M extends RpcMethod> = M['requestStream'] extends true
+  ? AsyncIterable<PartialMessage<RequestOf<M>>> | Iterable<PartialMessage<RequestOf<M>>>
+  : PartialMessage<RequestOf<M>>;
 
-/** Unary calls return promises, streams are async iterables; leaving an iteration cancels the call. */
+export type ClientMethod<M extends RpcMethod> = M['responseStream'] extends true
+  ? (request: Outgoing<M>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
+  : (request: Outgoing<M>, options?: CallOptions) => Promise<ResponseOf<M>>;
+
+/**
+ * A single answer is a promise, several are an async iterable; leaving an iteration cancels the call. Streams both
+ * ways are not known here: no service has one.
+ */
 export type RpcClient<S extends RpcService> = { [K in keyof S['methods']]: ClientMethod<S['methods'][K]> } & {
   close(): void;
 };
@@ -67,6 +76,7 @@ export function client<S extends RpcService>(
     ...options.channel,
   });
   const methods = Object.entries(service.methods).map(([key, method]) => {
+    if (method.requestStream) return [key, clientStreaming(grpc, service, method)];
     const call = method.responseStream ? streaming(grpc, service, method) : unary(grpc, service, method);
     return [key, call];
   });
@@ -97,6 +107,40 @@ function unary(grpc: GrpcClient, service: RpcService, method: RpcMethod) {
       listen(call, options);
       options.signal?.addEventListener('abort', abort, { once: true });
       if (options.signal?.aborted) abort();
+    });
+}
+
+function clientStreaming(grpc: GrpcClient, service: RpcService, method: RpcMethod) {
+  const { path, requestSerialize, responseDeserialize } = grpcMethod(service, method);
+  return (requests: AsyncIterable<object> | Iterable<object>, options: CallOptions = {}): Promise<object> =>
+    new Promise((resolve, reject) => {
+      const answered = new AbortController();
+      // Where the messages cannot be had the call is cancelled, and fails for their reason.
+      let noMessage: unknown;
+      const done = (error: Error | null, response?: object) => {
+        answered.abort();
+        options.signal?.removeEventListener('abort', abort);
+        if (error) reject(noMessage ?? RpcError.from(error));
+        else resolve(response as object);
+      };
+      const call = grpc.makeClientStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        toMetadata(options.metadata ?? {}),
+        deadline(options),
+        done,
+      );
+      const abort = () => call.cancel();
+      listen(call, options);
+      options.signal?.addEventListener('abort', abort, { once: true });
+      if (options.signal?.aborted) abort();
+      sendAll(call, requests, (message) => method.requestType.fromPartial(message), answered.signal).catch(
+        (error) => {
+          noMessage = error;
+          call.cancel();
+        },
+      );
     });
 }
 

@@ -15,9 +15,14 @@ export interface CallContext {
   setTrailer(key: string, value: string): void;
 }
 
+/** What a handler is given: the message, or the messages as they come. */
+export type Incoming<M extends RpcMethod> = M['requestStream'] extends true
+  ? AsyncIterable<RequestOf<M>>
+  : RequestOf<M>;
+
 export type Handler<M extends RpcMethod> = M['responseStream'] extends true
-  ? (request: RequestOf<M>, context: CallContext) => AsyncIterable<ResponseOf<M>>
-  : (request: RequestOf<M>, context: CallContext) => Promise<ResponseOf<M>>;
+  ? (request: Incoming<M>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+  : (request: Incoming<M>, context: CallContext) => Promise<ResponseOf<M>>;
 
 export interface Route {
   service: RpcService;

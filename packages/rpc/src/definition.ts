@@ -8,12 +8,12 @@ export interface MessageType<T> {
   fromPartial(object: object): T;
 }
 
-/** What ts-proto's generic definitions give for a method: unary or server streaming. */
+/** What ts-proto's generic definitions give for a method. */
 export interface RpcMethod {
   readonly name: string;
   // biome-ignore lint/suspicious/noExplicitAny: a message type is invariant, and a table of methods mixes them.
   readonly requestType: MessageType<any>;
-  readonly requestStream: false;
+  readonly requestStream: boolean;
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly responseType: MessageType<any>;
   readonly responseStream: boolean;

@@ -1,9 +1,18 @@
-import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import type {
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  sendUnaryData,
+} from '@grpc/grpc-js';
 import type { CallContext } from './controller';
+import { incomingMessages } from './incoming-messages';
 import { fromMetadata, RpcError, toMetadata } from './rpc-error';
 import type { RunningCalls } from './running-calls';
 
-type Call = ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
+type SingleAnswer = ServerUnaryCall<object, object> | ServerReadableStream<object, object>;
+type Answers = ServerWritableStream<object, object> | ServerDuplexStream<object, object>;
+type Call = SingleAnswer | Answers;
 
 interface Failures {
   translate(error: unknown): RpcError | undefined;
@@ -17,12 +26,12 @@ export function unaryCall(
   failures: Failures,
   calls: RunningCalls,
 ) {
-  return async (call: ServerUnaryCall<object, object>, done: sendUnaryData<object>): Promise<void> => {
+  return async (call: SingleAnswer, done: sendUnaryData<object>): Promise<void> => {
     const { context, trailers, abort } = contextOf(call);
     let leave = noCall;
     try {
       leave = calls.enter(abort);
-      const response = await handler(call.request, context);
+      const response = await handler(requestOf(call, context.signal), context);
       done(null, response, toMetadata(trailers));
     } catch (error) {
       done(toRpcError(error, context, method, failures, trailers).toStatus());
@@ -42,12 +51,12 @@ export function streamCall(
   failures: Failures,
   calls: RunningCalls,
 ) {
-  return async (call: ServerWritableStream<object, object>): Promise<void> => {
+  return async (call: Answers): Promise<void> => {
     const { context, trailers, abort } = contextOf(call);
     let leave = noCall;
     try {
       leave = calls.enter(abort);
-      for await (const message of handler(call.request, context)) {
+      for await (const message of handler(requestOf(call, context.signal), context)) {
         if (context.signal.aborted) break;
         if (!call.write(message)) await drained(call, context.signal);
       }
@@ -61,13 +70,20 @@ export function streamCall(
   };
 }
 
+/** The one message, or all of them as they come. */
+function requestOf(call: Call, signal: AbortSignal): object {
+  return 'request' in call ? call.request : incomingMessages(call, signal);
+}
+
 /** Of a call that was refused: it never entered. */
 function noCall(): void {}
 
 function contextOf(call: Call) {
   const controller = new AbortController();
   const abort = (reason: RpcError) => controller.abort(reason);
-  call.on('cancelled', () => abort(new RpcError('CANCELLED', 'the client cancelled the call')));
+  (call as NodeJS.EventEmitter).on('cancelled', () =>
+    abort(new RpcError('CANCELLED', 'the client cancelled the call')),
+  );
   const deadline = call.getDeadline();
   const trailers: Record<string, string> = {};
   const context: CallContext = {
@@ -101,7 +117,7 @@ function toRpcError(
   return new RpcError(known.code, known.message, { ...trailers, ...known.metadata }, known.retryAfterMs);
 }
 
-function drained(call: ServerWritableStream<object, object>, signal: AbortSignal): Promise<void> {
+function drained(call: Answers, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       call.off('drain', done);
