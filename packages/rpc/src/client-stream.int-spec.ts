@@ -1,5 +1,5 @@
 import { DeltaStoreServiceDefinition, descriptorSetPath, PublishResponse } from '@zen/contracts';
-import { type CallContext, client, Rpc, RpcError, RpcServer } from '.';
+import { client, Rpc, RpcError, RpcServer } from '.';
 
 const CHUNK = Buffer.alloc(64 * 1024, 1);
 
@@ -23,8 +23,9 @@ class Taker {
         if (chunk[0] === 2) throw new RpcError('INVALID_ARGUMENT', 'chunk: not this one');
         await this.hold;
       }
-    } finally {
-      if (context.signal.aborted) this.cancelled++;
+    } catch (error) {
+      if ((error as RpcError).code === 'CANCELLED') this.cancelled++;
+      throw error;
     }
     return PublishResponse.fromPartial({ delta: { bytes: BigInt(bytes) } });
   }

@@ -8,27 +8,21 @@ type Readable = ServerReadableStream<object, object> | ServerDuplexStream<object
  * signal's reason where the call is ended first. Leaving it leaves the call open, for its answer or its error.
  */
 export async function* incomingMessages(call: Readable, signal: AbortSignal): AsyncGenerator<object> {
+  let wake = () => {};
+  const moved = () => wake();
+  const events = call as NodeJS.EventEmitter;
   // A cancelled call is destroyed with an error, which the signal tells, too.
-  call.on('error', () => {});
+  for (const event of ['readable', 'end', 'close', 'error']) events.on(event, moved);
+  signal.addEventListener('abort', moved, { once: true });
   for (;;) {
+    const next = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
     signal.throwIfAborted();
     const message = call.read();
     if (message !== null) yield message;
     else if (call.readableEnded) return;
     else if (call.destroyed) throw new RpcError('CANCELLED', 'the client cancelled the call');
-    else await moved(call, signal);
+    else await next;
   }
-}
-
-function moved(call: Readable, signal: AbortSignal): Promise<void> {
-  const events = ['readable', 'end', 'close', 'error'];
-  return new Promise((resolve) => {
-    const done = () => {
-      for (const event of events) call.off(event, done);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    for (const event of events) call.on(event, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
