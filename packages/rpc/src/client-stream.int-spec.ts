@@ -14,7 +14,7 @@ class Taker {
   hold: Promise<void> = Promise.resolve();
 
   @Rpc(service, 'publish')
-  async publish(messages: AsyncIterable<{ chunk: Buffer }>, context: CallContext): Promise<PublishResponse> {
+  async publish(messages: AsyncIterable<{ chunk: Buffer }>): Promise<PublishResponse> {
     let bytes = 0;
     try {
       for await (const { chunk } of messages) {
