@@ -1,0 +1,16 @@
+export { applyDelta, signAt } from './apply-delta';
+export { cacheScope } from './cache-scope';
+export { canonicalJson } from './canonical-json';
+export { checkBase } from './check-base';
+export { DataCheck } from './data-check';
+export { DeltaCheck, type DeltaLimits } from './delta-check';
+export { DELTA_FAILURES, DeltaError, type DeltaFailure } from './delta-error';
+export { type DeltaContent, type DeltaFile, readDelta, writeDelta } from './delta-file';
+export { type DeltaHeader, headerBytes, headerLength, parseHeader } from './delta-header';
+export { deltaParts } from './delta-parts';
+export { deltaDigest, isDigest } from './digest';
+export { fromBfloat, fromHalf, toBfloat, toHalf } from './float16';
+export * from './manifest';
+export * from './modules';
+export { checkManifest, parseManifest } from './parse-manifest';
+export { type DeltaTensor, dataBytes, tensorTable } from './tensor-table';
