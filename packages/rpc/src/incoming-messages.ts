@@ -6,6 +6,9 @@ type Readable = ServerReadableStream<object, object> | ServerDuplexStream<object
 /**
  * The messages of a client's stream as they come; the next is asked of the wire when it is asked for here. Throws the
  * signal's reason where the call is ended first. Leaving it leaves the call open, for its answer or its error.
+ *
+ * That it ends does not say that it is whole: Node's HTTP/2 ends a stream before it resets it, so one that was cancelled
+ * can end like any other. Messages have to say themselves how many bytes there are.
  */
 export async function* incomingMessages(call: Readable, signal: AbortSignal): AsyncGenerator<object> {
   let wake = () => {};
