@@ -8,6 +8,7 @@ import { pushCommand } from './commands/push';
 import { qualityCommand } from './commands/quality';
 import { tuneCommand } from './commands/tune';
 import { verifyCommand } from './commands/verify';
+import { deltaCommand } from './delta/delta';
 import { exitCode, explain } from './failures';
 
 const program = new Command('zen')
@@ -26,6 +27,7 @@ for (const add of [
   tuneCommand,
   qualityCommand,
   chatCommand,
+  deltaCommand,
 ])
   add(program);
 

@@ -7,15 +7,17 @@ const UNITS: Record<string, number> = {
   k: 1e3,
   m: 1e6,
   g: 1e9,
+  t: 1e12,
   ki: 2 ** 10,
   mi: 2 ** 20,
   gi: 2 ** 30,
+  ti: 2 ** 40,
 };
 
 /** "512MiB", "2GiB", "1000000": whole bytes. */
 export function bytes(min = 0, max = Number.MAX_SAFE_INTEGER) {
   return z.string().transform((text, context) => {
-    const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|ki|mi|gi)?b?$/i.exec(text);
+    const match = /^(\d+(?:\.\d+)?)\s*(k|m|g|t|ki|mi|gi|ti)?b?$/i.exec(text);
     const value = match
       ? Math.floor(Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 1))
       : Number.NaN;
