@@ -12,24 +12,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from chat import chat, tokenizer
 from gguf_file import read_gguf
 from model import LAYER_TENSORS, rms_norm, rope
 
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 PADDED_PROMPT = 96  # tokens
-
-
-def tokenizer(tokens, merges):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    bpe = models.BPE({t: i for i, t in enumerate(tokens)}, [tuple(m.split(" ")) for m in merges])
-    made = Tokenizer(bpe)
-    made.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens(["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
-    return made
 
 
 def make_step(config, weights):
@@ -84,11 +71,7 @@ def main():
     answers = []
     for start in range(0, len(prompts), batch):
         part = prompts[start : start + batch]
-        chats = [
-            f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{p['prompt']}<|im_end|>\n<|im_start|>assistant\n"
-            for p in part
-        ]
-        given = [text.encode(c).ids for c in chats]
+        given = [text.encode(chat(p["prompt"])).ids for p in part]
         if max(map(len, given)) > PADDED_PROMPT:
             sys.exit(f"a prompt has more than {PADDED_PROMPT} tokens")
         shape = (2, len(part), PADDED_PROMPT + count, config["kvHeads"], config["headSize"])

@@ -38,10 +38,14 @@ def rope(x, positions, theta, style):
     return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], -1)
 
 
-def layer(config, x, w):
-    """One block over one whole sequence; x: [tokens, hidden], w: name to weight, None where there is none."""
+def layer(config, x, w, at=None, seen=None):
+    """One block over one whole sequence; x: [tokens, hidden], w: name to weight, None where there is none.
+
+    at: positions, [tokens]; seen: which tokens (columns) each token (row) attends to. Without them, one causal text.
+    """
     tokens, size = x.shape[0], config["headSize"]
-    at = jnp.arange(tokens)
+    at = jnp.arange(tokens) if at is None else at
+    seen = jnp.tril(jnp.ones((tokens, tokens), bool)) if seen is None else seen
 
     def project(h, name, heads):
         y = h @ w[f"attn_{name}.weight"].T
@@ -61,7 +65,7 @@ def layer(config, x, w):
     v = project(h, "v", config["kvHeads"])
     share = config["heads"] // config["kvHeads"]
     k, v = jnp.repeat(k, share, 1), jnp.repeat(v, share, 1)
-    score = jnp.einsum("qhd,khd->hqk", q, k) / np.sqrt(size) + jnp.triu(jnp.full((tokens, tokens), -1e9), 1)
+    score = jnp.einsum("qhd,khd->hqk", q, k) / np.sqrt(size) + jnp.where(seen, 0.0, -1e9)
     mixed = jnp.einsum("hqk,khd->qhd", jax.nn.softmax(score, -1), v).reshape(tokens, -1)
     x = x + mixed @ w["attn_output.weight"].T
     h = rms_norm(x, w["ffn_norm.weight"].reshape(-1), config["rmsEps"])
