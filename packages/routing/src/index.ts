@@ -8,6 +8,7 @@ export {
   fail,
   succeed,
 } from './circuit';
+export { homeOf } from './home';
 export {
   type Candidate,
   type Choice,

@@ -10,6 +10,7 @@ function candidate(id: string, changes: Partial<Candidate> = {}): Candidate {
     pressure: 0.5,
     answerMs: 1000,
     savedMs: 0,
+    homeMs: 0,
     ...changes,
   };
 }
@@ -44,6 +45,13 @@ describe('pick', () => {
     }
     expect(Object.keys(counts).sort()).toEqual(['r0', 'r1', 'r2']);
     expect(counts.r0).toBeGreaterThan(counts.r2 ?? 0);
+  });
+
+  test('a delta stays at its home until that is saturated', () => {
+    const home = (answerMs: number) => [candidate('home', { homeMs: 50, answerMs }), candidate('idle')];
+    expect(pick(home(1090), need, 0, () => 0)).toMatchObject({ id: 'home', reason: 'delta' });
+    const busy = [candidate('home', { homeMs: 50, answerMs: 1200, pressure: 3 }), candidate('idle')];
+    expect(pick(busy, need, 0, () => 0)).toMatchObject({ id: 'idle', reason: 'saturated' });
   });
 
   test('a single one is taken however loaded', () => {

@@ -13,6 +13,8 @@ export interface Candidate {
   answerMs: number | null;
   /** What it saves of that because it has computed the prompt's beginning before, milliseconds. */
   savedMs: number;
+  /** What it saves of that because it is the home of what the request needs loaded, milliseconds; 0 where nothing is. */
+  homeMs: number;
 }
 
 export type Exclusion = 'tried' | 'not-ready' | 'circuit-open' | 'stage-not-attached';
@@ -22,7 +24,9 @@ export type RouteReason =
   | 'only'
   /** It has the prompt's beginning. */
   | 'prefix'
-  /** Another has the prompt's beginning, but too much to do. */
+  /** It is the home of the delta that answers. */
+  | 'delta'
+  /** Another has the prompt's beginning or the delta, but too much to do. */
   | 'saturated'
   /** None has the prompt's beginning. */
   | 'load';
@@ -74,8 +78,8 @@ export function pick(
   if (!first) return { t: 'none', excluded };
   if (fit.length === 1) return { t: 'picked', id: first.id, reason: 'only', excluded };
   const warm = stickTo(fit, saturation);
-  if (warm) return { t: 'picked', id: warm.id, reason: 'prefix', excluded };
-  const reason = fit.some(({ savedMs }) => savedMs > 0) ? 'saturated' : 'load';
+  if (warm) return { t: 'picked', id: warm.id, reason: warm.savedMs > 0 ? 'prefix' : 'delta', excluded };
+  const reason = fit.some((one) => warmth(one) > 0) ? 'saturated' : 'load';
   let best = draw(fit, random) as Candidate;
   for (let drawn = 1; drawn < DRAWS && fit.length > 0; drawn++) {
     const other = draw(fit, random) as Candidate;
@@ -100,13 +104,18 @@ export function filter(
   return { fit, excluded };
 }
 
-/** Of those that have a prefix and are not saturated, the one that is furthest from it. */
+function warmth({ savedMs, homeMs }: Candidate): number {
+  return savedMs + homeMs;
+}
+
+/** Of those that have a prefix or the delta and are not saturated, the one that is furthest from it. */
 function stickTo(fit: readonly Candidate[], saturation: number): Candidate | undefined {
   const least = Math.min(...fit.map(({ answerMs }) => answerMs ?? Number.POSITIVE_INFINITY));
   let best: Candidate | undefined;
   let bestMargin = 0;
   for (const candidate of fit) {
-    const { savedMs, answerMs } = candidate;
+    const { answerMs } = candidate;
+    const savedMs = warmth(candidate);
     if (!(savedMs > 0) || answerMs === null) continue;
     const margin = saturation * savedMs - (answerMs - least);
     if (margin < 0 || (best && margin <= bestMargin)) continue;

@@ -14,7 +14,7 @@ export const BLOCK_UNITS = 128;
 export const MAX_BLOCKS = 2048;
 
 /**
- * `scope` is whatever makes equal text a different computation: the model and the stage. Parts are hashed with
+ * `scope` is whatever makes equal text a different computation: the model, the stage, whose it is and with which delta. Parts are hashed with
  * their borders, so that text cannot move from one message to the next unnoticed.
  */
 export function prefixChain(scope: string, parts: Iterable<string | ArrayLike<number>>): PrefixChain {
