@@ -1,4 +1,5 @@
 import {
+  type DeltaCapacity,
   DescribeResponse,
   descriptorSetPath,
   FinishReason,
@@ -45,6 +46,12 @@ export interface PacedOptions {
   piece: (index: number) => string;
   /** Called before each piece; a throw fails the answer, a promise holds it back. */
   before: (index: number, request: GenerateRequest, context: CallContext) => Promise<void> | void;
+  /** What a delta has to name as its base. */
+  baseDigest: string;
+  /** Its places for deltas; undefined: it takes none. */
+  deltas: Partial<DeltaCapacity> | undefined;
+  /** The delta that it says answers. */
+  answersWith: (request: GenerateRequest) => string;
   tls: ServerTls | undefined;
 }
 
@@ -64,6 +71,9 @@ const DEFAULTS: PacedOptions = {
   cachedShare: () => 0,
   piece: (index) => `w${index} `,
   before: () => {},
+  baseDigest: '',
+  deltas: undefined,
+  answersWith: ({ delta }) => delta?.digest ?? '',
   tls: undefined,
 };
 
@@ -156,7 +166,8 @@ export class PacedThinker {
       await pause(((promptTokens - cachedPromptTokens) * cost.prefillUsPerToken) / 1000, context.signal);
       compute();
       const seed = request.sampling?.seed ?? 7n;
-      yield event({ started: { stage, promptTokens, cachedPromptTokens, seed } });
+      const deltaDigest = this.options.answersWith(request);
+      yield event({ started: { stage, promptTokens, cachedPromptTokens, seed, deltaDigest } });
       const count = request.maxTokens || DEFAULT_PIECES;
       for (let index = request.resumeTokenIds.length; index < count; index++) {
         await this.options.before(index, request, context);
@@ -188,10 +199,25 @@ export class PacedThinker {
 
   @Rpc(ThinkerServiceDefinition, 'describe')
   async describe(): Promise<DescribeResponse> {
-    const { model, minServableStage, maxRunning, maxWaiting, maxPromptBytes, contextTokens, vocabSize } =
-      this.options;
+    const {
+      model,
+      minServableStage,
+      maxRunning,
+      maxWaiting,
+      maxPromptBytes,
+      contextTokens,
+      vocabSize,
+      baseDigest,
+    } = this.options;
     const limits = { contextTokens, maxRunning, maxWaiting, maxPromptBytes };
-    return DescribeResponse.fromPartial({ model, minServableStage, limits, vocabSize, ...this.report() });
+    return DescribeResponse.fromPartial({
+      model,
+      minServableStage,
+      limits,
+      vocabSize,
+      baseDigest,
+      ...this.report(),
+    });
   }
 
   @Rpc(ThinkerServiceDefinition, 'watch')
@@ -245,7 +271,8 @@ export class PacedThinker {
       bytesPerSecond: BigInt(this.arriving.bytesPerSecond),
     };
     const prefillTokensWaiting = BigInt(this.prefillTokensWaiting);
-    return { load: { running, waiting, prefillTokensWaiting, costs }, stages, progress };
+    const { deltas } = this.options;
+    return { load: { running, waiting, prefillTokensWaiting, costs }, stages, progress, deltas };
   }
 
   private highest(): number {

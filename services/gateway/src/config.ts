@@ -72,6 +72,34 @@ export const settings = {
     type: z.string().optional(),
     help: 'file or folder of API keys (see hash-key); with it every request needs one',
   },
+  deltaStore: {
+    env: 'ZEN_DELTA_STORE',
+    type: address().optional(),
+    help: 'the delta-store, host:port; without it requests that name a delta are refused (default none)',
+  },
+  serviceKey: {
+    env: 'ZEN_SERVICE_KEY',
+    type: z.string().optional(),
+    help: 'file with the secret that the services share, 32 to 4,096 bytes; needed with ZEN_DELTA_STORE',
+  },
+  deltaTimeoutMs: {
+    env: 'ZEN_DELTA_TIMEOUT',
+    type: duration(10, 600_000).default(2000),
+    help: 'longest time for the delta-store to say what a name stands for, repetitions included',
+    default: '2s',
+  },
+  maxDeltaBytes: {
+    env: 'ZEN_MAX_DELTA',
+    type: bytes(1024, 1024 * 1024 * MIB).default(1024 * MIB),
+    help: 'largest delta file that is taken at /v1/deltas',
+    default: '1GiB',
+  },
+  maxBuildBytes: {
+    env: 'ZEN_MAX_DELTA_BUILD',
+    type: bytes(1024, 1024 * 1024 * MIB).default(16 * 1024 * MIB),
+    help: 'largest fine-tuned model or adapter that is taken at /v1/deltas/builds',
+    default: '16GiB',
+  },
   artifacts: {
     env: 'ZEN_ARTIFACTS',
     type: list(z.string().min(1, 'must name folders')).default([]),

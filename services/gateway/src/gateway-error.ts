@@ -10,6 +10,15 @@ export type GatewayFailure =
   | 'not_found'
   | 'model_not_found'
   | 'stage_not_attached'
+  | 'delta_not_found'
+  | 'delta_wrong_base'
+  | 'delta_revoked'
+  | 'delta_corrupt'
+  | 'delta_too_large'
+  | 'delta_store_unavailable'
+  /** What is to be changed has changed meanwhile, or is in use. */
+  | 'conflict'
+  | 'quota_exceeded'
   | 'rate_limit_exceeded'
   | 'overloaded'
   | 'unavailable'
@@ -24,6 +33,11 @@ export interface ErrorDetails {
   retryAfterS?: number;
   headers?: Record<string, string>;
   cause?: unknown;
+}
+
+/** Whether an answer that ends so may go on later or elsewhere. */
+export function isPassing(failure: GatewayFailure): boolean {
+  return failure === 'unavailable' || failure === 'delta_store_unavailable';
 }
 
 export class GatewayError extends Error {

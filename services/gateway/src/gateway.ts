@@ -1,13 +1,17 @@
+import { ConfigError } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
 import { DEFAULT_HYSTERESIS, RungPolicy } from '@zen/quality';
 import { pick, type Routing } from '@zen/routing';
-import { RpcServer } from '@zen/rpc';
+import { type ClientTls, RpcServer } from '@zen/rpc';
+import { readServiceKey } from '@zen/service-token';
 import { type Logger, otlpExporter, startTracing } from '@zen/telemetry';
 import { FrontQueue } from './admission/front-queue';
 import { roomIn } from './admission/group-room';
 import { Answerer } from './answer/answerer';
 import { Mover } from './answer/mover';
 import { type GatewayConfig, isLoopback, objectivesOf, waitsOf } from './config';
+import { DeltaResolver } from './deltas/delta-resolver';
+import { type DeltaStoreClient, openDeltaStore } from './deltas/delta-store-client';
 import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
 import { openTls } from './fleet/open-tls';
@@ -125,9 +129,27 @@ export async function startGateway(
       logger.warn({ requestId, replica, reason: error.message }, 'trying another thinker');
     },
   });
+  const store = openStore(config, tls);
+  const deltas = new DeltaResolver({
+    store,
+    resume: tokens,
+    tracing,
+    now,
+    onResolved: (failure, tookMs) => metrics.resolved(failure, tookMs),
+  });
   const limits = await openLimits(config, metrics, logger, now);
   const limiter = new Limiter(limits.book);
-  const gate = new Gate(config, keys, { answerer, fleet, queue, limiter, metrics, tracing, logger, now });
+  const gate = new Gate(config, keys, {
+    answerer,
+    fleet,
+    queue,
+    limiter,
+    deltas,
+    metrics,
+    tracing,
+    logger,
+    now,
+  });
   const { maxMessages, stallMs } = config;
   const page = config.web === 'on' ? PageFiles.load(PAGE_FOLDER) : null;
   if (config.web === 'on' && !page)
@@ -189,11 +211,24 @@ export async function startGateway(
     http.cut();
     await Promise.all([httpClosed, grpcClosed]);
     await fleet.stop();
+    store?.rpc.close();
     await limits.close();
     tls?.certificates.close();
     await tracing.stop();
   }
   return { httpAddress: http.address, grpcAddress: grpc.address, reloadKeys, stop };
+}
+
+/** Null where none is set. */
+function openStore(
+  { deltaStore, serviceKey, deltaTimeoutMs }: GatewayConfig,
+  tls: ClientTls | undefined,
+): DeltaStoreClient | null {
+  if (deltaStore === undefined) return null;
+  if (serviceKey === undefined) throw new ConfigError('ZEN_SERVICE_KEY: needed where ZEN_DELTA_STORE is set');
+  // The name in the thinkers' certificates is not the store's.
+  const own = tls && { certificates: tls.certificates };
+  return openDeltaStore(deltaStore, readServiceKey(serviceKey), deltaTimeoutMs, own);
 }
 
 async function openKeys(config: GatewayConfig): Promise<KeyRing> {

@@ -1,6 +1,7 @@
 import { ClusterError } from '@zen/cluster';
 import { ConfigError, configHelp, readConfig } from '@zen/config';
 import { CertificateError } from '@zen/rpc';
+import { ServiceTokenError } from '@zen/service-token';
 import { createLogger } from '@zen/telemetry';
 import { settings } from './config';
 import { StartRefused, startGateway } from './gateway';
@@ -48,7 +49,7 @@ async function main(argv: string[]): Promise<void> {
 function isExpected(error: unknown): boolean {
   const { code, message = '' } = error as { code?: string; message?: string };
   return (
-    [CertificateError, ClusterError, ConfigError, StartRefused, KeyFileError].some(
+    [CertificateError, ClusterError, ConfigError, StartRefused, KeyFileError, ServiceTokenError].some(
       (type) => error instanceof type,
     ) ||
     code?.startsWith('ERR_PARSE_ARGS') === true ||

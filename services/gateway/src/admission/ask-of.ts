@@ -1,5 +1,6 @@
 import type { Ask } from '@zen/admission';
 import type { AnswerRequest } from '../answer/answer';
+import { fittingGroup } from '../deltas/fitting-group';
 import type { Fleet } from '../fleet/fleet';
 import { promptBytes } from '../fleet/traffic';
 import { allowedPriority } from '../keys/tenant';
@@ -10,8 +11,9 @@ const TOKEN_BYTES = 4;
 
 /** What the answers of one request ask for together: they start at once or wait together. At least one. */
 export function askOf(fleet: Pick<Fleet, 'group'>, requests: readonly AnswerRequest[]): Ask {
-  const { tenant, priority, model } = requests[0] as AnswerRequest;
-  const { model: group, traffic } = fleet.group(model);
+  const first = requests[0] as AnswerRequest;
+  const { tenant, priority } = first;
+  const { model: group, traffic } = fittingGroup(fleet, first);
   const answerTokens = ({ maxTokens }: AnswerRequest) =>
     Math.min(maxTokens || Number.POSITIVE_INFINITY, traffic.meanAnswerTokens);
   const tokens = requests.reduce((sum, one) => sum + traffic.estimate(one.prompt) + answerTokens(one), 0);

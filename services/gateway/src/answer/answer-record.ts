@@ -10,6 +10,8 @@ export interface ResumePoint {
   model: string;
   stage: number;
   seed: bigint;
+  /** Of the delta that has answered so far; empty for the base. */
+  deltaDigest: string;
   /** The answer's first tokens, and the UTF-16 units of their text. */
   tokens: readonly number[];
   textUnits: number;

@@ -9,6 +9,8 @@ import {
 } from '@zen/contracts';
 import type { RungReason } from '@zen/quality';
 import type { RouteReason } from '@zen/routing';
+import type { AnswerDelta } from '../deltas/answer-delta';
+import type { DeltaWish } from '../deltas/delta-wish';
 import type { Tenant } from '../keys/tenant';
 import type { ResumeOffer } from '../resume/resume-tokens';
 
@@ -47,6 +49,10 @@ export interface AnswerRequest {
   maxTokens: number;
   wish: QualityWish;
   priority: GenerateRequest['priority'];
+  /** The delta that it asks for, as it names it. */
+  deltaWish: DeltaWish;
+  /** What that stood for when the request came; null for the base. It stays the same to the last token. */
+  delta: AnswerDelta | null;
   /** Goes on with an answer to this request that broke off elsewhere. */
   resume?: ResumeWish | undefined;
   /** Metadata of the calls to thinkers: the trace context. */
@@ -86,6 +92,8 @@ export interface Answer {
   /** Why this replica. */
   route: RouteReason;
   quality: StageQuality | undefined;
+  /** Of the delta that answers; empty for the base. */
+  deltaDigest: string;
   seed: bigint;
   /** Milliseconds from the request to the first piece. */
   ttftMs: number;

@@ -1,7 +1,10 @@
 import { type Band, type Crowd, replicaRoom } from '@zen/admission';
 import type { Replica, RungPolicy } from '@zen/quality';
-import { allows, attempt, mayRetry, prefixChain, type Routing, succeed } from '@zen/routing';
+import { allows, attempt, mayRetry, type Routing, succeed } from '@zen/routing';
 import { bandOf } from '../admission/band-of';
+import { chainOf, homeOfDelta, loadMs } from '../deltas/affinity';
+import type { AnswerDelta } from '../deltas/answer-delta';
+import { fittingGroup, hasPlace } from '../deltas/fitting-group';
 import type { Fleet, Group } from '../fleet/fleet';
 import type { ReplicaLink } from '../fleet/replica-link';
 import { GatewayError } from '../gateway-error';
@@ -14,7 +17,6 @@ import { gatewayError, replicaFailure } from './failure';
 import { followAnswer } from './follow-answer';
 import { moveType } from './move-type';
 import { type Journey, MOST_FRUITLESS, type Mover } from './mover';
-import { promptParts } from './prompt-parts';
 import { refusalOf } from './refusal';
 import { OpenError, openStream, type Place, type ThinkerStream } from './thinker-stream';
 import { type Objectives, wishOf } from './wish';
@@ -71,7 +73,7 @@ export class Answerer {
     if (point) return this.takeUp(journey, point, signal);
     const tried = new Set<string>();
     for (;;) {
-      const group = this.fleet.group(request.model);
+      const group = fittingGroup(this.fleet, request);
       checkSize(request, group);
       const chosen = this.choose(request, group, tried, waited);
       const { link } = chosen;
@@ -107,7 +109,7 @@ export class Answerer {
 
   /** Throws what `start` would refuse the request for now. */
   check(request: AnswerRequest): void {
-    const group = this.fleet.group(request.model);
+    const group = fittingGroup(this.fleet, request);
     checkSize(request, group);
     this.decide(request, group, this.views(group, new Set()), { again: true, waited: false });
   }
@@ -120,7 +122,7 @@ export class Answerer {
   /** An answer that another gateway began: what its caller has of it is not said again. */
   private async takeUp(journey: Journey, point: ResumePoint, signal: AbortSignal): Promise<Answer> {
     const { request } = journey;
-    const group = this.fleet.group(request.model);
+    const group = fittingGroup(this.fleet, request);
     checkSize(request, group);
     const stream = await this.mover.takeUp(journey, point, signal);
     const events = followAnswer(journey, stream, group, this.following, signal);
@@ -155,6 +157,7 @@ export class Answerer {
       replica: link.address,
       stage: used,
       quality: link.stages.find((one) => one.stage === used)?.quality,
+      deltaDigest: request.delta?.digest ?? '',
       seed: record.seed,
       ttftMs: this.options.now() - startedAtMs,
       resume: this.tokens.issue(request, model, record),
@@ -173,13 +176,17 @@ export class Answerer {
     const demand = this.policy.demand(group.model, size, nowMs);
     const able = views.filter(({ view }) => view.model === model);
     const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / Math.max(1, able.length) };
-    const chain = prefixChain(`${model} ${stage}`, promptParts(request.prompt));
+    const chain = chainOf(request, model, stage);
     // What a replica is held against is the request itself, not the mean one that its level is judged by.
     const own = group.traffic.estimate(request.prompt);
     const { objective } = wish;
-    const asked = { stage, pinned, objective, chain, promptTokens: own, share };
+    const ids = able.map(({ view }) => view.id);
+    const home = homeOfDelta(request, ids);
+    const { delta } = request;
+    const asked = { stage, pinned, objective, chain, promptTokens: own, share, home, loadMs: loadMs(delta) };
     const considered = able.map(({ link, view }) => consider(link, view, asked));
-    const candidates = roomyOf(considered, stage).map(({ candidate }) => candidate);
+    const roomy = roomyOf(considered, stage);
+    const candidates = placedOf(roomy, delta).map(({ candidate }) => candidate);
     const choice = this.options.pick(candidates, { stage, tried }, nowMs, this.options.random);
     const picked = choice.t === 'picked' && considered.find(({ candidate }) => candidate.id === choice.id);
     if (!picked) throw nobody();
@@ -225,6 +232,13 @@ function roomyOf(all: readonly Considered[], stage: number): readonly Considered
     return candidate.stages.includes(stage) && state !== undefined && replicaRoom(state) > 0;
   });
   return roomy.length > 0 ? roomy : all;
+}
+
+/** While some replica has a place for the delta, none is asked whose places are all held by running answers. */
+function placedOf(all: readonly Considered[], delta: AnswerDelta | null): readonly Considered[] {
+  if (!delta) return all;
+  const placed = all.filter(({ link, candidate }) => candidate.homeMs > 0 || hasPlace(link, delta));
+  return placed.length > 0 ? placed : all;
 }
 
 /** The stage falls for what waits at the gateway as it would if the same waited at the replicas. */

@@ -13,6 +13,10 @@ export interface Asked {
   promptTokens: number;
   /** What comes to each replica. */
   share: Demand;
+  /** The replica that the request's delta is most likely at; undefined for the base. */
+  home: string | undefined;
+  /** What any other takes to load it, milliseconds. */
+  loadMs: number;
 }
 
 export interface Considered {
@@ -30,7 +34,7 @@ export interface Considered {
 export function consider(
   link: ReplicaLink,
   { id, load, stages }: Replica,
-  { stage, pinned, objective, chain, promptTokens, share }: Asked,
+  { stage, pinned, objective, chain, promptTokens, share, home, loadMs }: Asked,
 ): Considered {
   const match = link.prefixes.match(chain);
   const uncachedTokens = Math.ceil(promptTokens * (1 - match.share));
@@ -48,7 +52,8 @@ export function consider(
       circuit: link.circuit,
       stages: stages.filter((one) => one.attached && (pinned || one.servable)).map((one) => one.stage),
       pressure: rest && mean ? pressure({ ttftMs: rest.ttftMs, tpotMs: mean.tpotMs }, objective) : null,
-      answerMs: whole && mean ? whole.ttftMs + share.meanAnswerTokens * mean.tpotMs : null,
+      answerMs: whole && mean ? loadMs + whole.ttftMs + share.meanAnswerTokens * mean.tpotMs : null,
+      homeMs: id === home ? loadMs : 0,
       savedMs: whole && rest ? whole.ttftMs - rest.ttftMs : 0,
     },
   };

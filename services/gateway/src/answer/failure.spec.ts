@@ -73,3 +73,23 @@ test('how a thinker broke stays inside', () => {
   expect(error).toMatchObject({ failure: 'unavailable', retryAfterS: 1 });
   expect(error.message).not.toContain('segfault');
 });
+
+describe('a delta that a thinker fails at', () => {
+  const named = (name: string) => new RpcError('FAILED_PRECONDITION', 'why', { 'x-zen-failure': name });
+
+  test.each(['delta_not_found', 'delta-wrong-base', 'delta_revoked', 'delta_corrupt', 'delta_too_large'])(
+    '%s keeps its name, and no replica is blamed or asked again',
+    (name) => {
+      expect(replicaFailure(named(name), signal)).toBe('refused');
+      expect(gatewayError(named(name), signal)).toMatchObject({ failure: name.replaceAll('-', '_') });
+    },
+  );
+
+  test('a thinker that cannot reach the store is not unwell, and another may have the delta', () => {
+    expect(replicaFailure(named('delta_store_unavailable'), signal)).toBe('overloaded');
+    expect(gatewayError(named('delta_store_unavailable'), signal)).toMatchObject({
+      failure: 'delta_store_unavailable',
+      retryAfterS: 1,
+    });
+  });
+});

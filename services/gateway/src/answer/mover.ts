@@ -2,6 +2,7 @@ import type { Band } from '@zen/admission';
 import type { RungPolicy } from '@zen/quality';
 import { attempt, countsAgainst, fail, type ReplicaFailure, type Routing, succeed } from '@zen/routing';
 import { RpcError } from '@zen/rpc';
+import { deltaFailure } from '../deltas/delta-failure';
 import type { Fleet } from '../fleet/fleet';
 import { pause } from '../fleet/pause';
 import type { ReplicaLink } from '../fleet/replica-link';
@@ -202,8 +203,8 @@ export class Mover {
       const atFault = type === 'failed' || (type === 'lost' && admitted);
       if (atFault && ++journey.fruitless >= MOST_FRUITLESS) throw error;
       // A stage that went just now, or a model that is not ready again: another replica, or another moment.
-      const passing =
-        failure === 'unavailable' || failure === 'overloaded' || cause.code === 'FAILED_PRECONDITION';
+      const stageGone = cause.code === 'FAILED_PRECONDITION' && deltaFailure(cause) === undefined;
+      const passing = failure === 'unavailable' || failure === 'overloaded' || stageGone;
       if (!passing) throw error;
       return error;
     }

@@ -1,13 +1,14 @@
 import type { Band } from '@zen/admission';
 import { StageState } from '@zen/contracts';
 import type { RungPolicy } from '@zen/quality';
-import { allows, prefixChain, type Routing } from '@zen/routing';
+import { allows, type Routing } from '@zen/routing';
+import { chainOf, homeOfDelta, loadMs } from '../deltas/affinity';
+import { fittingGroup } from '../deltas/fitting-group';
 import type { Fleet, Group } from '../fleet/fleet';
 import type { ReplicaLink } from '../fleet/replica-link';
 import { GatewayError } from '../gateway-error';
 import type { AnswerRequest } from './answer';
 import { consider } from './candidate';
-import { promptParts } from './prompt-parts';
 import type { Place } from './thinker-stream';
 import { type Objectives, wishOf } from './wish';
 
@@ -45,7 +46,7 @@ export function nextPlace(request: AnswerRequest, need: Need, sources: Sources, 
   const { fleet, policy, pick, random } = sources;
   let group: Group;
   try {
-    group = fleet.group(request.model);
+    group = fittingGroup(fleet, request);
   } catch (error) {
     return { t: 'none', seen: false, error: GatewayError.from(error) };
   }
@@ -77,10 +78,23 @@ export function nextPlace(request: AnswerRequest, need: Need, sources: Sources, 
   const { meanPromptTokens: promptTokens, meanAnswerTokens } = group.traffic;
   const demand = policy.demand(group.model, { promptTokens, meanAnswerTokens }, nowMs);
   const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / able.length };
-  const chain = prefixChain(`${need.model} ${stage}`, promptParts(request.prompt));
+  const chain = chainOf(request, need.model, stage);
+  const home = homeOfDelta(
+    request,
+    able.map(({ view }) => view.id),
+  );
   const own = group.traffic.estimate(request.prompt);
   const { pinned } = need;
-  const asked = { stage, pinned, objective: wish.objective, chain, promptTokens: own, share };
+  const asked = {
+    stage,
+    pinned,
+    objective: wish.objective,
+    chain,
+    promptTokens: own,
+    share,
+    home,
+    loadMs: loadMs(request.delta),
+  };
   const considered = able.map(({ link, view }) => consider(link, view, asked));
   const candidates = considered.map(({ candidate }) => candidate);
   const choice = pick(candidates, { stage, tried: new Set() }, nowMs, random);

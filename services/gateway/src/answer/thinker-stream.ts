@@ -59,6 +59,7 @@ export async function openStream(
   const lease = link.begin(uncachedTokens + from);
   link.prefixes.sent(chain);
   const { pin, upgrade } = request.wish;
+  const { delta } = request;
   const highest = Math.max(
     ...link.stages.filter((one) => one.attached && one.servable).map((one) => one.stage),
   );
@@ -80,6 +81,7 @@ export async function openStream(
       tenant: request.tenant.name,
       resumeTokenIds: record.tokens,
       cutAtToken: record.skipsTo,
+      delta: delta ? { digest: delta.digest, token: delta.token() } : undefined,
     },
     { signal, timeoutMs, metadata: request.carrier },
   );
@@ -93,6 +95,9 @@ export async function openStream(
       if (value.event?.$case === 'started') started = value.event.value;
       const first = eventOf(value);
       if (!first) continue;
+      // One that does not know of deltas would answer with the base.
+      if ((started?.deltaDigest ?? '') !== (delta?.digest ?? ''))
+        throw new RpcError('INTERNAL', 'the thinker answered with another delta than it was asked for');
       lease.started();
       if (started) record.started(started);
       if (started) {
@@ -105,6 +110,7 @@ export async function openStream(
     }
   } catch (error) {
     lease.end();
+    void events.return?.();
     throw new OpenError(RpcError.from(error), started !== undefined);
   }
 }

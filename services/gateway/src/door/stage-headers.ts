@@ -1,14 +1,23 @@
 import type { StageQuality } from '@zen/contracts';
 import type { Answer } from '../answer/answer';
 
-/** What every answer says about the rung that gave it and the choice of its replica, as HTTP headers or gRPC metadata. */
-export function stageHeaders({ model, stage, reason, route, quality }: Answer): Record<string, string> {
+/** What every answer says about the rung and the delta that gave it and the choice of its replica, as HTTP headers or gRPC metadata. */
+export function stageHeaders({
+  model,
+  stage,
+  reason,
+  route,
+  quality,
+  deltaDigest,
+}: Answer): Record<string, string> {
   const headers: Record<string, string> = {
     'x-zen-model': model,
     'x-zen-stage': String(stage),
     'x-zen-stage-reason': reason,
     'x-zen-route': route,
   };
+  // Absent: the base.
+  if (deltaDigest !== '') headers['x-zen-delta'] = deltaDigest;
   if (quality) headers['x-zen-quality'] = qualityText(quality);
   return headers;
 }

@@ -5,6 +5,8 @@ import { askOf } from '../admission/ask-of';
 import type { FrontQueue } from '../admission/front-queue';
 import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from '../answer/answer';
 import type { Answerer } from '../answer/answerer';
+import type { AnswerDelta } from '../deltas/answer-delta';
+import type { DeltaResolver } from '../deltas/delta-resolver';
 import type { Fleet } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
 import type { Admission, Limiter } from '../keys/limiter';
@@ -16,6 +18,7 @@ export interface VisitServices {
   fleet: Fleet;
   queue: FrontQueue;
   limiter: Limiter;
+  deltas: DeltaResolver;
   metrics: GatewayMetrics;
   tracing: Tracing;
   logger: Logger;
@@ -28,7 +31,7 @@ const OVER = new Error('the request is over');
 export type Headers = Readonly<Record<string, string | undefined>>;
 
 /** What an answer needs beyond what the visit knows. */
-export type AnswerSpec = Omit<AnswerRequest, 'requestId' | 'tenant' | 'carrier'>;
+export type AnswerSpec = Omit<AnswerRequest, 'requestId' | 'tenant' | 'carrier' | 'delta'>;
 
 interface Progress {
   answer: Answer;
@@ -48,7 +51,10 @@ export class Visit {
   private admission: Admission | undefined;
   /** At the gateway, for a replica with room. */
   private waitedMs = 0;
+  /** For the delta-store. */
+  private resolvedMs = 0;
   private model = '';
+  private delta: AnswerDelta | null = null;
   private failure: GatewayError | undefined;
   private left = false;
   private interrupted = false;
@@ -90,10 +96,16 @@ export class Visit {
   async answers(specs: readonly AnswerSpec[]): Promise<Answer[]> {
     const carrier = this.services.tracing.carry(this.span);
     const about = { requestId: this.requestId, tenant: this.tenant, carrier };
-    const requests = specs.map((spec): AnswerRequest => ({ ...spec, ...about }));
-    const { answerer, fleet, queue } = this.services;
-    const askedAtMs = this.services.now();
+    const asked = specs.map((spec) => ({ ...spec, ...about }));
+    const { answerer, fleet, queue, deltas } = this.services;
+    const arrivedMs = this.services.now();
     try {
+      // All of them ask for the same one.
+      const delta = asked[0] ? await deltas.resolve(asked[0], this.signal) : null;
+      this.delta = delta;
+      this.resolvedMs = this.services.now() - arrivedMs;
+      const requests = asked.map((one): AnswerRequest => ({ ...one, delta }));
+      const askedAtMs = this.services.now();
       const check = () => {
         for (const request of requests) answerer.check(request);
       };
@@ -141,7 +153,8 @@ export class Visit {
   private async start(request: AnswerRequest, waited: boolean): Promise<Answer> {
     const answer = await this.services.answerer.start(request, this.signal, waited);
     const sinceMs = this.services.now() - this.enteredAtMs;
-    this.services.metrics.started(answer, sinceMs - this.waitedMs - answer.thinkerMs);
+    this.services.metrics.started(answer, sinceMs - this.waitedMs - this.resolvedMs - answer.thinkerMs);
+    if (request.delta) this.services.metrics.answeredWith(answer.model, request.delta.recipe);
     const progress: Progress = { answer, end: undefined };
     this.progress.push(progress);
     return { ...answer, events: this.counted(progress) };
@@ -178,6 +191,7 @@ export class Visit {
       ...(answer
         ? { model: answer.model, stage, reason, route, replica, ttftMs: Math.round(ttftMs ?? 0) }
         : {}),
+      ...(this.delta ? { delta: this.delta.digest } : {}),
       ...(this.failure ? { failure: this.failure.failure, param: this.failure.param } : {}),
       promptTokens,
       completionTokens,
@@ -187,6 +201,7 @@ export class Visit {
     this.services.logger.info(facts, 'request');
     if (stage !== undefined) this.span.setAttribute('zen.stage', stage);
     if (reason !== undefined) this.span.setAttribute('zen.stage_reason', reason);
+    if (this.delta) this.span.setAttribute('zen.delta', this.delta.digest);
     this.span.setAttribute('http.response.status_code', status);
     if (status >= 500) failSpan(this.span, this.failure?.failure ?? 'failed');
     this.span.end();

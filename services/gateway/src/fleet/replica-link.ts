@@ -1,5 +1,5 @@
 import type { ReplicaState } from '@zen/admission';
-import type { DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
+import type { DeltaCapacity, DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
 import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED, PrefixIndex } from '@zen/routing';
 import { pause } from './pause';
@@ -28,6 +28,7 @@ type State =
       ours: { now: number; most: number };
       progress: Progress | undefined;
       draining: boolean;
+      deltas: DeltaCapacity | undefined;
     }
   | { t: 'down' };
 
@@ -87,6 +88,11 @@ export class ReplicaLink {
 
   get stages(): readonly Stage[] {
     return this.state.t === 'ready' ? this.state.stages : [];
+  }
+
+  /** Its places for deltas; undefined while it takes none. */
+  get deltas(): DeltaCapacity | undefined {
+    return this.state.t === 'ready' ? this.state.deltas : undefined;
   }
 
   /** How far it has climbed; undefined while it is not connected or does not say. */
@@ -190,14 +196,14 @@ export class ReplicaLink {
   }
 
   private report(about: DescribeResponse, report: WatchResponse, load: Load): void {
-    const { stages, progress, draining } = report;
+    const { stages, progress, draining, deltas } = report;
     const wasReady = this.state.t === 'ready';
     const others = {
       sequences: Math.max(0, load.running + load.waiting - this.inFlight),
       prefillTokens: Math.max(0, Number(load.prefillTokensWaiting) - this.unstartedTokens),
     };
     const ours = { now: this.inFlight, most: this.mostInFlight };
-    this.state = { t: 'ready', about, stages, load, others, ours, progress, draining };
+    this.state = { t: 'ready', about, stages, load, others, ours, progress, draining, deltas };
     this.mostInFlight = this.inFlight;
     if (!wasReady) this.options.onState(this.address, true, '');
     this.options.onRoom?.();

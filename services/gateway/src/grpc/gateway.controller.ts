@@ -10,13 +10,19 @@ import {
 } from '@zen/contracts';
 import { type CallContext, Rpc } from '@zen/rpc';
 import type { Answer } from '../answer/answer';
+import { type DeltaAsks, readDeltaAsks } from '../deltas/delta-wish';
 import type { Gate } from '../door/gate';
 import { wishFromMessage } from '../door/quality-wish';
 import { stageHeaders } from '../door/stage-headers';
 import type { AnswerSpec, Headers, Visit } from '../door/visit';
 import { describeModel } from '../fleet/describe-model';
 import type { Fleet } from '../fleet/fleet';
-import { GatewayError } from '../gateway-error';
+import { GatewayError, isPassing } from '../gateway-error';
+
+const MOST_USER = 256;
+
+/** One call's answer, except for what the fleet and the key say about its model and delta. */
+type CheckedCall = Omit<AnswerSpec, 'model' | 'deltaWish'> & { asks: DeltaAsks };
 
 type Event = NonNullable<ChatResponse['event']>;
 
@@ -31,7 +37,7 @@ export class GatewayController {
   @Rpc(GatewayServiceDefinition, 'chat')
   async *chat(request: ChatRequest, context: CallContext): AsyncGenerator<ChatResponse> {
     const { length } = request.messages;
-    const make = (): AnswerSpec => {
+    const make = (): CheckedCall => {
       if (length === 0 || length > this.maxMessages) {
         const message = `messages: ${length} messages, 1 to ${this.maxMessages} are allowed`;
         throw new GatewayError('invalid_request', message, { param: 'messages' });
@@ -54,7 +60,7 @@ export class GatewayController {
     return { models: this.fleet.models().map(describeModel) };
   }
 
-  private async *answer(route: string, make: () => AnswerSpec, context: CallContext): AsyncGenerator<Event> {
+  private async *answer(route: string, make: () => CheckedCall, context: CallContext): AsyncGenerator<Event> {
     const visit = this.gate.enter(route, context.metadata);
     context.setTrailer('x-request-id', visit.requestId);
     // Aborted when the client is gone; the visit frees everything at once, in whatever await this is.
@@ -73,17 +79,24 @@ export class GatewayController {
     }
   }
 
-  private async *events(spec: AnswerSpec, visit: Visit, context: CallContext): AsyncGenerator<Event> {
+  private async *events(
+    { asks, ...given }: CheckedCall,
+    visit: Visit,
+    context: CallContext,
+  ): AsyncGenerator<Event> {
+    const { userDelta } = visit.tenant;
+    const { model: named, delta } = readDeltaAsks(asks, userDelta, (name) => this.fleet.isModel(name));
+    const spec: AnswerSpec = { ...given, model: named, deltaWish: delta };
     const { traffic } = this.fleet.group(spec.model);
     const rates = await visit.admit(spec.model, traffic.estimate(spec.prompt));
     const [answer] = (await visit.answers([spec])) as [Answer];
     const { resume } = answer;
-    const { model, stage, reason: stageReason, quality, seed } = answer;
+    const { model, stage, reason: stageReason, quality, seed, deltaDigest } = answer;
     const said = { ...stageHeaders(answer), ...rates };
     context.sendHeaders({ ...said, 'x-request-id': visit.requestId });
     for (const [name, value] of Object.entries(said)) context.setTrailer(name, value);
     const id = visit.requestId;
-    yield { $case: 'started', value: { id, model, stage, stageReason, quality, seed, deltaDigest: '' } };
+    yield { $case: 'started', value: { id, model, stage, stageReason, quality, seed, deltaDigest } };
     try {
       for await (const event of answer.events) {
         if (event.kind === 'piece') {
@@ -95,7 +108,7 @@ export class GatewayController {
         }
       }
     } catch (error) {
-      const token = GatewayError.from(error).failure === 'unavailable' ? resume.handover() : undefined;
+      const token = isPassing(GatewayError.from(error).failure) ? resume.handover() : undefined;
       if (token !== undefined) context.setTrailer('x-zen-resume-token', token);
       throw error;
     }
@@ -106,9 +119,14 @@ function specOf(
   request: ChatRequest | CompleteRequest,
   prompt: AnswerSpec['prompt'],
   headers: Headers,
-): AnswerSpec {
+): CheckedCall {
+  const { model, delta, user } = request;
+  if (user.length > MOST_USER) {
+    const message = `user: ${user.length} characters, at most ${MOST_USER}`;
+    throw new GatewayError('invalid_request', message, { param: 'user' });
+  }
   return {
-    model: request.model,
+    asks: { model, header: headers['x-zen-delta'], message: delta, user },
     prompt,
     sampling: request.sampling ?? Sampling.fromPartial({}),
     maxTokens: request.maxTokens,

@@ -1,10 +1,11 @@
 import type { TokenLogprob } from '@zen/contracts';
 import type { FastifyReply } from 'fastify';
 import type { Answer, AnswerEnd } from '../answer/answer';
+import { readDeltaAsks } from '../deltas/delta-wish';
 import { stageHeaders } from '../door/stage-headers';
 import type { Visit } from '../door/visit';
 import type { Fleet } from '../fleet/fleet';
-import { GatewayError } from '../gateway-error';
+import { GatewayError, isPassing } from '../gateway-error';
 import type { AnswerHead, ChunkWriter, FinishedChoice } from '../openai/answer-format';
 import { errorBody } from '../openai/error-body';
 import { usageOf } from '../openai/usage';
@@ -21,11 +22,15 @@ export class CompletionHandler {
   ) {}
 
   async handle(request: CompletionRequest, visit: Visit, reply: FastifyReply): Promise<void> {
-    const { traffic } = this.fleet.group(request.model);
+    const { userDelta } = visit.tenant;
+    const { model, delta: deltaWish } = readDeltaAsks(request.asks, userDelta, (name) =>
+      this.fleet.isModel(name),
+    );
+    const { traffic } = this.fleet.group(model);
     const tokens = request.answers.reduce((sum, { prompt }) => sum + traffic.estimate(prompt), 0);
-    const rates = await visit.admit(request.model, tokens);
+    const rates = await visit.admit(model, tokens);
     reply.headers(rates);
-    const answers = await visit.answers(request.answers);
+    const answers = await visit.answers(request.answers.map((spec) => ({ ...spec, model, deltaWish })));
     const first = answers[0] as Answer;
     const headers = { ...rates, ...stageHeaders(first), 'x-request-id': visit.requestId };
     const created = Math.floor(Date.now() / 1000);
@@ -66,10 +71,7 @@ async function stream(
     // The status has been sent: the error travels as an event, and the missing [DONE] says that this is no end.
     const known = GatewayError.from(error);
     visit.failed(known);
-    writer.end(
-      JSON.stringify(errorBody(known)),
-      known.failure === 'unavailable' ? offer?.handover() : undefined,
-    );
+    writer.end(JSON.stringify(errorBody(known)), isPassing(known.failure) ? offer?.handover() : undefined);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ResumeWish } from '../answer/answer';
+import type { DeltaAsks } from '../deltas/delta-wish';
 import { wishFromHeaders } from '../door/quality-wish';
 import type { AnswerSpec, Headers } from '../door/visit';
 import { GatewayError } from '../gateway-error';
@@ -10,14 +11,15 @@ import type { SamplingFields } from '../openai/sampling.schema';
 
 /** A checked request of either completion route: one answer for each choice. */
 export interface CompletionRequest {
-  model: string;
+  /** Which model and which delta, as the request has it. */
+  asks: DeltaAsks;
   idPrefix: string;
   format: AnswerFormat;
   stream: boolean;
   includeUsage: boolean;
   logprobs: boolean;
   choicesPerPrompt: number;
-  answers: AnswerSpec[];
+  answers: Omit<AnswerSpec, 'model' | 'deltaWish'>[];
 }
 
 export function fromChat(body: ChatBody, headers: Headers): CompletionRequest {
@@ -59,13 +61,13 @@ function fromFields(
   const n = body.n ?? 1;
   const resume = resumeOf(headers, stream && n === 1 && prompts.length === 1);
   const answers = prompts.flatMap((prompt, at) =>
-    [...Array(n).keys()].map((choice): AnswerSpec => {
+    [...Array(n).keys()].map((choice) => {
       const sampling = samplingOf(body, logprobs, at * n + choice);
-      return { model: body.model, prompt, sampling, maxTokens, wish, priority, resume };
+      return { prompt, sampling, maxTokens, wish, priority, resume };
     }),
   );
   return {
-    model: body.model,
+    asks: { model: body.model, header: headers['x-zen-delta'], user: body.user },
     idPrefix,
     format,
     stream,

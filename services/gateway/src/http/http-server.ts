@@ -67,6 +67,7 @@ function corsOf(origin: string[]) {
     'x-zen-stage',
     'x-zen-stage-reason',
     'x-zen-quality',
+    'x-zen-delta',
     'retry-after',
   ];
   return { origin, methods: ['GET', 'POST'], exposedHeaders, maxAge: 600 };

@@ -5,10 +5,21 @@ const HELP = `usage: hash-key --tenant NAME [LIMITS] [--stdin]
 
 Prints one line for the key file. Without --stdin a new key is made and shown once on standard error; with it the
 key is read from standard input. Limits: --rpm N --tpm N --streams N --min-stage N --ttft-ms N --tpot-ms N
---priority batch|normal|interactive
+--priority batch|normal|interactive. Deltas: --deltas none|use|publish|admin (use), --user-delta ALIAS with {user} in it,
+the delta that answers requests which name a user and no delta
 `;
 
-const LIMITS = ['rpm', 'tpm', 'streams', 'min-stage', 'ttft-ms', 'tpot-ms', 'priority'] as const;
+const LIMITS = [
+  'rpm',
+  'tpm',
+  'streams',
+  'min-stage',
+  'ttft-ms',
+  'tpot-ms',
+  'priority',
+  'deltas',
+  'user-delta',
+] as const;
 
 /** The command `hash-key`: makes one line of a key file. */
 export async function hashKey(argv: string[]): Promise<number> {

@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Priority } from '@zen/contracts';
-import type { Tenant } from './tenant';
+import { isUserRule } from '../deltas/user-rule';
+import { DELTA_RIGHTS, type Tenant } from './tenant';
 
 /**
  * One line of a key file: `sha256:HEX tenant=NAME [rpm=N] [tpm=N] [streams=N] [weight=N] [min-stage=N] [ttft-ms=N]
- * [tpot-ms=N] [priority=batch|normal|interactive]`. `#` starts a comment.
+ * [tpot-ms=N] [priority=batch|normal|interactive] [deltas=none|use|publish|admin] [user-delta=ALIAS]`, where ALIAS
+ * holds `{user}`. `#` starts a comment.
  *
  * A plain SHA-256 is enough at rest because a key is not a password: it carries at least 128 bits of chance, so
  * there is nothing to guess, and a slow hash would only slow every request down.
@@ -38,6 +40,8 @@ const NUMBERS: Record<string, [min: number, max: number]> = {
   'tpot-ms': [1, 600_000],
 };
 
+const WORDS = new Set(['tenant', 'priority', 'deltas', 'user-delta']);
+
 export function digestOf(key: string): Buffer {
   return createHash('sha256').update(key, 'utf8').digest();
 }
@@ -65,7 +69,7 @@ function parseEntry(line: string, where: string): KeyEntry {
   for (const word of words) {
     const equals = word.indexOf('=');
     const name = word.slice(0, equals);
-    if (equals < 1 || !(name === 'tenant' || name === 'priority' || name in NUMBERS)) {
+    if (equals < 1 || !(WORDS.has(name) || Object.hasOwn(NUMBERS, name))) {
       throw new KeyFileError(`${where}: "${equals < 1 ? word : name}" is not a field`);
     }
     if (fields.has(name)) throw new KeyFileError(`${where}: ${name} is given twice`);
@@ -89,6 +93,16 @@ function tenantOf(fields: Map<string, string>, keyId: string, where: string): Te
   };
   const priority = PRIORITIES[fields.get('priority') ?? 'interactive'];
   if (priority === undefined) throw new KeyFileError(`${where}: priority is batch, normal or interactive`);
+  const deltas = DELTA_RIGHTS.find((right) => right === (fields.get('deltas') ?? 'use'));
+  if (deltas === undefined) throw new KeyFileError(`${where}: deltas is ${DELTA_RIGHTS.join(', ')}`);
+  const userDelta = fields.get('user-delta') ?? null;
+  if (userDelta !== null && !isUserRule(userDelta)) {
+    const rule = 'an alias of at most 128 characters with {user} in it once, such as users/{user}';
+    throw new KeyFileError(`${where}: user-delta is ${rule}`);
+  }
+  if (userDelta !== null && deltas === 'none') {
+    throw new KeyFileError(`${where}: user-delta chooses deltas, which deltas=none forbids`);
+  }
   const ttftMs = number('ttft-ms');
   const tpotMs = number('tpot-ms');
   return {
@@ -101,5 +115,7 @@ function tenantOf(fields: Map<string, string>, keyId: string, where: string): Te
     minStage: number('min-stage') ?? 0,
     objective: { ...(ttftMs === null ? {} : { ttftMs }), ...(tpotMs === null ? {} : { tpotMs }) },
     priority,
+    deltas,
+    userDelta,
   };
 }

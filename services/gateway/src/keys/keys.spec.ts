@@ -9,7 +9,7 @@ const HASH = `sha256:${'ab'.repeat(32)}`;
 
 describe('key files', () => {
   test('a line with everything, comments and blank lines', () => {
-    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch # ours\n`;
+    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch deltas=publish user-delta=users/{user} # ours\n`;
     expect(parseKeys(text, 'keys')).toEqual([
       {
         digest: Buffer.from('ab'.repeat(32), 'hex'),
@@ -23,6 +23,8 @@ describe('key files', () => {
           minStage: 2,
           objective: { ttftMs: 500, tpotMs: 50 },
           priority: Priority.PRIORITY_BATCH,
+          deltas: 'publish',
+          userDelta: 'users/{user}',
         },
       },
     ]);
@@ -40,11 +42,24 @@ describe('key files', () => {
     ['no weight at all', `${HASH} tenant=a weight=0`, 'weight'],
     ['a stage out of range', `${HASH} tenant=a min-stage=5`, 'min-stage'],
     ['an unknown priority', `${HASH} tenant=a priority=top`, 'priority'],
+    ['an unknown right', `${HASH} tenant=a deltas=all`, 'deltas'],
+    ['a rule without a user', `${HASH} tenant=a user-delta=users/all`, 'user-delta'],
+    ['a rule with two users', `${HASH} tenant=a user-delta={user}/{user}`, 'user-delta'],
+    ['a rule that gives no alias', `${HASH} tenant=a user-delta=Users/{user}`, 'user-delta'],
+    ['a rule without the right to use it', `${HASH} tenant=a deltas=none user-delta={user}`, 'user-delta'],
+    ['a field that objects have', `${HASH} tenant=a constructor=1`, '"constructor"'],
   ])('%s is refused, with the line', (_, line, what) => {
     expect(() => parseKeys(`\n${line}`, 'keys')).toThrow(KeyFileError);
     expect(() => parseKeys(`\n${line}`, 'keys')).toThrow(/^keys:2: /);
     expect(() => parseKeys(line, 'keys')).toThrow(what);
     expect(() => parseKeys(line, 'keys')).not.toThrow('zen_secret');
+  });
+
+  test('a key may use deltas unless it says otherwise', () => {
+    expect(parseKeys(`${HASH} tenant=a`, 'keys')[0]?.tenant).toMatchObject({
+      deltas: 'use',
+      userDelta: null,
+    });
   });
 
   test('a new key is long enough and known by its hash alone', () => {

@@ -17,7 +17,15 @@ export interface Tenant {
   objective: Partial<Objective>;
   /** The highest priority that its requests may have, and their default. */
   priority: Priority;
+  /** What it may do with its tenant's deltas. */
+  deltas: DeltaRight;
+  /** Which alias answers a request that says whom it is for, with `{user}` in it; null for none. */
+  userDelta: string | null;
 }
+
+/** Each may what those before it may: ask for deltas and look at them; publish and move aliases; delete and erase. */
+export const DELTA_RIGHTS = ['none', 'use', 'publish', 'admin'] as const;
+export type DeltaRight = (typeof DELTA_RIGHTS)[number];
 
 /** Whoever calls where no key is needed. */
 export const ANONYMOUS: Tenant = {
@@ -30,6 +38,8 @@ export const ANONYMOUS: Tenant = {
   minStage: 0,
   objective: {},
   priority: Priority.PRIORITY_INTERACTIVE,
+  deltas: 'admin',
+  userDelta: null,
 };
 
 /** A request's priority: what it asks for, at most what its tenant may have. */

@@ -4,13 +4,16 @@ import type { FrontQueue, QueueRefusal } from '../admission/front-queue';
 import type { Answer, AnswerEnd } from '../answer/answer';
 import type { Move } from '../answer/mover';
 import type { Fleet } from '../fleet/fleet';
-import { BoundedLabel } from './bounded-label';
+import type { GatewayFailure } from '../gateway-error';
+import { BoundedLabel, OTHER } from './bounded-label';
 import type { RungReport } from './rung-report';
 
 const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 const OVERHEAD_SECONDS = [0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+
+const RECIPES = new Set(['dense1', 'attn1', 'lora1', 'vec', 'lora16']);
 
 /** Everything that the gateway counts. Labels come from closed sets: routes, status classes, known models, stages. */
 export class GatewayMetrics {
@@ -92,9 +95,24 @@ export class GatewayMetrics {
     'Requests whose limits were kept without Redis because it did not answer',
     [],
   );
+  private readonly deltaAnswers = this.counter('delta_answers_total', 'Answers with a delta, by its recipe', [
+    'model',
+    'recipe',
+  ]);
+  private readonly deltaSeconds = this.histogram(
+    'delta_resolve_seconds',
+    'Time to learn from the delta-store what a name stands for, by outcome',
+    ['outcome'],
+    SECONDS,
+  );
+  private readonly deltaUploads = this.counter(
+    'delta_upload_bytes_total',
+    'Bytes of delta files and models taken in',
+    ['kind'],
+  );
   private readonly overhead = this.histogram(
     'overhead_seconds',
-    'Time from arrival to the first piece that neither waiting nor a thinker took',
+    'Time from arrival to the first piece that neither waiting, the delta-store nor a thinker took',
     [],
     OVERHEAD_SECONDS,
   );
@@ -163,6 +181,19 @@ export class GatewayMetrics {
 
   rungChanged(group: string, why: string): void {
     this.rungChanges.inc({ group, why });
+  }
+
+  answeredWith(model: string, recipe: string): void {
+    this.deltaAnswers.inc({ model, recipe: RECIPES.has(recipe) ? recipe : OTHER });
+  }
+
+  /** `failure` is undefined where the delta was found. */
+  resolved(failure: GatewayFailure | undefined, tookMs: number): void {
+    this.deltaSeconds.observe({ outcome: failure ?? 'found' }, tookMs / 1000);
+  }
+
+  uploaded(kind: 'delta' | 'build', bytes: number): void {
+    this.deltaUploads.inc({ kind }, bytes);
   }
 
   /** Three gauges for each rung of each group that was asked lately. */

@@ -1,5 +1,6 @@
 import type { LevelReport, RungOutlook, RungPolicy } from '@zen/quality';
 import { type Fleet, type Group, rungGroup } from '../fleet/fleet';
+import type { ReplicaLink } from '../fleet/replica-link';
 
 /** One rung of one group, over all its classes. */
 export interface StandingRung {
@@ -35,6 +36,7 @@ export class RungReport {
           model,
           sequences: load.running + load.waiting,
           prompt_tokens_waiting: load.prefillTokensWaiting,
+          delta_places: placesOf(group.links.find(({ address }) => address === id)),
           costs: load.costs.map((cost) => ({
             stage: cost.stage,
             decode_ms: round(cost.decodeBaseUs / 1000),
@@ -110,6 +112,16 @@ export class RungReport {
       })),
     };
   }
+}
+
+function placesOf(link: ReplicaLink | undefined) {
+  const deltas = link?.deltas;
+  if (!deltas) return null;
+  const { slots, slotsTaken, slotsPinned, denseSlots, denseSlotsTaken, denseSlotsPinned } = deltas;
+  return {
+    small: { all: slots, taken: slotsTaken, in_use: slotsPinned },
+    dense: { all: denseSlots, taken: denseSlotsTaken, in_use: denseSlotsPinned },
+  };
 }
 
 function sizeOf({ traffic }: Group) {

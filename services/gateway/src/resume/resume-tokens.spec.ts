@@ -1,6 +1,7 @@
 import { Sampling } from '@zen/contracts';
 import { type AnswerRequest, NO_WISH } from '../answer/answer';
 import { AnswerRecord } from '../answer/answer-record';
+import { NO_DELTA_WISH } from '../deltas/delta-wish';
 import { GatewayError } from '../gateway-error';
 import { ANONYMOUS } from '../keys/tenant';
 import { MOST_TOKENS, ResumeTokens } from './resume-tokens';
@@ -18,6 +19,8 @@ function request(more: Partial<AnswerRequest> = {}): AnswerRequest {
     maxTokens: 5000,
     wish: NO_WISH,
     priority: 0,
+    deltaWish: NO_DELTA_WISH,
+    delta: null,
     carrier: {},
     ...more,
   };
@@ -48,6 +51,7 @@ describe('resume tokens', () => {
       model: 'm',
       stage: 2,
       seed: 77n,
+      deltaDigest: '',
       tokens: answer.tokens,
       textUnits: 50,
       position: 50,
@@ -69,6 +73,27 @@ describe('resume tokens', () => {
     const point = read(tokens(), token);
     expect(point).toMatchObject({ tokens: answer.tokens.slice(0, MOST_TOKENS), position: 5000 });
     expect(point.textUnits).toBe(MOST_TOKENS);
+  });
+
+  const digest = `sha256:${'cd'.repeat(32)}`;
+  const field = 'x-zen-delta';
+  const delta = { digest, baseDigest: '', recipe: 'lora1', bytes: 1n, field, token: () => '' };
+  const withDelta = request({ deltaWish: { name: 'users/alice', field }, delta });
+
+  test('holds the digest that the name stood for when the answer began', () => {
+    const offer = tokens().issue(withDelta, 'm', record(5000));
+    for (const token of [offer.position() ?? '', offer.handover() ?? '']) {
+      expect(token.length).toBeLessThan(8192);
+      expect(read(tokens(), token, withDelta).deltaDigest).toBe(digest);
+    }
+  });
+
+  test.each([
+    ['no delta', request()],
+    ['another delta', request({ deltaWish: { name: 'users/bob', field }, delta })],
+  ])('an answer with a delta does not go on as one with %s', (_, asked) => {
+    const token = tokens().issue(withDelta, 'm', record(9)).position() ?? '';
+    expect(() => read(tokens(), token, asked)).toThrow(/another request/);
   });
 
   test('an answer of several stages is not computed again, but handed over', () => {

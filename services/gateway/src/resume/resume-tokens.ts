@@ -62,6 +62,7 @@ export class ResumeTokens {
         seed: record.seed,
         tokenIds,
         textUnits,
+        deltaDigest: digestBytes(request.delta?.digest ?? ''),
       });
     const suffix = () => `.${record.position}.${record.hash.toString(36)}`;
     return {
@@ -80,7 +81,7 @@ export class ResumeTokens {
   }
 
   /** Where a token takes an answer up; throws a GatewayError that names the field. */
-  read({ token, field }: ResumeWish, request: AnswerRequest): ResumePoint {
+  read({ token, field }: ResumeWish, request: Asking): ResumePoint {
     const refuse = (problem: string) =>
       new GatewayError('invalid_request', `${field}: ${problem}`, { param: field });
     if (!this.options.enabled) throw refuse('resume tokens are turned off here');
@@ -102,7 +103,8 @@ export class ResumeTokens {
     const { model, stage, seed, tokenIds: tokens, textUnits } = state;
     if (position < Math.max(1, tokens.length)) throw refuse('its position is before its tokens');
     const hash = Number.parseInt(match[3] as string, 36);
-    return { model: model || request.model, stage, seed, tokens, textUnits, position, hash };
+    const deltaDigest = digestText(state.deltaDigest);
+    return { model: model || request.model, stage, seed, deltaDigest, tokens, textUnits, position, hash };
   }
 
   private seal(state: ResumeState): string {
@@ -123,13 +125,27 @@ export class ResumeTokens {
   }
 }
 
+type Asking = Omit<AnswerRequest, 'delta'>;
+
 /** What a token is good for: this request of this tenant. */
-function bindingOf({ model, prompt, sampling, maxTokens, tenant }: AnswerRequest) {
+function bindingOf({ model, prompt, sampling, maxTokens, tenant, deltaWish }: Asking) {
+  // The delta as the caller named it; what that stood for is in the token.
+  const delta = deltaWish.name === '' ? undefined : { digest: deltaWish.name, token: '' };
   const asked = GenerateRequest.encode(
-    GenerateRequest.create({ model, prompt, sampling, maxTokens }),
+    GenerateRequest.create({ model, prompt, sampling, maxTokens, delta }),
   ).finish();
   return {
     requestDigest: createHash('sha256').update(asked).digest().subarray(0, DIGEST_BYTES),
     tenantDigest: createHash('sha256').update(tenant.name).digest().subarray(0, TENANT_BYTES),
   };
+}
+
+const SHA256 = 'sha256:';
+
+function digestBytes(digest: string): Buffer {
+  return Buffer.from(digest.slice(SHA256.length), 'hex');
+}
+
+function digestText(bytes: Uint8Array): string {
+  return bytes.length === 0 ? '' : SHA256 + Buffer.from(bytes).toString('hex');
 }

@@ -22,6 +22,8 @@ export interface ResumeState {
   tokenIds: number[];
   /** UTF-16 units of the text that belongs to token_ids. */
   textUnits: number;
+  /** The 32 bytes of the digest of the delta that answers; empty for the base. */
+  deltaDigest: Buffer;
 }
 
 function createBaseResumeState(): ResumeState {
@@ -34,6 +36,7 @@ function createBaseResumeState(): ResumeState {
     seed: 0n,
     tokenIds: [],
     textUnits: 0,
+    deltaDigest: Buffer.alloc(0),
   };
 }
 
@@ -69,6 +72,9 @@ export const ResumeState: MessageFns<ResumeState> = {
     }
     if (message.textUnits !== 0) {
       writer.uint32(64).uint32(message.textUnits);
+    }
+    if (message.deltaDigest.length !== 0) {
+      writer.uint32(74).bytes(message.deltaDigest);
     }
     return writer;
   },
@@ -160,6 +166,14 @@ export const ResumeState: MessageFns<ResumeState> = {
             message.textUnits = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.deltaDigest = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -202,6 +216,11 @@ export const ResumeState: MessageFns<ResumeState> = {
         : isSet(object.text_units)
         ? globalThis.Number(object.text_units)
         : 0,
+      deltaDigest: isSet(object.deltaDigest)
+        ? Buffer.from(bytesFromBase64(object.deltaDigest))
+        : isSet(object.delta_digest)
+        ? Buffer.from(bytesFromBase64(object.delta_digest))
+        : Buffer.alloc(0),
     };
   },
 
@@ -231,6 +250,9 @@ export const ResumeState: MessageFns<ResumeState> = {
     if (message.textUnits !== 0) {
       obj.textUnits = Math.round(message.textUnits);
     }
+    if (message.deltaDigest.length !== 0) {
+      obj.deltaDigest = base64FromBytes(message.deltaDigest);
+    }
     return obj;
   },
 
@@ -247,6 +269,7 @@ export const ResumeState: MessageFns<ResumeState> = {
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
     message.tokenIds = object.tokenIds?.map((e) => e) || [];
     message.textUnits = object.textUnits ?? 0;
+    message.deltaDigest = object.deltaDigest ?? Buffer.alloc(0);
     return message;
   },
 };
