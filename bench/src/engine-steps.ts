@@ -4,7 +4,7 @@ import type { NativeModel } from '@zen/engine';
 /** The engine behind the scheduler's port. */
 export const backendOf = (model: NativeModel): StepBackend => ({
   blockTokens: model.stats().kvBlockTokens,
-  createSequence: (sampling, sampled) => model.createSequence(sampling, sampled),
+  createSequence: (sampling, sampled, identity) => model.createSequence(sampling, sampled, identity),
   freeSequence: (sequence) => model.freeSequence(sequence),
   matchPrefix: (sequence, stage, tokens) => model.matchPrefix(sequence, stage, tokens),
   truncate: (sequence, length) => model.truncate(sequence, length),

@@ -1,5 +1,5 @@
 import type { Speculation } from './speculation/speculator';
-import type { SamplingParams } from './step-backend';
+import type { SamplingParams, SequenceIdentity } from './step-backend';
 
 export type Priority = 'batch' | 'normal' | 'interactive';
 
@@ -25,6 +25,8 @@ export interface BatchRequest {
    * goes on after them, and counts them as its own. Default none.
    */
   sampled?: readonly number[];
+  /** Whose delta answers, and whose prompts share KV with it. Default: the base model, no scope. */
+  identity?: SequenceIdentity;
   /** 0: up to the context length. */
   maxTokens: number;
   /** Compute with this stage; null follows the highest that is attached. */

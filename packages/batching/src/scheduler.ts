@@ -198,7 +198,11 @@ export class Scheduler {
     const { request, generation } = sequence;
     const stage = this.stages.enter(sequence);
     try {
-      sequence.handle ??= this.backend.createSequence(request.sampling, Int32Array.from(sequence.sampled));
+      sequence.handle ??= this.backend.createSequence(
+        request.sampling,
+        Int32Array.from(sequence.sampled),
+        request.identity,
+      );
       if (sequence.computed === 0 && request.prompt.kind === 'tokens') {
         sequence.computed = this.backend.matchPrefix(sequence.handle, stage, sequence.tokens());
         if (sequence.computed > 0) sequence.kvStage = stage;

@@ -2,6 +2,7 @@ import { type Block, SimulatedKv } from './simulated-kv';
 import {
   MAX_DRAFT,
   type SamplingParams,
+  type SequenceIdentity,
   type StepBackend,
   type StepItem,
   type StepOutput,
@@ -14,7 +15,12 @@ export interface SimulatedModel {
   /** Width of an embedding row. */
   hiddenSize?: number;
   /** The next token after these; the same arguments give the same token. Default: a hash of them. */
-  next?(history: readonly number[], sampling: SamplingParams, sampledCount: number): number;
+  next?(
+    history: readonly number[],
+    sampling: SamplingParams,
+    sampledCount: number,
+    delta?: number | null,
+  ): number;
   /** What a lower stage would sample in place of `next`, for drafts. Default: the same. */
   guess?(history: readonly number[], sampling: SamplingParams, sampledCount: number, stage: number): number;
   /** What a token stands for; needed for stop texts. */
@@ -25,6 +31,9 @@ export interface SimulatedModel {
 
 interface Held {
   sampling: SamplingParams;
+  delta: number | null;
+  /** In hexadecimal. */
+  scope: string;
   history: number[];
   sampled: number[];
   blocks: Block[];
@@ -51,10 +60,24 @@ export class SimulatedBackend implements StepBackend {
     return this.held.size;
   }
 
-  createSequence(sampling: SamplingParams, sampled = new Int32Array(0)): number {
+  createSequence(
+    sampling: SamplingParams,
+    sampled = new Int32Array(0),
+    { delta, scope }: SequenceIdentity = BASE,
+  ): number {
     this.idle();
+    if (scope.length !== 0 && scope.length !== 32) throw new Error('a scope of neither 0 nor 32 bytes');
+    if (delta !== null && scope.length === 0) throw new Error('a delta without a scope');
     const handle = ++this.created;
-    const held: Held = { sampling, history: [], sampled: [...sampled], blocks: [], text: '' };
+    const held: Held = {
+      sampling,
+      delta,
+      scope: Buffer.from(scope).toString('hex'),
+      history: [],
+      sampled: [...sampled],
+      blocks: [],
+      text: '',
+    };
     for (const token of sampled) this.write(held, token);
     this.held.set(handle, held);
     return handle;
@@ -70,7 +93,7 @@ export class SimulatedBackend implements StepBackend {
     this.idle();
     const held = this.get(sequence);
     if (held.history.length > 0) throw new Error(`sequence ${sequence} already holds tokens`);
-    held.blocks = this.cache.match(tokens, stage);
+    held.blocks = this.cache.match(tokens, stage, held.scope);
     held.history = [...tokens.subarray(0, held.blocks.length * this.blockTokens)];
     return held.history.length;
   }
@@ -119,12 +142,12 @@ export class SimulatedBackend implements StepBackend {
     }
     held.history.push(...added);
     const output = item.sample ? this.check(held, this.guesses(held, item)) : NOTHING;
-    this.cache.grow(held.blocks, held.history, item.stage);
+    this.cache.grow(held.blocks, held.history, item.stage, held.scope);
     return output;
   }
 
   private guesses(
-    { history, sampling, sampled }: Held,
+    { history, sampling, sampled, delta }: Held,
     { tokens, stage, sample, draft }: StepItem,
   ): number[] {
     if (draft === null) return [];
@@ -133,9 +156,13 @@ export class SimulatedBackend implements StepBackend {
       throw new Error('a draft out of place');
     if ('tokens' in draft) return [...draft.tokens];
     if (tokens.length !== 1 || draft.stage >= stage) throw new Error('a stage drafts out of place');
-    const guess = this.model.guess ?? this.next;
     const after = [...history];
-    for (let i = 0; i < count; i++) after.push(guess(after, sampling, sampled.length + i, draft.stage));
+    for (let i = 0; i < count; i++) {
+      const at = sampled.length + i;
+      after.push(
+        this.model.guess?.(after, sampling, at, draft.stage) ?? this.next(after, sampling, at, delta),
+      );
+    }
     return after.slice(history.length);
   }
 
@@ -151,12 +178,19 @@ export class SimulatedBackend implements StepBackend {
     return { ...this.sample(held), kept };
   }
 
-  private readonly next = (history: readonly number[], sampling: SamplingParams, count: number): number =>
-    (this.model.next ?? ((...args) => hashed(...args) % this.model.vocabSize))(history, sampling, count);
+  private next(
+    history: readonly number[],
+    sampling: SamplingParams,
+    count: number,
+    delta: number | null,
+  ): number {
+    const { next, vocabSize } = this.model;
+    return next ? next(history, sampling, count, delta) : hashed(history, sampling, count, delta) % vocabSize;
+  }
 
   private sample(held: Held): StepOutput {
-    const { sampling, history, sampled } = held;
-    const token = this.next(history, sampling, sampled.length);
+    const { sampling, history, sampled, delta } = held;
+    const token = this.next(history, sampling, sampled.length, delta);
     sampled.push(token);
     const count = Math.max(0, sampling.logprobs);
     const top = Int32Array.from({ length: count }, (_, i) => (token + i) % this.model.vocabSize);
@@ -191,6 +225,8 @@ export class SimulatedBackend implements StepBackend {
   }
 }
 
+const BASE: SequenceIdentity = { delta: null, scope: new Uint8Array(0) };
+
 const NOTHING: StepOutput = {
   status: 'ok',
   kept: [],
@@ -212,17 +248,19 @@ function rowHashes(rows: Float32Array, width: number): number[] {
   return hashes;
 }
 
-/** FNV-1a over history, and over the seed unless greedy. */
+/** FNV-1a over history and delta, and over the seed unless greedy. */
 function hashed(
   history: readonly number[],
   { temperature, seed }: SamplingParams,
   sampledCount: number,
+  delta: number | null,
 ): number {
   let hash = 0x811c9dc5;
   const mix = (value: number) => {
     hash = Math.imul(hash ^ value, 0x01000193) >>> 0;
   };
   for (const token of history) mix(token);
+  if (delta !== null) mix(delta);
   if (temperature > 0) {
     mix(Number(seed & 0xffffffffn));
     mix(sampledCount);

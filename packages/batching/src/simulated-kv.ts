@@ -1,5 +1,5 @@
 interface Block {
-  /** Leading tokens up to this block's end, and the stage; null while it is not full or if another has it cached. */
+  /** Leading tokens up to this block's end, the stage and the scope; null while it is not full or if another has it cached. */
   key: string | null;
   full: boolean;
   users: number;
@@ -21,10 +21,10 @@ export class SimulatedKv {
   }
 
   /** Blocks of the longest cached prefix that leaves at least one token to compute. */
-  match(tokens: ArrayLike<number>, stage: number): Block[] {
+  match(tokens: ArrayLike<number>, stage: number, scope: string): Block[] {
     const found: Block[] = [];
     for (let end = this.blockTokens; end < tokens.length; end += this.blockTokens) {
-      const block = this.cached.get(prefixKey(tokens, end, stage));
+      const block = this.cached.get(prefixKey(tokens, end, stage, scope));
       if (!block) break;
       this.use(block);
       found.push(block);
@@ -33,7 +33,7 @@ export class SimulatedKv {
   }
 
   /** Blocks for a sequence that grows to `history.length`; false, and nothing changed, if there are too few. */
-  grow(blocks: Block[], history: ArrayLike<number>, stage: number): boolean {
+  grow(blocks: Block[], history: ArrayLike<number>, stage: number, scope: string): boolean {
     const need = Math.ceil(history.length / this.blockTokens) - blocks.length;
     if (need > this.free) return false;
     for (let i = 0; i < need; i++) {
@@ -45,7 +45,7 @@ export class SimulatedKv {
       const end = (i + 1) * this.blockTokens;
       if (block.full || end > history.length) return;
       block.full = true;
-      const key = prefixKey(history, end, stage);
+      const key = prefixKey(history, end, stage, scope);
       if (this.cached.has(key)) return;
       block.key = key;
       this.cached.set(key, block);
@@ -79,6 +79,6 @@ export class SimulatedKv {
 
 export type { Block };
 
-function prefixKey(tokens: ArrayLike<number>, end: number, stage: number): string {
-  return `${stage}:${Array.prototype.slice.call(tokens, 0, end).join(',')}`;
+function prefixKey(tokens: ArrayLike<number>, end: number, stage: number, scope: string): string {
+  return `${stage}:${scope}:${Array.prototype.slice.call(tokens, 0, end).join(',')}`;
 }

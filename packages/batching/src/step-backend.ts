@@ -8,13 +8,14 @@ export interface StepBackend {
   readonly blockTokens: number;
   /**
    * A new, empty sequence; the result is its handle. `sampled` (default none): tokens that an earlier sequence of
-   * the same answer sampled, which count as if this one had.
+   * the same answer sampled, which count as if this one had. `identity` (default: the base model, no scope) holds for
+   * its whole life.
    */
-  createSequence(sampling: SamplingParams, sampled?: Int32Array): number;
+  createSequence(sampling: SamplingParams, sampled?: Int32Array, identity?: SequenceIdentity): number;
   freeSequence(sequence: number): void;
   /**
    * For a sequence that holds no tokens: takes over KV blocks that were computed for the same leading tokens at
-   * the same stage. Returns how many tokens it holds now: a multiple of `blockTokens`, less than `tokens.length`.
+   * the same stage in the same scope. Returns how many tokens it holds now: a multiple of `blockTokens`, less than `tokens.length`.
    */
   matchPrefix(sequence: number, stage: number, tokens: Int32Array): number;
   /**
@@ -26,6 +27,14 @@ export interface StepBackend {
   step(items: StepItem[]): Promise<StepOutput[]>;
   /** KV blocks in all and those that can be had now. */
   kv(): { blocksTotal: number; blocksFree: number };
+}
+
+/** Whose a sequence is. */
+export interface SequenceIdentity {
+  /** The backend's handle of the delta that its tokens are computed with; null for the base model. */
+  delta: number | null;
+  /** 0 or 32 bytes: only sequences of equal scopes share KV blocks. Where there is a delta it must have 32. */
+  scope: Uint8Array;
 }
 
 export interface StepItem {

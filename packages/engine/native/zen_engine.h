@@ -1,8 +1,8 @@
 /* The engine's C ABI: the same names in the same order as packages/engine/src/native.ts, which documents them.
  *
  * No C++ exception crosses. Functions that can fail return 0, or 1 with *error filled in: which field or tensor, and
- * the limit that it breaks. A model may be used from any thread; zen_step, zen_logits and zen_attach_stage take long,
- * and steps wait for each other. Pointers are read during the call only. Strings are UTF-8. */
+ * the limit that it breaks. A model may be used from any thread; zen_step, zen_logits, zen_attach_stage and
+ * zen_load_delta take long, and steps wait for each other. Pointers are read during the call only. Strings are UTF-8. */
 #ifndef ZEN_ENGINE_H
 #define ZEN_ENGINE_H
 #include <stddef.h>
@@ -24,6 +24,9 @@ typedef struct zen_error {
 enum { ZEN_KV_F16 = 0, ZEN_KV_INT8 = 1 };
 enum { ZEN_OK = 0, ZEN_NO_KV = 1 };                                /* zen_step_output.status */
 enum { ZEN_NONE = 0, ZEN_STOP_TOKEN = 1, ZEN_STOP_TEXT = 2 };      /* zen_step_output.finish */
+enum { ZEN_Q, ZEN_K, ZEN_V, ZEN_O, ZEN_GATE, ZEN_UP, ZEN_DOWN, ZEN_MODULES };   /* zen_delta_part.module */
+enum { ZEN_DENSE1, ZEN_LORA1, ZEN_LORA16, ZEN_VEC };                          /* zen_delta_part.form */
+enum { ZEN_SCOPE_BYTES = 32 };
 enum { ZEN_STAGES = 5, ZEN_MAX_TOP = 20, ZEN_MAX_DRAFT = 63 };
 
 typedef struct zen_open_options {
@@ -35,6 +38,9 @@ typedef struct zen_open_options {
   size_t token_bytes_count;
   const uint32_t *token_offsets;
   size_t token_offsets_count;
+  int32_t delta_slots; /* 0: none */
+  uint64_t delta_slot_bytes;
+  int32_t dense_slots;
 } zen_open_options;
 
 typedef struct zen_shape {
@@ -45,7 +51,28 @@ typedef struct zen_engine_stats {
   int32_t attached_stages; /* 0 to this − 1 */
   uint64_t mapped_bytes, merged_bytes;
   int32_t kv_block_tokens, kv_blocks_total, kv_blocks_free, kv_blocks_cached, sequences;
+  int32_t delta_slots, delta_slots_used, dense_slots, dense_slots_used;
+  uint64_t delta_bytes;
 } zen_engine_stats;
+
+/* What its form has no use for is 0. */
+typedef struct zen_delta_part {
+  int32_t module, form;
+  const int32_t *layers;
+  size_t layer_count;
+  int32_t group, rank;
+  float scale;
+  const uint8_t *signs, *a, *b; /* a and b: bits, or the bytes of bfloat16 */
+  size_t sign_bytes, a_bytes, b_bytes;
+  const uint16_t *scales, *v; /* float16 */
+  size_t scale_count, v_count;
+} zen_delta_part;
+
+typedef struct zen_identity {
+  int32_t delta;        /* a handle, 0 for none */
+  const uint8_t *scope; /* what roots the prefix cache */
+  size_t scope_bytes;   /* 0 or ZEN_SCOPE_BYTES */
+} zen_identity;
 
 typedef struct zen_sampling {
   float temperature;
@@ -94,8 +121,13 @@ ZEN_API int zen_open(const char *config_json, size_t config_bytes, const zen_ope
 ZEN_API int zen_attach_stage(zen_model *model, int32_t stage, const char *blob_path, zen_error *error);
 ZEN_API int zen_detach_stage(zen_model *model, int32_t stage, zen_error *error);
 ZEN_API int zen_stats(zen_model *model, zen_engine_stats *stats, zen_error *error);
+ZEN_API int zen_load_delta(zen_model *model, const zen_delta_part *parts, size_t count, int32_t *delta,
+                           zen_error *error);
+ZEN_API int zen_free_delta(zen_model *model, int32_t delta, zen_error *error);
+/* identity: null for the base and no scope. */
 ZEN_API int zen_create_sequence(zen_model *model, const zen_sampling *sampling, const int32_t *sampled,
-                                size_t sampled_count, int32_t *sequence, zen_error *error);
+                                size_t sampled_count, const zen_identity *identity, int32_t *sequence,
+                                zen_error *error);
 ZEN_API int zen_free_sequence(zen_model *model, int32_t sequence, zen_error *error);
 ZEN_API int zen_match_prefix(zen_model *model, int32_t sequence, int32_t stage, const int32_t *tokens, size_t count,
                              int32_t *computed, zen_error *error);
@@ -105,8 +137,8 @@ ZEN_API int zen_truncate(zen_model *model, int32_t sequence, int32_t length, zen
 ZEN_API int zen_step(zen_model *model, const zen_step_item *items, size_t count, zen_step_output *outputs,
                      zen_error *error);
 /* logits: [count][vocab_size]. */
-ZEN_API int zen_logits(zen_model *model, int32_t stage, const int32_t *tokens, size_t count, float *logits,
-                       zen_error *error);
+ZEN_API int zen_logits(zen_model *model, int32_t stage, const int32_t *tokens, size_t count, int32_t delta,
+                       float *logits, zen_error *error);
 ZEN_API zen_shape zen_model_shape(const zen_model *model);
 /* No other call may be running. */
 ZEN_API void zen_close(zen_model *model);

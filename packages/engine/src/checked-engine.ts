@@ -1,14 +1,30 @@
-import { checkItems, checkOptions, checkSampling, handle, stageNumber, tokenArray, whole } from './checks';
+import { checkDelta } from './check-delta';
+import {
+  checkIdentity,
+  checkItems,
+  checkOptions,
+  checkSampling,
+  deltaHandle,
+  handle,
+  stageNumber,
+  tokenArray,
+  whole,
+} from './checks';
 import { EngineError } from './engine-error';
 import type {
+  DeltaPart,
   EngineStats,
   NativeEngine,
   NativeModel,
   NativeSampling,
   OpenOptions,
+  SequenceIdentity,
   StepItem,
   StepOutput,
 } from './native';
+
+const NO_DELTAS = { slots: 0, slotBytes: 0, denseSlots: 0 };
+const BASE: SequenceIdentity = { delta: null, scope: new Uint8Array(0) };
 
 /** The engine with every argument checked before it crosses, and every error an EngineError. */
 export function checkedEngine(native: NativeEngine): NativeEngine {
@@ -16,7 +32,7 @@ export function checkedEngine(native: NativeEngine): NativeEngine {
     kernels: () => native.kernels(),
     open(configJson: string, options: OpenOptions): NativeModel {
       checkOptions(options);
-      return new CheckedModel(guard(() => native.open(configJson, options)));
+      return new CheckedModel(guard(() => native.open(configJson, { delta: NO_DELTAS, ...options })));
     },
   };
 }
@@ -51,10 +67,23 @@ class CheckedModel implements NativeModel {
   stats(): EngineStats {
     return guard(() => this.native.stats());
   }
-  createSequence(sampling: NativeSampling, sampled = new Int32Array(0)): number {
+  async loadDelta(parts: DeltaPart[]): Promise<number> {
+    checkDelta(parts);
+    return guardAsync(() => this.native.loadDelta(parts));
+  }
+  freeDelta(delta: number): void {
+    deltaHandle(delta);
+    guard(() => this.native.freeDelta(delta));
+  }
+  createSequence(
+    sampling: NativeSampling,
+    sampled = new Int32Array(0),
+    identity: SequenceIdentity = BASE,
+  ): number {
     checkSampling(sampling);
     tokenArray('sampled', sampled, 0);
-    return guard(() => this.native.createSequence(sampling, sampled));
+    checkIdentity(identity);
+    return guard(() => this.native.createSequence(sampling, sampled, identity));
   }
   freeSequence(sequence: number): void {
     handle(sequence);
@@ -75,10 +104,11 @@ class CheckedModel implements NativeModel {
     checkItems(items);
     return guardAsync(() => this.native.step(items));
   }
-  async logits(stage: number, tokens: Int32Array): Promise<Float32Array> {
+  async logits(stage: number, tokens: Int32Array, delta: number | null = null): Promise<Float32Array> {
     stageNumber(stage);
     tokenArray('tokens', tokens, 1);
-    return guardAsync(() => this.native.logits(stage, tokens));
+    if (delta !== null) deltaHandle(delta);
+    return guardAsync(() => this.native.logits(stage, tokens, delta));
   }
   close(): void {
     guard(() => this.native.close());

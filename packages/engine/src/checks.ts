@@ -1,5 +1,5 @@
 import { EngineError } from './engine-error';
-import type { Draft, NativeSampling, OpenOptions, StepItem } from './native';
+import type { Draft, NativeSampling, OpenOptions, SequenceIdentity, StepItem } from './native';
 
 /** Lengths and ranges before anything crosses the border; the native side checks them again. */
 export function refuse(name: string, limit: string): never {
@@ -21,6 +21,7 @@ const STAGES = 5;
 const MAX_DRAFT = 63;
 
 export const stageNumber = (stage: number): void => whole('stage', stage, 0, STAGES - 1);
+export const deltaHandle = (delta: number): void => whole('delta', delta, 1, MAX_INT);
 export const handle = (sequence: number): void => whole('sequence', sequence, 1, MAX_INT);
 
 export function tokenArray(name: string, tokens: Int32Array, least: number): void {
@@ -35,6 +36,16 @@ export function checkOptions(options: OpenOptions): void {
   whole('contextTokens', options.contextTokens, 1, MAX_INT);
   if (!(options.tokenBytes instanceof Uint8Array)) refuse('tokenBytes', 'must be a Uint8Array');
   if (!(options.tokenOffsets instanceof Uint32Array)) refuse('tokenOffsets', 'must be a Uint32Array');
+  const { slots, slotBytes, denseSlots } = options.delta ?? { slots: 0, slotBytes: 0, denseSlots: 0 };
+  whole('delta.slots', slots, 0, 65_536);
+  whole('delta.slotBytes', slotBytes, slots > 0 ? 1 : 0, MAX_INT);
+  whole('delta.denseSlots', denseSlots, 0, 4096);
+}
+
+export function checkIdentity({ delta, scope }: SequenceIdentity): void {
+  if (delta !== null) deltaHandle(delta);
+  if (!(scope instanceof Uint8Array)) refuse('scope', 'must be a Uint8Array');
+  if (scope.length !== 0 && scope.length !== 32) refuse('scope', 'must have 0 or 32 bytes');
 }
 
 export function checkSampling(sampling: NativeSampling): void {

@@ -20,6 +20,29 @@ export interface OpenOptions {
   /** Bytes of each token id, concatenated, with `vocabSize + 1` offsets: for stop texts. */
   tokenBytes: Uint8Array;
   tokenOffsets: Uint32Array;
+  /** Room for deltas. Default: none. */
+  delta?: DeltaOptions;
+}
+
+/** Slabs that are allocated at open and never after. A delta that does not fit a small slot takes a dense one. */
+export interface DeltaOptions {
+  /** Small slots, 0 to 65,536. */
+  slots: number;
+  /** Bytes of a small slot, up to 2^31 − 1; a delta takes what its arrays have, each rounded up to 64 bytes. */
+  slotBytes: number;
+  /** Slots that hold a `dense1` over all linear modules, 0 to 4,096. */
+  denseSlots: number;
+}
+
+/** Whose a sequence is. */
+export interface SequenceIdentity {
+  /** The handle of the delta that its tokens are computed with; null for the base model. */
+  delta: number | null;
+  /**
+   * 0 or 32 bytes that root its prefix cache: only sequences of equal scopes share KV blocks. Where there is a delta
+   * it must have 32.
+   */
+  scope: Uint8Array;
 }
 
 export interface NativeModel {
@@ -35,10 +58,19 @@ export interface NativeModel {
   detachStage(stage: number): void;
   stats(): EngineStats;
   /**
-   * A new sequence; the result is its handle. `sampled` (default none): what an earlier sequence of the same answer
-   * sampled, which counts for penalties and stop texts; append it to go on.
+   * Checks a delta again and copies it into a free slot, off the event loop; the result is its handle, from 1 on.
+   * The arrays must stay as they are until then. Rejects with an EngineError `delta` where no slot is free or the
+   * delta is too large, of another shape or not finite.
    */
-  createSequence(sampling: NativeSampling, sampled?: Int32Array): number;
+  loadDelta(parts: DeltaPart[]): Promise<number>;
+  /** Gives the slot back. Throws an EngineError `delta` while a sequence uses it. */
+  freeDelta(delta: number): void;
+  /**
+   * A new sequence; the result is its handle. `sampled` (default none): what an earlier sequence of the same answer
+   * sampled, which counts for penalties and stop texts; append it to go on. `identity` (default: the base model and no
+   * scope) holds for its whole life.
+   */
+  createSequence(sampling: NativeSampling, sampled?: Int32Array, identity?: SequenceIdentity): number;
   /**
    * Frees the handle and gives its KV blocks back (they stay cached for prefix sharing until evicted); during a
    * step, at its end.
@@ -60,8 +92,11 @@ export interface NativeModel {
    * step leaves every sequence as it was.
    */
   step(items: StepItem[]): Promise<StepOutput[]>;
-  /** Full-vocabulary logits (float32) for every given token of a fresh sequence: quality measurement and tests. */
-  logits(stage: number, tokens: Int32Array): Promise<Float32Array>;
+  /**
+   * Full-vocabulary logits (float32) for every given token of a fresh sequence, with a delta where one is given:
+   * quality measurement and tests.
+   */
+  logits(stage: number, tokens: Int32Array, delta?: number | null): Promise<Float32Array>;
   close(): void;
 }
 
@@ -159,4 +194,10 @@ export interface EngineStats {
   kvBlocksFree: number;
   kvBlocksCached: number;
   sequences: number;
+  deltaSlots: number;
+  deltaSlotsUsed: number;
+  denseSlots: number;
+  denseSlotsUsed: number;
+  /** What the loaded deltas take of their slots. */
+  deltaBytes: number;
 }

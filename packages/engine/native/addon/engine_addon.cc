@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "delta_argument.h"
 #include "engine_call.h"
 #include "quant_job.h"
 
@@ -19,6 +20,8 @@ std::vector<T> copyOf(const Napi::Value& value, const char* name) {
   const auto span = Typed<T>(value, name);
   return std::vector<T>(span.data, span.data + span.count);
 }
+// A handle or null.
+int32_t deltaOf(const Napi::Value& value) { return value.IsNull() ? 0 : Whole(value, "delta", 1, kInt); }
 float real(const Napi::Object& object, const char* name) { return object.Get(name).ToNumber().FloatValue(); }
 
 // What a step's promise owns.
@@ -100,6 +103,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         env, "NativeModel",
         {InstanceMethod<&NativeModel::attachStage>("attachStage"),
          InstanceMethod<&NativeModel::detachStage>("detachStage"), InstanceMethod<&NativeModel::stats>("stats"),
+         InstanceMethod<&NativeModel::loadDelta>("loadDelta"), InstanceMethod<&NativeModel::freeDelta>("freeDelta"),
          InstanceMethod<&NativeModel::createSequence>("createSequence"),
          InstanceMethod<&NativeModel::freeSequence>("freeSequence"),
          InstanceMethod<&NativeModel::matchPrefix>("matchPrefix"), InstanceMethod<&NativeModel::truncate>("truncate"),
@@ -153,7 +157,29 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     number("kvBlocksFree", s.kv_blocks_free);
     number("kvBlocksCached", s.kv_blocks_cached);
     number("sequences", s.sequences);
+    number("deltaSlots", s.delta_slots);
+    number("deltaSlotsUsed", s.delta_slots_used);
+    number("denseSlots", s.dense_slots);
+    number("denseSlotsUsed", s.dense_slots_used);
+    number("deltaBytes", static_cast<double>(s.delta_bytes));
     return object;
+  }
+
+  Napi::Value loadDelta(const Napi::CallbackInfo& info) {
+    auto delta = std::make_shared<DeltaArgument>(info[0].As<Napi::Array>());
+    auto handle = std::make_shared<int32_t>(0);
+    return EngineCall::run(
+        info.Env(),
+        [model = model(info), delta, handle](zen_error* error) {
+          return zen_load_delta(model.get(), delta->parts.data(), delta->parts.size(), handle.get(), error);
+        },
+        [handle, delta](Napi::Env env) { return Napi::Number::New(env, *handle); });
+  }
+
+  Napi::Value freeDelta(const Napi::CallbackInfo& info) {
+    zen_error error;
+    expect(info.Env(), zen_free_delta(model(info).get(), Whole(info[0], "delta", 1, kInt), &error), error);
+    return info.Env().Undefined();
   }
 
   Napi::Value createSequence(const Napi::CallbackInfo& info) {
@@ -193,10 +219,14 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     s.stop_token_count = stopTokens.size();
     s.logprobs = Whole(given.Get("logprobs"), "logprobs", -1, ZEN_MAX_TOP);
     const auto sampled = copyOf<int32_t>(info[1], "sampled");
+    const Napi::Object identity = info[2].ToObject();
+    const auto scope = Typed<uint8_t>(identity.Get("scope"), "scope");
+    const zen_identity whose = {deltaOf(identity.Get("delta")), scope.data, scope.count};
     int32_t sequence = 0;
     zen_error error;
-    expect(info.Env(),
-           zen_create_sequence(model(info).get(), &s, sampled.data(), sampled.size(), &sequence, &error), error);
+    const int status =
+        zen_create_sequence(model(info).get(), &s, sampled.data(), sampled.size(), &whose, &sequence, &error);
+    expect(info.Env(), status, error);
     return Napi::Number::New(info.Env(), sequence);
   }
 
@@ -267,11 +297,12 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
     const zen_shape shape = zen_model_shape(handle.get());
     const size_t most = (size_t{1} << 31) / sizeof(float) / static_cast<size_t>(shape.vocab_size);
     if (tokens->size() > most) throw errorOf(info.Env(), {"tokens", "must make at most 2 GiB of logits"});
+    const int32_t delta = deltaOf(info[2]);
     auto out = std::make_shared<std::vector<float>>(tokens->size() * static_cast<size_t>(shape.vocab_size));
     return EngineCall::run(
         info.Env(),
-        [handle, stage, tokens, out](zen_error* error) {
-          return zen_logits(handle.get(), stage, tokens->data(), tokens->size(), out->data(), error);
+        [handle, stage, tokens, delta, out](zen_error* error) {
+          return zen_logits(handle.get(), stage, tokens->data(), tokens->size(), delta, out->data(), error);
         },
         [out](Napi::Env env) { return quant::Wrap<Napi::Float32Array>(env, out); });
   }
@@ -305,6 +336,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   options.token_bytes_count = bytes.count;
   options.token_offsets = offsets.data;
   options.token_offsets_count = offsets.count;
+  const Napi::Object delta = given.Get("delta").ToObject();
+  options.delta_slots = Whole(delta.Get("slots"), "delta.slots", 0, kInt);
+  options.delta_slot_bytes = static_cast<uint64_t>(Whole(delta.Get("slotBytes"), "delta.slotBytes", 0, kInt));
+  options.dense_slots = Whole(delta.Get("denseSlots"), "delta.denseSlots", 0, kInt);
   zen_model* model = nullptr;
   zen_error error;
   expect(info.Env(), zen_open(config.data(), config.size(), &options, &model, &error), error);

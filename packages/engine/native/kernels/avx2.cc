@@ -11,6 +11,7 @@
 #include "kernels/dot_avx2.h"
 #define ZEN_NAME(x) avx2##x
 #include "kernels/float_kernels.inl"
+#include "kernels/low_rank.inl"
 #include "kernels/attention.inl"
 #include "kernels/codes.inl"
 #include "kernels/matmul.inl"

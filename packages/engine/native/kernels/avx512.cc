@@ -14,6 +14,7 @@
 #include "kernels/dot_avx512.h"
 #define ZEN_NAME(x) avx512##x
 #include "kernels/float_kernels.inl"
+#include "kernels/low_rank.inl"
 #include "kernels/attention.inl"
 #include "kernels/codes.inl"
 #include "kernels/matmul.inl"

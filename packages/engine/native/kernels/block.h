@@ -76,6 +76,8 @@ static inline const uint8_t* scaleBlock(const Matrix& m, int tile, int block) {
   switch (m.scaleKind) {
     case ScaleKind::Row8:
       return m.scales + (static_cast<size_t>(tile) * m.groups() + block * kBlockCols / m.group) * 32;
+    case ScaleKind::Sign:
+      return m.scales + (static_cast<size_t>(tile) * m.groups() + block * kBlockCols / m.group) * 32;
     case ScaleKind::F16Pair:
       return m.scales + tileBlock(m, tile, block) * 64;
     default:

@@ -103,6 +103,13 @@ void unpackAny(const Matrix& m, int tile, uint8_t* out) {
   }
 }
 
+// The bits of a block's number that are 0 where its group begins; 0 (every block is looked up) where no mask says it.
+ZEN_INLINE int signMask(const Matrix& m) {
+  const int blocks = m.group / kBlockCols;
+  if (m.group == m.cols) return std::numeric_limits<int>::max();
+  return (blocks & (blocks - 1)) == 0 ? blocks - 1 : 0;
+}
+
 // Scale s and offset o of a block's 16 rows; for K6 s is of its first and o of its second 16 columns.
 struct Scales {
   const Matrix& m;
@@ -111,6 +118,7 @@ struct Scales {
 
   ZEN_INLINE Scales(const Matrix& matrix, int tileIndex)
       : m(matrix), tile(tileIndex), withinGroup(0), row(splat(0.0f)), unit(splat(zeroUnit(matrix))), s(row), o(row) {
+    if (m.scaleKind == ScaleKind::Sign) withinGroup = signMask(m);
     if (m.scaleKind != ScaleKind::Row8) return;
     withinGroup = m.group / kBlockCols - 1;
     row = loadHalves(rowScales(m, tile));
@@ -131,6 +139,11 @@ struct Scales {
         break;
       case ScaleKind::F16Sym:
         s = loadHalves(at);
+        break;
+      case ScaleKind::Sign:
+        s = loadHalves(at);
+        o = negate(s);
+        s = add(s, s);
         break;
       case ScaleKind::K4: {
         const uint8_t* super = superBlock(m, tile, block);

@@ -32,6 +32,11 @@ void dequantizeBlock(const Matrix& m, int tile, int block, int r, const int* cod
       for (int c = 0; c < kBlockCols; c++) out[c] = s * static_cast<float>(code[c]) - min;
       return;
     }
+    case ScaleKind::Sign: {
+      const float s = loadHalf(at + 2 * r);
+      for (int c = 0; c < kBlockCols; c++) out[c] = code[c] ? s : -s;
+      return;
+    }
     case ScaleKind::K6: {
       const float d = loadHalf(superBlock(m, tile, block) + 2 * r);
       for (int c = 0; c < kBlockCols; c++)

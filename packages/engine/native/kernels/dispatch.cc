@@ -16,7 +16,8 @@ namespace zen {
 namespace {
 
 #define ZEN_TABLE(isa, label) \
-  {label, isa##Quantize, isa##Matmul, isa##Rmsnorm, isa##SiluMul, isa##Add, isa##KvStore, isa##Attention}
+  {label,         isa##Quantize, isa##Matmul, isa##MatmulAdd, isa##LowRankIn, isa##LowRankOut, \
+   isa##Amplify,  isa##Rmsnorm,  isa##SiluMul, isa##Add,      isa##KvStore,   isa##Attention}
 
 const Kernels kScalar = ZEN_TABLE(scalar, "scalar");
 #if defined(__x86_64__)

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/low_rank.h"
 #include "kernels/matrix.h"
 
 namespace zen {
@@ -76,6 +77,19 @@ struct Kernels {
   // 64-byte aligned, of matmulScratchBytes().
   void (*matmul)(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy,
                  int tileBegin, int tileEnd, void* scratch);
+
+  // The same, added to y; of codes only.
+  void (*matmulAdd)(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy,
+                    int tileBegin, int tileEnd, void* scratch);
+
+  // u[r] = scale(r) · sum over columns of a[r][c] · x[c], for one token.
+  void (*lowRankIn)(const LowRank& factors, const float* x, float* u);
+
+  // y[row] += sum over r of b[row][r] · u[r], for one token and the rows of tiles [tileBegin, tileEnd).
+  void (*lowRankOut)(const LowRank& factors, const float* u, int tileBegin, int tileEnd, float* y);
+
+  // y *= 1 + v, v as f16.
+  void (*amplify)(const uint8_t* halves, int n, float* y);
 
   // y = x / sqrt(mean(x²) + eps) · weight
   void (*rmsnorm)(const float* x, const float* weight, float eps, int n, float* y);

@@ -36,6 +36,11 @@ const char* codesProblem(const Matrix& m) {
       if (m.center != 0) return "center must be 0 where groups have a minimum";
       if (m.cols % 256 != 0) return "cols must be a multiple of 256";
       return m.supers ? nullptr : "supers are missing";
+    case ScaleKind::Sign:
+      if (m.bits != 1) return "signs have one bit";
+      if (m.group < kBlockCols || m.group % kBlockCols != 0 || m.cols % m.group != 0)
+        return "group must be a multiple of 32 that divides cols";
+      return m.center == 0 ? nullptr : "center must be 0 where codes are signs";
     case ScaleKind::K6:
       if (m.bits != 6) return "Q6_K codes have 6 bits";
       if (m.cols % 256 != 0) return "cols must be a multiple of 256";

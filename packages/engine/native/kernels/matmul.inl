@@ -12,11 +12,12 @@ ZEN_INLINE V16 accumulateBlock(V16 acc, I16 dot, V16 s, V16 o, const ActBlock& a
   return fma(o, splat(act.scaledSum), acc);
 }
 
-ZEN_INLINE void storeRows(V16 v, float* y, int rows) {
+// y = v, or y += v.
+ZEN_INLINE void storeRows(V16 v, float* y, int rows, bool adds) {
   if (rows >= kTileRows)
-    store(y, v);
+    store(y, adds ? add(load(y), v) : v);
   else
-    storePart(y, v, rows);
+    storePart(y, adds ? add(loadPart(y, rows), v) : v, rows);
 }
 ZEN_INLINE int rowsOf(const Matrix& m, int tile) { return m.rows - tile * kTileRows; }
 
@@ -32,10 +33,10 @@ ZEN_INLINE I16 dotSteps(const uint8_t* const* planes, const int8_t* bytes, const
   return dot.template total<Count>();
 }
 
-using Gemv = void (*)(const Matrix&, const Acts&, int token, float* y, int tileBegin, int tileEnd);
+using Gemv = void (*)(const Matrix&, const Acts&, int token, float* y, int tileBegin, int tileEnd, bool adds);
 
 template <class C, int Levels, bool Sub16>
-void gemv(const Matrix& m, const Acts& a, int token, float* y, int tileBegin, int tileEnd) {
+void gemv(const Matrix& m, const Acts& a, int token, float* y, int tileBegin, int tileEnd, bool adds) {
   const int blocks = m.blocks(), zero = zeroPoint(m);
   for (int tile = tileBegin; tile < tileEnd; tile++) {
     V16 acc = splat(0.0f);
@@ -55,7 +56,7 @@ void gemv(const Matrix& m, const Acts& a, int token, float* y, int tileBegin, in
       }
       for (int p = 0; p < C::planes; p++) planes[p] += 64 * C::width(p);
     }
-    storeRows(acc, y + tile * kTileRows, rowsOf(m, tile));
+    storeRows(acc, y + tile * kTileRows, rowsOf(m, tile), adds);
   }
 }
 
@@ -92,12 +93,12 @@ ZEN_INLINE void dotTokens(const uint8_t* codes, const int8_t* bytes, size_t byte
 }
 
 using Gemm = void (*)(const Matrix&, const Acts&, int token, const uint8_t* codes, const float* scales, float* y,
-                      size_t ldy, int tile);
+                      size_t ldy, int tile, bool adds);
 
 // `Tokens` tokens from `token` on against one unpacked tile.
 template <int Class, int Levels, bool Sub16, int Tokens>
 void gemm(const Matrix& m, const Acts& a, int token, const uint8_t* codes, const float* scales, float* y, size_t ldy,
-          int tile) {
+          int tile, bool adds) {
   using D = Dot<Class, Levels>;
   const int blocks = m.blocks(), zero = zeroPoint(m);
   V16 acc[Tokens];
@@ -121,7 +122,7 @@ void gemm(const Matrix& m, const Acts& a, int token, const uint8_t* codes, const
         acc[t] = accumulate(acc[t], sums[t], load(scales + 16), act[t * blocks], zero * act[t * blocks].sum[1]);
     }
   }
-  for (int t = 0; t < Tokens; t++) storeRows(acc[t], y + (token + t) * ldy + tile * kTileRows, rowsOf(m, tile));
+  for (int t = 0; t < Tokens; t++) storeRows(acc[t], y + (token + t) * ldy + tile * kTileRows, rowsOf(m, tile), adds);
 }
 
 // The products of one unpacked tile with up to `tokens` tokens.
@@ -157,19 +158,14 @@ GemmSet gemms(const Matrix& m, int levels) {
 // Tokens whose activations stay in L2 while the tiles pass.
 constexpr int kTokenPanel = 128;
 
-}  // namespace
-
-void ZEN_NAME(Matmul)(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy, int tileBegin,
-                      int tileEnd, void* scratch) {
-  if (m.coding != Coding::Codes) {
-    const int rowEnd = tileEnd * kTileRows < m.rows ? tileEnd * kTileRows : m.rows;
-    return ZEN_NAME(RawMatmul)(m, a, tokenBegin, tokenEnd, y, ldy, tileBegin * kTileRows, rowEnd);
-  }
+// Of codes.
+void multiply(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy, int tileBegin,
+              int tileEnd, void* scratch, bool adds) {
   const Known way =
       known<Codes<4>, Codes<2, 1>, Codes<4, 4>, Codes<8>, Codes<4, 2>, Codes<4, 1>, Codes<2>, Codes<2, 1, 1>, Codes<1>,
             Codes<4, 1, 2, 1>, Codes<4, 1, 1, 2>>(m, a.levels);
   if (tokenEnd - tokenBegin == 1 && way.gemv)
-    return way.gemv(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd);
+    return way.gemv(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd, adds);
   const GemmSet set = gemms(m, a.levels);
   uint8_t* codes = scratchCodes(scratch);
   float* scaleRows = scratchScales(scratch, m.cols);
@@ -185,10 +181,26 @@ void ZEN_NAME(Matmul)(const Matrix& m, const Acts& a, int tokenBegin, int tokenE
       }
       for (int token = panel; token < panelEnd; token += set.tokens) {
         const int count = panelEnd - token < set.tokens ? panelEnd - token : set.tokens;
-        set.byTokens[count](m, a, token, codes, scaleRows, y, ldy, tile);
+        set.byTokens[count](m, a, token, codes, scaleRows, y, ldy, tile, adds);
       }
     }
   }
+}
+
+}  // namespace
+
+void ZEN_NAME(Matmul)(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy, int tileBegin,
+                      int tileEnd, void* scratch) {
+  if (m.coding != Coding::Codes) {
+    const int rowEnd = tileEnd * kTileRows < m.rows ? tileEnd * kTileRows : m.rows;
+    return ZEN_NAME(RawMatmul)(m, a, tokenBegin, tokenEnd, y, ldy, tileBegin * kTileRows, rowEnd);
+  }
+  multiply(m, a, tokenBegin, tokenEnd, y, ldy, tileBegin, tileEnd, scratch, false);
+}
+
+void ZEN_NAME(MatmulAdd)(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy,
+                         int tileBegin, int tileEnd, void* scratch) {
+  multiply(m, a, tokenBegin, tokenEnd, y, ldy, tileBegin, tileEnd, scratch, true);
 }
 
 }  // namespace zen

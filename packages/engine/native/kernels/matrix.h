@@ -17,6 +17,7 @@ enum class ScaleKind : uint8_t {
   F16Pair,  // Q4_1, Q5_1: scales = per tile and block 16 f16 d, 16 f16 m; d·c + m
   F16Sym,   // Q4_0, Q5_0, Q8_0: scales = per tile and block 16 f16 d; d·(c − center)
   K4,       // Q4_K, Q5_K: scales = per tile and block 16 u8 sc, 16 u8 m; supers = per 256 columns 16 f16 d, 16 f16 dmin
+  Sign,     // a delta's signs: scales = per tile and group 16 f16 s; s·(2c − 1)
   K6,       // Q6_K: scales = per tile and 16 columns 16 i8 sc; supers = per 256 columns 16 f16 d; (d·sc)·(c − center)
 };
 
@@ -33,7 +34,7 @@ struct Matrix {
   // Codes only.
   ScaleKind scaleKind = ScaleKind::Row8;
   int bits = 0;    // sum of the planes' widths, 1 to 8
-  int group = 32;  // Row8: 32, 64 or 128 columns
+  int group = 32;  // Row8: 32, 64 or 128 columns; Sign: a multiple of 32 that divides cols
   int center = 0;  // F16Sym and K6: the code of zero (2^(bits−1))
   int planeCount = 0;
   Plane planes[kMaxPlanes] = {};  // most significant first

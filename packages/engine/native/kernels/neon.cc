@@ -11,6 +11,7 @@
 #include "kernels/dot_neon.h"
 #define ZEN_NAME(x) neon##x
 #include "kernels/float_kernels.inl"
+#include "kernels/low_rank.inl"
 #include "kernels/attention.inl"
 #include "kernels/codes.inl"
 #include "kernels/matmul.inl"

@@ -27,6 +27,10 @@ RowScale rowScaleOf(const Matrix& m, int tile, int block, int r) {
       const float s = loadHalf(at + 2 * r);
       return {{s, s}, 0.0f};
     }
+    case ScaleKind::Sign: {
+      const float s = loadHalf(at + 2 * r);
+      return {{s + s, s + s}, -s};
+    }
     case ScaleKind::K4: {
       const uint8_t* super = superBlock(m, tile, block);
       const float s = loadHalf(super + 2 * r) * static_cast<float>(at[r]);
@@ -85,6 +89,16 @@ float rawRow(const Matrix& m, const Acts& a, int token, int row) {
 }
 
 }  // namespace
+
+void scalarMatmulAdd(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy, int tileBegin,
+                     int tileEnd, void*) {
+  for (int tile = tileBegin; tile < tileEnd; tile++)
+    for (int r = 0; r < kTileRows && tile * kTileRows + r < m.rows; r++)
+      for (int token = tokenBegin; token < tokenEnd; token++) {
+        float& sum = y[token * ldy + tile * kTileRows + r];
+        sum = sum + codedRow(m, a, token, tile, r);
+      }
+}
 
 void scalarMatmul(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy, int tileBegin,
                   int tileEnd, void*) {

@@ -1,6 +1,7 @@
 // The functions of every instruction set, by the same names. Internal to kernels/.
 #pragma once
 #include "kernels/kernels.h"
+#include "kernels/low_rank.h"
 
 namespace zen {
 
@@ -8,6 +9,11 @@ namespace zen {
   void isa##Quantize(Acts& acts, int begin, int end);                                                             \
   void isa##Matmul(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy,    \
                    int tileBegin, int tileEnd, void* scratch);                                                    \
+  void isa##MatmulAdd(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy, \
+                      int tileBegin, int tileEnd, void* scratch);                                                 \
+  void isa##LowRankIn(const LowRank& factors, const float* x, float* u);                                          \
+  void isa##LowRankOut(const LowRank& factors, const float* u, int tileBegin, int tileEnd, float* y);             \
+  void isa##Amplify(const uint8_t* halves, int n, float* y);                                                      \
   void isa##RawMatmul(const Matrix& matrix, const Acts& acts, int tokenBegin, int tokenEnd, float* y, size_t ldy, \
                       int rowBegin, int rowEnd);                                                                  \
   void isa##Rmsnorm(const float* x, const float* weight, float eps, int n, float* y);                             \

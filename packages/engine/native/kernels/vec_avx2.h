@@ -22,6 +22,14 @@ ZEN_INLINE V16 negate(V16 x) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return {_mm256_xor_ps(x.a, sign), _mm256_xor_ps(x.b, sign)};
 }
+// −x in the lanes whose bit is 0.
+ZEN_INLINE V16 withSigns(V16 x, int bits) {
+  const __m256i all = _mm256_set1_epi32(bits), sign = _mm256_set1_epi32(INT32_MIN);
+  const __m256i low = _mm256_sllv_epi32(all, _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24));
+  const __m256i high = _mm256_sllv_epi32(all, _mm256_setr_epi32(23, 22, 21, 20, 19, 18, 17, 16));
+  return {_mm256_xor_ps(x.a, _mm256_castsi256_ps(_mm256_andnot_si256(low, sign))),
+          _mm256_xor_ps(x.b, _mm256_castsi256_ps(_mm256_andnot_si256(high, sign)))};
+}
 // x > y ? x : y, and x < y ? x : y, so y where one is NaN.
 ZEN_INLINE V16 larger(V16 x, V16 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
 ZEN_INLINE V16 smaller(V16 x, V16 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }

@@ -16,6 +16,12 @@ ZEN_INLINE V16 div(V16 x, V16 y) { return _mm512_div_ps(x, y); }
 ZEN_INLINE V16 negate(V16 x) {
   return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(x), _mm512_set1_epi32(INT32_MIN)));
 }
+// −x in the lanes whose bit is 0.
+ZEN_INLINE V16 withSigns(V16 x, int bits) {
+  const __m512i v = _mm512_castps_si512(x);
+  return _mm512_castsi512_ps(
+      _mm512_mask_xor_epi32(v, static_cast<__mmask16>(~bits), v, _mm512_set1_epi32(INT32_MIN)));
+}
 // x > y ? x : y, and x < y ? x : y, so y where one is NaN.
 ZEN_INLINE V16 larger(V16 x, V16 y) { return _mm512_max_ps(x, y); }
 ZEN_INLINE V16 smaller(V16 x, V16 y) { return _mm512_min_ps(x, y); }

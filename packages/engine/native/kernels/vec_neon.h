@@ -39,6 +39,16 @@ ZEN_INLINE V16 div(V16 x, V16 y) {
 ZEN_INLINE V16 negate(V16 x) {
   return quarters([&](int i) ZEN_LAMBDA { return vnegq_f32(x.q[i]); });
 }
+// −x in the lanes whose bit is 0.
+ZEN_INLINE V16 withSigns(V16 x, int bits) {
+  const uint32x4_t all = vdupq_n_u32(static_cast<uint32_t>(bits)), sign = vdupq_n_u32(0x80000000u);
+  static const int32_t kTop[4] = {31, 30, 29, 28};
+  const int32x4_t top = vld1q_s32(kTop);
+  return quarters([&](int i) ZEN_LAMBDA {
+    const uint32x4_t moved = vshlq_u32(all, vsubq_s32(top, vdupq_n_s32(4 * i)));
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(x.q[i]), vbicq_u32(sign, moved)));
+  });
+}
 // x > y ? x : y, and x < y ? x : y, so y where one is NaN.
 ZEN_INLINE V16 larger(V16 x, V16 y) {
   return quarters([&](int i) ZEN_LAMBDA { return vbslq_f32(vcgtq_f32(x.q[i], y.q[i]), x.q[i], y.q[i]); });

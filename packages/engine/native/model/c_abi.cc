@@ -63,6 +63,36 @@ Sampling samplingOf(const zen_sampling& s) {
   return out;
 }
 
+DeltaPart partOf(const zen_delta_part& p, size_t index) {
+  const std::string at = "parts[" + std::to_string(index) + "]";
+  if (p.module < 0 || p.module >= ZEN_MODULES) throw Failure("delta", at + ".module must be q, k, v, o, gate, up or down");
+  if (p.form < ZEN_DENSE1 || p.form > ZEN_VEC) throw Failure("delta", at + ".form must be dense1, lora1, lora16 or vec");
+  DeltaPart out = {};
+  out.module = static_cast<Module>(p.module);
+  out.form = static_cast<DeltaPart::Form>(p.form);
+  out.layers = {p.layers, p.layer_count};
+  out.group = p.group;
+  out.rank = p.rank;
+  out.scale = p.scale;
+  out.signs = {p.signs, p.sign_bytes};
+  out.a = {p.a, p.a_bytes};
+  out.b = {p.b, p.b_bytes};
+  out.scales = {p.scales, p.scale_count};
+  out.v = {p.v, p.v_count};
+  return out;
+}
+
+Identity identityOf(const zen_identity* given) {
+  Identity out;
+  if (!given) return out;
+  out.delta = given->delta;
+  if (given->scope_bytes == 0) return out;
+  if (given->scope_bytes != out.scope.bytes.size()) throw Failure("scope", "must have 0 or 32 bytes");
+  out.scope.given = true;
+  std::memcpy(out.scope.bytes.data(), given->scope, out.scope.bytes.size());
+  return out;
+}
+
 zen_step_output written(const Sampled& s) {
   zen_step_output to = {ZEN_OK, s.token, s.logprob, s.topCount, {}, {}, ZEN_NONE, -1};
   std::copy(s.topTokens, s.topTokens + s.topCount, to.top_tokens);
@@ -103,6 +133,7 @@ int zen_open(const char* config, size_t bytes, const zen_open_options* o, zen_mo
     if (o->token_bytes_count > 0)
       options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
     options.tokenOffsets = zen::copied(o->token_offsets, o->token_offsets_count);
+    options.delta = {o->delta_slots, o->delta_slot_bytes, o->dense_slots};
     *model = new zen_model{{zen::LadderConfig::parse({config, bytes}), std::move(options)}};
   });
 }
@@ -124,14 +155,34 @@ int zen_stats(zen_model* model, zen_engine_stats* stats, zen_error* error) {
               s.kvBlocksTotal,
               s.kvBlocksFree,
               s.kvBlocksCached,
-              s.sequences};
+              s.sequences,
+              s.deltaSlots,
+              s.deltaSlotsUsed,
+              s.denseSlots,
+              s.denseSlotsUsed,
+              s.deltaBytes};
   });
 }
 
-int zen_create_sequence(zen_model* model, const zen_sampling* sampling, const int32_t* sampled, size_t count,
-                        int32_t* sequence, zen_error* error) {
+int zen_load_delta(zen_model* model, const zen_delta_part* parts, size_t count, int32_t* delta, zen_error* error) {
   return guarded(error, [&] {
-    *sequence = model->engine.createSequence(zen::samplingOf(*sampling), zen::copied(sampled, count));
+    // More than one of each form for every module is refused by name further in.
+    if (count > 4 * ZEN_MODULES) throw zen::Failure("delta", "must have at most 28 parts");
+    std::vector<zen::DeltaPart> own;
+    for (size_t i = 0; i < count; i++)
+      own.push_back(zen::partOf(parts[i], i));
+    *delta = model->engine.loadDelta(own);
+  });
+}
+int zen_free_delta(zen_model* model, int32_t delta, zen_error* error) {
+  return guarded(error, [&] { model->engine.freeDelta(delta); });
+}
+
+int zen_create_sequence(zen_model* model, const zen_sampling* sampling, const int32_t* sampled, size_t count,
+                        const zen_identity* identity, int32_t* sequence, zen_error* error) {
+  return guarded(error, [&] {
+    *sequence = model->engine.createSequence(zen::samplingOf(*sampling), zen::copied(sampled, count),
+                                             zen::identityOf(identity));
   });
 }
 int zen_free_sequence(zen_model* model, int32_t sequence, zen_error* error) {
@@ -172,8 +223,9 @@ int zen_step(zen_model* model, const zen_step_item* items, size_t count, zen_ste
   });
 }
 
-int zen_logits(zen_model* model, int32_t stage, const int32_t* tokens, size_t count, float* logits, zen_error* error) {
-  return guarded(error, [&] { model->engine.logits(stage, zen::copied(tokens, count), logits); });
+int zen_logits(zen_model* model, int32_t stage, const int32_t* tokens, size_t count, int32_t delta, float* logits,
+               zen_error* error) {
+  return guarded(error, [&] { model->engine.logits(stage, zen::copied(tokens, count), logits, delta); });
 }
 
 zen_shape zen_model_shape(const zen_model* model) {

@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "model/background.h"
+#include "model/delta_writer.h"
 #include "model/failure.h"
 
 namespace zen {
 namespace {
 
 constexpr size_t kMaxSequences = 65536;
+// A load up to this size ends before a thread for it would have begun.
+constexpr size_t kQuickDelta = 1 << 20;
 
 EngineOptions checked(EngineOptions o, const ModelShape& model) {
   if (o.threads < 1 || o.threads > 256) throw Failure("threads", "must be from 1 to 256");
@@ -28,8 +31,9 @@ Engine::Engine(LadderConfig config, EngineOptions options)
     : config_(std::move(config)),
       options_(checked(std::move(options), config_.model)),
       pool_(options_.threads),
-      graph_(config_.model, options_.kvType, options_.contextTokens, pool_),
+      graph_(config_.model, options_.kvType, options_.contextTokens, pool_, options_.delta.slots + options_.delta.denseSlots > 0),
       cache_(Graph::kvBlockBytes(config_.model, options_.kvType), options_.kvBytes),
+      deltas_(config_.model, options_.delta),
       scratch_(static_cast<size_t>(options_.threads)) {}
 
 void Engine::attachStage(int stage, const std::string& path) {
@@ -79,10 +83,43 @@ Stats Engine::stats() {
   s.kvBlocksFree = cache_.available();
   s.kvBlocksCached = cache_.cached();
   s.sequences = static_cast<int>(sequences_.size());
+  s.deltaSlots = deltas_.slots();
+  s.deltaSlotsUsed = deltas_.used(false);
+  s.denseSlots = deltas_.denseSlots();
+  s.denseSlotsUsed = deltas_.used(true);
+  s.deltaBytes = deltas_.bytes();
   return s;
 }
 
-int Engine::createSequence(Sampling sampling, const std::vector<int32_t>& sampled) {
+int Engine::loadDelta(const std::vector<DeltaPart>& parts) {
+  const DeltaWriter writer(config_.model);
+  const size_t bytes = writer.check(parts);
+  DeltaSlot* slot = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    slot = &deltas_.take(bytes);
+  }
+  try {
+    const auto write = [&] { writer.write(parts, slot->memory, slot->delta); };
+    bytes > kQuickDelta ? inBackground(steps_, write) : write();
+  } catch (...) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    deltas_.release(*slot);
+    throw;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return deltas_.ready(*slot);
+}
+
+void Engine::freeDelta(int delta) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  DeltaSlot* slot = deltas_.find(delta);
+  if (!slot) throw Failure("delta", "must be a loaded delta, not 0");
+  if (slot->users > 0) throw Failure("delta", "must not be in use: " + std::to_string(slot->users) + " use it");
+  deltas_.release(*slot);
+}
+
+int Engine::createSequence(Sampling sampling, const std::vector<int32_t>& sampled, const Identity& identity) {
   sampling.check(config_.model.vocabSize);
   checkTokens(sampled, "sampled");
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -91,7 +128,10 @@ int Engine::createSequence(Sampling sampling, const std::vector<int32_t>& sample
   while (sequences_.count(nextSequence_))
     nextSequence_ = nextSequence_ % 0x7fffffff + 1;
   const int id = nextSequence_;
-  const auto made = std::make_shared<Sequence>(std::move(sampling), cache_);
+  // Its blocks would be found by the base's sequences.
+  if (identity.delta != 0 && !identity.scope.given) throw Failure("scope", "must be 32 bytes where there is a delta");
+  const auto made = std::make_shared<Sequence>(std::move(sampling), cache_, DeltaUse(deltas_.find(identity.delta)),
+                                               identity.scope);
   for (int32_t token : sampled)
     count(*made, token);
   sequences_.emplace(id, made);

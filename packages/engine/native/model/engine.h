@@ -21,6 +21,13 @@ struct EngineOptions {
   // Bytes of each token, concatenated, with vocabSize + 1 offsets.
   std::string tokenBytes;
   std::vector<uint32_t> tokenOffsets;
+  DeltaOptions delta = {};
+};
+
+// Whose sequence it is: the delta that its rows get (0: none), and what roots its prefix cache.
+struct Identity {
+  int delta = 0;
+  KvScope scope = {};
 };
 
 struct StepItem {
@@ -48,6 +55,8 @@ struct Stats {
   std::vector<int> attachedStages;
   uint64_t mappedBytes, mergedBytes;
   int kvBlocksTotal, kvBlocksFree, kvBlocksCached, sequences;
+  int deltaSlots, deltaSlotsUsed, denseSlots, denseSlotsUsed;
+  uint64_t deltaBytes;
 };
 
 // Every method throws Failure.
@@ -61,14 +70,18 @@ class Engine {
   void attachStage(int stage, const std::string& path);
   void detachStage(int stage);
   Stats stats();
+  // Checks a delta and copies it into a free slot; what the parts point to is read until this returns.
+  int loadDelta(const std::vector<DeltaPart>& parts);
+  // Refused while a sequence uses it.
+  void freeDelta(int delta);
   // `sampled`: what an earlier sequence of the same answer sampled; it counts for penalties and stop texts.
-  int createSequence(Sampling sampling, const std::vector<int32_t>& sampled = {});
+  int createSequence(Sampling sampling, const std::vector<int32_t>& sampled = {}, const Identity& identity = {});
   void freeSequence(int sequence);
   int matchPrefix(int sequence, int stage, const std::vector<int32_t>& tokens);
   void truncate(int sequence, int length);
   std::vector<StepOutput> step(const std::vector<StepItem>& items);
   // `out`: [tokens][vocabSize].
-  void logits(int stage, const std::vector<int32_t>& tokens, float* out);
+  void logits(int stage, const std::vector<int32_t>& tokens, float* out, int delta = 0);
 
  private:
   using Stages = std::array<std::shared_ptr<const StageWeights>, kStages>;
@@ -106,6 +119,7 @@ class Engine {
   std::mutex mutex_;      // all below; held for moments
   Stages stages_;
   KvCache cache_;
+  DeltaSlots deltas_;  // outlives the sequences that use it
   std::unordered_map<int, std::shared_ptr<Sequence>> sequences_;
   int nextSequence_ = 1;
   // Of the running step.

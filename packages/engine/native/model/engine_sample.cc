@@ -59,7 +59,7 @@ void Engine::draft(const std::vector<Running*>& all, const Stages& stages) {
   std::vector<Running*> drafting;
   for (Running* r : all)
     if (r->item->draftCount > 0) drafting.push_back(r);
-  std::stable_sort(drafting.begin(), drafting.end(),
+  std::stable_sort(drafting.begin(), drafting.end(),  // `all` has those of one delta together
                    [](const Running* a, const Running* b) { return a->item->draftStage < b->item->draftStage; });
   const size_t vocab = static_cast<size_t>(config_.model.vocabSize);
   const std::vector<Running*> drafted = drafting;
@@ -76,7 +76,7 @@ void Engine::draft(const std::vector<Running*>& all, const Stages& stages) {
         const int done = static_cast<int>(r.draft.size());
         const int32_t* last = done == 0 ? r.item->tokens.data() : r.draft.data() + done - 1;
         spans.push_back({weightsAt(stages, r.item->draftStage), last, nullptr, 1, r.before + done,
-                         r.sequence->blocks(), 1});
+                         r.sequence->blocks(), 1, r.sequence->delta()});
       }
       graph_.forward(spans, logits);
       eachSequence(pass, [&](Running& r, SamplerScratch& scratch) {

@@ -1,6 +1,7 @@
 // One step: admission, passes over the graph, sampling, and what becomes of the sequences.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <unordered_set>
 
 #include "model/failure.h"
@@ -99,8 +100,11 @@ std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
   std::vector<Running*> order;
   for (Running& r : all)
     if (r.output.status == StepOutput::Status::Ok) order.push_back(&r);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Running* a, const Running* b) { return a->item->stage < b->item->stage; });
+  // Rows of one stage are neighbours, and within them those of one delta, which is then read once for all.
+  std::stable_sort(order.begin(), order.end(), [](const Running* a, const Running* b) {
+    if (a->item->stage != b->item->stage) return a->item->stage < b->item->stage;
+    return std::less<const Delta*>()(a->sequence->delta(), b->sequence->delta());
+  });
   try {
     compute(order, stages);
   } catch (...) {
@@ -160,7 +164,7 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
               ? nullptr
               : r->item->embeddings.data() + static_cast<size_t>(done) * static_cast<size_t>(config_.model.hiddenSize);
       spans.push_back({weightsAt(stages, r->item->stage), embeddings ? nullptr : r->tokens() + done, embeddings, count,
-                       r->before + done, r->sequence->blocks(), logits});
+                       r->before + done, r->sequence->blocks(), logits, r->sequence->delta()});
       if (logits > 0) sampled.push_back(r);
       rows += count;
       logitCount += logits;
@@ -193,7 +197,7 @@ void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) 
   }
 }
 
-void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out) {
+void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out, int delta) {
   if (tokens.empty() || tokens.size() > static_cast<size_t>(options_.contextTokens))
     throw Failure("tokens", "must be 1 to " + std::to_string(options_.contextTokens));
   checkTokens(tokens, "tokens");
@@ -214,14 +218,15 @@ void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out) {
     const std::lock_guard<std::mutex> lock(mutex_);
     stages = stages_;
     weightsAt(stages, stage);
-    auto fresh = std::make_unique<Sequence>(Sampling{}, cache_);
+    auto fresh = std::make_unique<Sequence>(Sampling{}, cache_, DeltaUse(deltas_.find(delta)));
     if (!fresh->reserve(count)) throw Failure("tokens", "must fit in the KV budget that is free");
     passing.sequence = std::move(fresh);
   }
   for (int done = 0; done < count; done += Graph::kPassRows) {
     const int here = std::min(Graph::kPassRows, count - done);
     graph_.forward(
-        {{weightsAt(stages, stage), tokens.data() + done, nullptr, here, done, passing.sequence->blocks(), here}},
+        {{weightsAt(stages, stage), tokens.data() + done, nullptr, here, done, passing.sequence->blocks(), here,
+          passing.sequence->delta()}},
         out + static_cast<size_t>(done) * static_cast<size_t>(config_.model.vocabSize));
   }
 }

@@ -26,8 +26,9 @@ size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-Graph::Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPool& pool)
+Graph::Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPool& pool, bool deltas)
     : model_(model),
+      deltas_(deltas),
       kvType_(kvType),
       contextTokens_(contextTokens),
       kernels_(kernels()),
@@ -58,6 +59,7 @@ void Graph::reserve(int rows) {
       streams_[t].x = floats(static_cast<size_t>(own), hidden);
       streams_[t].normed = floats(static_cast<size_t>(own), hidden);
       streams_[t].memory = take(groupActsBytes(own, model_.hiddenSize));
+      streams_[t].factored = floats(deltas_ ? static_cast<size_t>(own) : 0, size_t{kInputs} * kMaxRank);
     }
     qkv_ = floats(n, static_cast<size_t>(qkvWidth()));
     mixed_ = floats(n, static_cast<size_t>(model_.queryWidth()));
@@ -109,10 +111,10 @@ void Graph::bindBands(const Layout& layout, uint8_t* memory, const float* x, Ban
   }
 }
 
-void Graph::addTask(Tasks& tasks, const Layout& layout, const Group& group, const Matrix& matrix, const BandActs& acts,
+void Graph::addTask(Tasks& tasks, Module module, const Layout& layout, const Group& group, const Matrix& matrix, const BandActs& acts,
                     float* rows, size_t width) {
   const int first = layout.bands[group.band].begin;
-  tasks.add({&matrix, &acts[group.band], group.begin - first, group.end - first,
+  tasks.add({module, first, &matrix, &acts[group.band], group.begin - first, group.end - first,
              rows + static_cast<size_t>(first) * width, width});
 }
 
@@ -136,6 +138,7 @@ void Graph::plan(const std::vector<Span>& spans) {
   headRows_.clear();
   units_.clear();
   spanRows_.clear();
+  runs_.clear();
   int last = 0;
   for (size_t s = 0; s < spans.size(); s++) {
     const Span& span = spans[s];
@@ -144,6 +147,11 @@ void Graph::plan(const std::vector<Span>& spans) {
     for (int t = span.count - span.logits; t < span.count; t++)
       headRows_.push_back(begin + t);
     layout_.add(span.weights, span.count);
+    if (span.delta) {
+      if (runs_.empty() || runs_.back().delta != span.delta || runs_.back().end != begin)
+        runs_.push_back({span.delta, begin, begin});
+      runs_.back().end += span.count;
+    }
     headLayout_.add(span.weights, span.logits);
     const int band = static_cast<int>(layout_.bands.size()) - 1;
     for (int t = 0; t < span.count; t++)
@@ -194,11 +202,12 @@ void Graph::head(Team& team, Stream& stream, float* logits) {
       kernels_.quantize(headActs_[band], inBand, inBand + 1);
     }
   });
+  // No delta changes the head.
   Tasks tasks;
   tasks.matrix();
   for (const Group& g : headLayout_.groups)
-    addTask(tasks, headLayout_, g, g.weights->head, headActs_, logits, static_cast<size_t>(model_.vocabSize));
-  multiply(team, tasks);
+    addTask(tasks, Module::Q, headLayout_, g, g.weights->head, headActs_, logits, static_cast<size_t>(model_.vocabSize));
+  multiply(team, stream, kHead, tasks);
 }
 
 }  // namespace zen

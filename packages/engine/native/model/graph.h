@@ -4,10 +4,12 @@
 // split over threads, and everything else works row by row.
 #pragma once
 #include <array>
+#include <initializer_list>
 #include <vector>
 
 #include "kernels/kernels.h"
 #include "kernels/threads.h"
+#include "model/delta.h"
 #include "model/ladder_config.h"
 #include "model/memory.h"
 #include "model/weights.h"
@@ -23,18 +25,20 @@ struct Span {
   int position;                  // of the first token
   const uint8_t* const* blocks;  // the sequence's KV blocks; those of the span are its own
   int logits;                    // of the last `logits` tokens: 0 to count
+  const Delta* delta = nullptr;  // what the sequence's rows get besides; null for none
 };
 
 class Graph {
  public:
   static constexpr int kPassRows = 512;
 
-  Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPool& pool);
+  // `deltas`: whether spans may have any.
+  Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPool& pool, bool deltas = false);
 
   // KV bytes of 16 tokens in all layers.
   static size_t kvBlockBytes(const ModelShape& model, KvType type);
 
-  // At most kPassRows tokens; spans of one stage must be neighbours. Writes [rows with logits][vocab] in the spans'
+  // At most kPassRows tokens; spans of one stage must be neighbours, and should be those of one delta. Writes [rows with logits][vocab] in the spans'
   // order.
   void forward(const std::vector<Span>& spans, float* logits);
 
@@ -63,7 +67,13 @@ class Graph {
   struct AttentionUnit {
     int span, head, begin, count;
   };
-  struct Task {  // a matrix product of some rows of acts; y belongs to acts' row 0
+  struct DeltaRun {  // neighbouring rows of one delta
+    const Delta* delta;
+    int begin, end;
+  };
+  struct Task {  // a matrix product of some rows of acts; y belongs to acts' row 0, which is the pass's row `first`
+    Module module;
+    int first;
     const Matrix* matrix;
     const Acts* acts;
     int begin, end;
@@ -78,14 +88,18 @@ class Graph {
     float *x, *normed;
     uint8_t* memory;
     BandActs acts;
+    float* factored;  // [row][kInputs][kMaxRank]: what a delta's thin factors make of the input
   };
+  // Modules with the same input: q, k, v or gate, up.
+  static constexpr int kInputs = 3;
+  static constexpr int kHead = -1;  // in place of a layer
 
   void plan(const std::vector<Span>& spans);
   void reserve(int rows);
   void bind();
   void bindBands(const Layout& layout, uint8_t* memory, const float* x, BandActs& acts);
   // Adds the task of a group's matrix; `rows` is the output of all rows of the pass.
-  static void addTask(Tasks& tasks, const Layout& layout, const Group& group, const Matrix& matrix,
+  static void addTask(Tasks& tasks, Module module, const Layout& layout, const Group& group, const Matrix& matrix,
                       const BandActs& acts, float* rows, size_t width);
   void growRope(int positions);
 
@@ -96,7 +110,26 @@ class Graph {
   void enter(Team& team, Stream& stream, int index, const float* LayerWeights::* norm);
   void attention(Team& team, int index);
   void feedForward(Team& team, Stream& stream, int index);
-  void multiply(Team& team, const Tasks& tasks);
+  void multiply(Team& team, const Stream& stream, int index, const Tasks& tasks);
+  // The product of a task's tiles, and what deltas add to its rows.
+  void product(const Team& team, const Stream& stream, int index, const Task& task, int from, int to);
+
+  // graph_delta.cc: what deltas change.
+  static int inputOf(Module module);
+  float* factored(const Stream& stream, int row, Module module) const {
+    return stream.factored + static_cast<size_t>(row * kInputs + inputOf(module)) * kMaxRank;
+  }
+  // Runs work(run, begin, end) for the rows of [begin, end) that have a delta.
+  template <typename Work>
+  void eachRun(int begin, int end, Work&& work) const;
+  // The thin factors of the modules' input x of some rows; every row is at x + row·ldx.
+  void factor(const Stream& stream, int index, std::initializer_list<Module> modules, int begin, int end,
+              const float* x, size_t ldx);
+  // The same for an input that several threads have made, all of them together.
+  void factorAll(Team& team, const Stream& stream, int index, Module module, const float* x, size_t ldx);
+  void addDeltas(const Team& team, const Stream& stream, int index, const Task& task, int from, int to);
+  // y *= 1 + v for columns [first, first + count) of the module's output in a row.
+  void amplify(const Delta* delta, int index, Module module, int first, int count, float* y) const;
 
   void embed(int row, float* x);
   void rotateAndStore(int row, int kvHead, int index);
@@ -106,6 +139,7 @@ class Graph {
   int qkvWidth() const { return model_.queryWidth() + 2 * model_.kvWidth(); }
 
   const ModelShape model_;
+  const bool deltas_;
   const KvType kvType_;
   const int contextTokens_;
   const Kernels& kernels_;
@@ -120,6 +154,7 @@ class Graph {
   // Of the current pass.
   const std::vector<Span>* spans_ = nullptr;
   std::vector<Row> rows_;
+  std::vector<DeltaRun> runs_;
   Layout layout_, headLayout_;
   std::vector<int> headRows_, spanRows_;
   std::vector<AttentionUnit> units_;

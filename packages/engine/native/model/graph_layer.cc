@@ -20,37 +20,39 @@ void Graph::layer(Team& team, Stream& stream, int index) {
   {
     const size_t width = static_cast<size_t>(qkvWidth());
     Tasks tasks;
-    const auto add = [&](Matrix LayerWeights::* matrix, float* rows) {
+    const auto add = [&](Module module, Matrix LayerWeights::* matrix, float* rows) {
       tasks.matrix();
       for (const Group& g : layout_.groups)
-        addTask(tasks, layout_, g, g.weights->layers[index].*matrix, stream.acts, rows, width);
+        addTask(tasks, module, layout_, g, g.weights->layers[index].*matrix, stream.acts, rows, width);
     };
-    add(&LayerWeights::q, qkv_);
-    add(&LayerWeights::k, qkv_ + model_.queryWidth());
-    add(&LayerWeights::v, qkv_ + model_.queryWidth() + model_.kvWidth());
-    multiply(team, tasks);
+    add(Module::Q, &LayerWeights::q, qkv_);
+    add(Module::K, &LayerWeights::k, qkv_ + model_.queryWidth());
+    add(Module::V, &LayerWeights::v, qkv_ + model_.queryWidth() + model_.kvWidth());
+    multiply(team, stream, index, tasks);
   }
   attention(team, index);
+  factorAll(team, stream, index, Module::O, mixed_, static_cast<size_t>(model_.queryWidth()));
   {
     Tasks tasks;
     tasks.matrix();
     for (const Group& g : layout_.groups)
-      tasks.add({&g.weights->layers[index].output, &mixedActs_, g.begin, g.end, delta_,
+      tasks.add({Module::O, 0, &g.weights->layers[index].output, &mixedActs_, g.begin, g.end, delta_,
                  static_cast<size_t>(model_.hiddenSize)});
-    multiply(team, tasks);
+    multiply(team, stream, index, tasks);
   }
   enter(team, stream, index, &LayerWeights::ffnNorm);
   feedForward(team, stream, index);
+  factorAll(team, stream, index, Module::Down, gate_, static_cast<size_t>(model_.ffnSize));
   Tasks tasks;
   tasks.matrix();
   for (const Group& g : layout_.groups)
-    tasks.add(
-        {&g.weights->layers[index].down, &ffnActs_, g.begin, g.end, delta_, static_cast<size_t>(model_.hiddenSize)});
-  multiply(team, tasks);
+    tasks.add({Module::Down, 0, &g.weights->layers[index].down, &ffnActs_, g.begin, g.end, delta_,
+               static_cast<size_t>(model_.hiddenSize)});
+  multiply(team, stream, index, tasks);
 }
 
 void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeights::* norm) {
-  const bool first = index == 0 && norm == &LayerWeights::attnNorm;
+  const bool attends = norm == &LayerWeights::attnNorm, first = index == 0 && attends;
   const auto work = [&](int begin, int end) {
     for (int row = begin; row < end; row++) {
       const size_t at = static_cast<size_t>(row) * static_cast<size_t>(model_.hiddenSize);
@@ -62,6 +64,11 @@ void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeigh
                        stream.normed + at);
       kernels_.quantize(stream.acts[rows_[row].band], rows_[row].inBand, rows_[row].inBand + 1);
     }
+    const size_t width = static_cast<size_t>(model_.hiddenSize);
+    if (attends)
+      factor(stream, index, {Module::Q, Module::K, Module::V}, begin, end, stream.normed, width);
+    else
+      factor(stream, index, {Module::Gate, Module::Up}, begin, end, stream.normed, width);
   };
   const int rows = static_cast<int>(rows_.size());
   // delta_ is complete since the last barrier, and is not written before the next two.
@@ -120,6 +127,9 @@ void Graph::rotateAndStore(int row, int kvHead, int index) {
     kernels_.add(w.kBias + kvAt, size, k);
     kernels_.add(w.vBias + kvAt, size, v);
   }
+  amplify(span.delta, index, Module::Q, qAt, heads * size, q);
+  amplify(span.delta, index, Module::K, kvAt, size, k);
+  amplify(span.delta, index, Module::V, kvAt, size, v);
   if (w.qNorm) {
     for (int h = 0; h < heads; h++)
       kernels_.rmsnorm(q + h * size, w.qNorm, model_.rmsEps, size, q + h * size);
@@ -162,18 +172,16 @@ void Graph::feedForward(Team& team, Stream& stream, int index) {
   Tasks both;
   both.matrix();
   for (const Group& g : layout_.groups)
-    addTask(both, layout_, g, g.weights->layers[index].gate, stream.acts, gate_, width);
+    addTask(both, Module::Gate, layout_, g, g.weights->layers[index].gate, stream.acts, gate_, width);
   both.matrix();
   for (const Group& g : layout_.groups)
-    addTask(both, layout_, g, g.weights->layers[index].up, stream.acts, up_, width);
-  const auto product = [&](const Task& t, int from, int to) {
-    kernels_.matmul(*t.matrix, *t.acts, t.begin, t.end, t.y, t.ldy, from, to, scratch(team));
-  };
+    addTask(both, Module::Up, layout_, g, g.weights->layers[index].up, stream.acts, up_, width);
   team.parallelFor(blocks, grainOf(blocks, team), [&](int begin, int end) {
     const int first = begin * kBlockCols, count = (end - begin) * kBlockCols;
     constexpr int kTiles = kBlockCols / kTileRows;
     for (int m = 0; m < 2; m++)
-      both.each(m, begin * kTiles, end * kTiles, product);
+      both.each(m, begin * kTiles, end * kTiles,
+                [&](const Task& t, int from, int to) { product(team, stream, index, t, from, to); });
     for (int row = 0; row < ffnActs_.tokens; row++) {
       float* gate = gate_ + static_cast<size_t>(row) * width + first;
       kernels_.siluMul(gate, up_ + static_cast<size_t>(row) * width + first, count, gate);
@@ -196,12 +204,17 @@ void Graph::quantizeColumns(Acts& acts, int token, int first, int count) {
   kernels_.quantize(part, 0, 1);
 }
 
-void Graph::multiply(Team& team, const Tasks& tasks) {
+void Graph::multiply(Team& team, const Stream& stream, int index, const Tasks& tasks) {
   team.parallelFor(tasks.total(), grainOf(tasks.total(), team), [&](int begin, int end) {
     tasks.covering(begin, end, [&](const Task& task, int from, int to) {
-      kernels_.matmul(*task.matrix, *task.acts, task.begin, task.end, task.y, task.ldy, from, to, scratch(team));
+      product(team, stream, index, task, from, to);
     });
   });
+}
+
+void Graph::product(const Team& team, const Stream& stream, int index, const Task& task, int from, int to) {
+  kernels_.matmul(*task.matrix, *task.acts, task.begin, task.end, task.y, task.ldy, from, to, scratch(team));
+  if (!runs_.empty() && index != kHead) addDeltas(team, stream, index, task, from, to);
 }
 
 }  // namespace zen

@@ -60,7 +60,7 @@ void KvCache::release(int block) {
 
 void KvCache::unindex(int block) {
   Block& b = blocks_[block];
-  const auto [begin, end] = index_.equal_range(hash(b.parent, b.stage, b.tokens));
+  const auto [begin, end] = index_.equal_range(hash(b.scope, b.parent, b.stage, b.tokens));
   for (auto it = begin; it != end; ++it)
     if (it->second == block) {
       index_.erase(it);
@@ -86,33 +86,41 @@ void KvCache::purge(int stage) {
   }
 }
 
-uint64_t KvCache::hash(uint64_t parent, int stage, const int32_t* tokens) {
+uint64_t KvCache::hash(const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens) {
   uint64_t h = mix(parent * 8 + static_cast<uint64_t>(stage) + 0x9e3779b97f4a7c15u);
+  // Later blocks differ by their parents already.
+  if (parent == kRoot && scope.given)
+    for (size_t i = 0; i < scope.bytes.size(); i += sizeof h) {
+      uint64_t part;
+      std::memcpy(&part, scope.bytes.data() + i, sizeof part);
+      h = mix(h ^ part);
+    }
   for (int i = 0; i < kTokens; i++)
     h = mix(h + 0x9e3779b97f4a7c15u + static_cast<uint32_t>(tokens[i]));
   return h;
 }
 
-int KvCache::find(uint64_t key, uint64_t parent, int stage, const int32_t* tokens) const {
+int KvCache::find(uint64_t key, const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens) const {
   const auto [begin, end] = index_.equal_range(key);
   for (auto it = begin; it != end; ++it) {
     const Block& b = blocks_[it->second];
-    if (b.parent == parent && b.stage == stage && std::memcmp(b.tokens, tokens, sizeof b.tokens) == 0)
+    if (b.parent == parent && b.stage == stage && b.scope == scope &&
+        std::memcmp(b.tokens, tokens, sizeof b.tokens) == 0)
       return it->second;
   }
   return -1;
 }
 
-KvCache::Found KvCache::match(uint64_t parent, int stage, const int32_t* tokens) {
-  const int block = find(hash(parent, stage, tokens), parent, stage, tokens);
+KvCache::Found KvCache::match(const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens) {
+  const int block = find(hash(scope, parent, stage, tokens), scope, parent, stage, tokens);
   if (block < 0) return {-1, 0};
   take(block);
   return {block, blocks_[block].serial};
 }
 
-KvCache::Found KvCache::publish(int block, uint64_t parent, int stage, const int32_t* tokens) {
-  const uint64_t key = hash(parent, stage, tokens);
-  const int known = find(key, parent, stage, tokens);
+KvCache::Found KvCache::publish(int block, const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens) {
+  const uint64_t key = hash(scope, parent, stage, tokens);
+  const int known = find(key, scope, parent, stage, tokens);
   if (known >= 0) {
     take(known);
     release(block);
@@ -122,6 +130,7 @@ KvCache::Found KvCache::publish(int block, uint64_t parent, int stage, const int
   b.serial = nextSerial_++;
   b.parent = parent;
   b.stage = stage;
+  b.scope = scope;
   std::memcpy(b.tokens, tokens, sizeof b.tokens);
   index_.emplace(key, block);
   return {block, b.serial};

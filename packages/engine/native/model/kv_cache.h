@@ -1,9 +1,11 @@
 // Paged KV cache: a fixed pool of blocks of 16 tokens (the kernels' unit: a block of keys is one vector wide, and a
 // shared prefix loses at most 15 tokens), counted references, and full blocks kept for prefix sharing until evicted.
 //
-// A cached block is found by (serial of its predecessor, stage, its 16 tokens), compared in full. Serials are never
+// A cached block is found by (scope, serial of its predecessor, stage, its 16 tokens), compared in full. A scope (32
+// bytes that say whose and with which delta, or none) is kept in the block itself, so scopes leave no record behind. Serials are never
 // used twice, so by induction equal keys mean equal tokens from the first one on: a collision cannot leak.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <list>
 #include <unordered_map>
@@ -13,6 +15,13 @@
 #include "model/memory.h"
 
 namespace zen {
+
+// Only sequences of equal scopes share blocks.
+struct KvScope {
+  bool given = false;
+  std::array<uint8_t, 32> bytes = {};
+  bool operator==(const KvScope& other) const { return given == other.given && bytes == other.bytes; }
+};
 
 class KvCache {
  public:
@@ -39,10 +48,10 @@ class KvCache {
     uint64_t serial;
   };
   // The cached block after `parent`; takes a reference.
-  Found match(uint64_t parent, int stage, const int32_t* tokens);
+  Found match(const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens);
   // Offers a full block for sharing. Where the same content is cached already, `block` is released and the cached one
   // (with a reference) takes its place: equal tokens at one stage have bit-identical keys and values.
-  Found publish(int block, uint64_t parent, int stage, const int32_t* tokens);
+  Found publish(int block, const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens);
 
   // Takes every block of this stage and those above out of the cache: nobody finds it any more.
   void purge(int stage);
@@ -56,11 +65,12 @@ class KvCache {
     uint64_t serial = 0;  // 0: not cached
     uint64_t parent = 0;
     int stage = 0;
+    KvScope scope;
     int32_t tokens[kTokens] = {};
     std::list<int>::iterator idle;  // valid while cached and refs is 0
   };
-  static uint64_t hash(uint64_t parent, int stage, const int32_t* tokens);
-  int find(uint64_t key, uint64_t parent, int stage, const int32_t* tokens) const;
+  static uint64_t hash(const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens);
+  int find(uint64_t key, const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens) const;
   void take(int block);
   void unindex(int block);
   void forget(int block);

@@ -25,7 +25,8 @@ int Sequence::matchPrefix(int stage, const int32_t* given, int count) {
   release(0);
   // At least one token is left to compute: its logits are wanted.
   while (length() + kTokens < count) {
-    const auto found = cache_.match(serials_.empty() ? KvCache::kRoot : serials_.back(), stage, given + length());
+    const uint64_t parent = serials_.empty() ? KvCache::kRoot : serials_.back();
+    const auto found = cache_.match(scope_, parent, stage, given + length());
     if (found.block < 0) break;
     blocks_.push_back(found.block);
     blockData_.push_back(cache_.data(found.block));
@@ -67,7 +68,8 @@ void Sequence::publish(int stage) {
       shareable_ = false;
       break;
     }
-    const auto found = cache_.publish(blocks_[index], index == 0 ? KvCache::kRoot : serials_.back(), stage, own);
+    const uint64_t parent = index == 0 ? KvCache::kRoot : serials_.back();
+    const auto found = cache_.publish(blocks_[index], scope_, parent, stage, own);
     setBlock(index, found.block);
     serials_.push_back(found.serial);
   }

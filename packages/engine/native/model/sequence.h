@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/delta_slots.h"
 #include "model/kv_cache.h"
 #include "model/sampling.h"
 #include "model/stop_matcher.h"
@@ -14,7 +15,8 @@ class Sequence {
  public:
   static constexpr int32_t kNoToken = -1;  // in place of a row of embeddings
 
-  Sequence(Sampling given, KvCache& cache) : sampling(std::move(given)), stops(sampling.stop), cache_(cache) {}
+  Sequence(Sampling given, KvCache& cache, DeltaUse delta = {}, const KvScope& scope = {})
+      : sampling(std::move(given)), stops(sampling.stop), cache_(cache), delta_(std::move(delta)), scope_(scope) {}
   ~Sequence() { release(0); }
   Sequence(const Sequence&) = delete;
 
@@ -25,6 +27,7 @@ class Sequence {
   bool busy = false;                              // in the running step
   bool freed = false;                             // while busy
 
+  const Delta* delta() const { return delta_.delta(); }
   int length() const { return static_cast<int>(tokens.size()); }
   const uint8_t* const* blocks() const { return blockData_.data(); }
 
@@ -46,6 +49,8 @@ class Sequence {
   void setBlock(size_t index, int block);
 
   KvCache& cache_;
+  const DeltaUse delta_;
+  const KvScope scope_;  // of its blocks in the cache
   std::vector<int> blocks_;
   std::vector<const uint8_t*> blockData_;
   std::vector<uint64_t> serials_;  // of the leading blocks that are cached

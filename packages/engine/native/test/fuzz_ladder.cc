@@ -38,7 +38,7 @@ Outcome use(const std::string& config, const TinyFiles& files) {
   sampling.repetition_penalty = 1;
   sampling.logprobs = 3;
   int32_t sequence = 0;
-  CHECK(zen_create_sequence(model, &sampling, nullptr, 0, &sequence, &error) == 0);
+  CHECK(zen_create_sequence(model, &sampling, nullptr, 0, nullptr, &sequence, &error) == 0);
   for (int stage = 0; stage < ZEN_STAGES; stage++) {
     if (zen_attach_stage(model, stage, files.path(stage).c_str(), &error) != 0) {
       refused();

@@ -34,11 +34,15 @@ inline void rotate(double* head, int size, int position, bool half) {
   }
 }
 
-// Logits of every token: [tokens][vocab].
-inline std::vector<Doubles> forward(const TinyLadder& ladder, int stage, const std::vector<int32_t>& tokens) {
+// Logits of every token: [tokens][vocab]. `changed`: weights in place of the ladder's.
+inline std::vector<Doubles> forward(const TinyLadder& ladder, int stage, const std::vector<int32_t>& tokens,
+                                    const std::map<std::string, std::vector<float>>& changed = {}) {
   const TinyShape& s = ladder.shape();
   const size_t h = s.hidden, q = size_t(s.heads) * s.headSize, k = size_t(s.kvHeads) * s.headSize, f = s.ffn;
-  const auto w = [&](const std::string& name) -> const std::vector<float>& { return ladder.values(name, stage); };
+  const auto w = [&](const std::string& name) -> const std::vector<float>& {
+    const auto found = changed.find(name);
+    return found == changed.end() ? ladder.values(name, stage) : found->second;
+  };
   std::vector<Doubles> x(tokens.size(), Doubles(h));
   for (size_t t = 0; t < tokens.size(); t++)
     for (size_t i = 0; i < h; i++)

@@ -1,4 +1,4 @@
-import type { StepBackend, StepItem, StepOutput } from '@zen/batching';
+import type { SequenceIdentity, StepBackend, StepItem, StepOutput } from '@zen/batching';
 import type { NativeModel, NativeSampling } from '@zen/engine';
 
 /** What the thinker needs of an engine: steps, and stages that are attached while it runs. */
@@ -26,8 +26,8 @@ export class EngineBackend implements StageBackend {
     this.model.detachStage(stage);
   }
 
-  createSequence(sampling: NativeSampling, sampled?: Int32Array): number {
-    return this.model.createSequence(sampling, sampled);
+  createSequence(sampling: NativeSampling, sampled?: Int32Array, identity?: SequenceIdentity): number {
+    return this.model.createSequence(sampling, sampled, identity);
   }
 
   freeSequence(sequence: number): void {
