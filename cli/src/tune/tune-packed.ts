@@ -1,8 +1,8 @@
 import type { NativeQuant } from '@zen/engine';
 import { openLadder, tuneLadder } from '@zen/ladder';
+import { trainingPython } from '@zen/training';
 import type { Context } from '../context';
 import type { CorpusSequence } from '../corpus-tokens';
-import { tunePython } from './python';
 import { tune } from './tune';
 
 /** Trains the scales of a ladder in place. */
@@ -15,7 +15,7 @@ export async function tunePacked(
 ): Promise<void> {
   const { home, output, signal } = context;
   output.progress('preparing', 0, 1);
-  const python = await tunePython(home, signal);
+  const python = await trainingPython('tune', home, signal);
   const { kept } = await tuneLadder(quant, await openLadder(folder), folder, (ladder, reader) =>
     tune(ladder, reader, {
       quant,

@@ -9,7 +9,7 @@ import {
   type TrainedScales,
   trainingTensors,
 } from '@zen/ladder';
-import { runLines, TUNE_FOLDER } from './python';
+import { runLines, scriptFolder } from '@zen/training';
 
 export interface TuneOptions {
   quant: NativeQuant;
@@ -55,7 +55,7 @@ export async function tune(
   const folder = await mkdtemp(join(options.home, 'tune-'));
   try {
     const tensors = await writeJob(folder, ladder, reader, options);
-    const script = join(TUNE_FOLDER, 'tune.py');
+    const script = join(scriptFolder('tune'), 'tune.py');
     const report = (line: string) => {
       const { step, steps } = JSON.parse(line) as TuneReport;
       options.progress(step, steps ?? 4 * step);

@@ -5,8 +5,13 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** The training scripts, beside the packages. */
-export const TUNE_FOLDER = join(__dirname, '..', '..', '..', 'infra', 'tune');
+/** `tune` trains a ladder's scales, `finetune` makes models to build deltas of. */
+export type Training = 'tune' | 'finetune';
+
+/** A training's scripts, beside the packages. */
+export function scriptFolder(training: Training): string {
+  return join(__dirname, '..', '..', '..', 'infra', training);
+}
 
 /** Runs a program; every line of its output goes to `line`. Fails with the end of its error output. */
 export async function runLines(
@@ -28,13 +33,13 @@ export async function runLines(
   if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}\n${errors.trim()}`);
 }
 
-/** Python of the training environment below the cache folder; made on first use, made again when it changes. */
-export async function tunePython(home: string, signal: AbortSignal): Promise<string> {
-  const requirements = join(TUNE_FOLDER, 'requirements.txt');
+/** Python of a training's environment below the cache folder; made on first use, made again when it changes. */
+export async function trainingPython(training: Training, home: string, signal: AbortSignal): Promise<string> {
+  const requirements = join(scriptFolder(training), 'requirements.txt');
   const wanted = createHash('sha256')
     .update(await readFile(requirements))
     .digest('hex');
-  const folder = join(home, 'venv', 'tune');
+  const folder = join(home, 'venv', training);
   const python = join(folder, 'bin', 'python');
   const stamp = join(folder, 'requirements.sha256');
   if (existsSync(stamp) && (await readFile(stamp, 'utf8')) === wanted) return python;

@@ -1,0 +1,1 @@
+export { runLines, scriptFolder, type Training, trainingPython } from './python';
