@@ -1,13 +1,13 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { common, contextOf, wholeNumber } from '../context';
+import { GatewayApi, type GatewayOptions, withGateway } from '../gateway-api';
 import { sseData } from '../sse';
 
-interface ChatCommandOptions {
+interface ChatCommandOptions extends GatewayOptions {
   json?: boolean;
-  url: string;
   model?: string;
-  key?: string;
+  delta?: string;
   stage?: number;
   minStage?: number;
   maxTokens: number;
@@ -22,16 +22,17 @@ interface Answer {
   text: string;
   stage: number | null;
   reason: string | null;
+  /** Digest of the delta that answered; null for the base. */
+  delta: string | null;
   finishReason: string | null;
 }
 
 export function chatCommand(program: Command): void {
-  common(program.command('chat'))
+  withGateway(common(program.command('chat')))
     .description('talk to a gateway; says which stage answered')
     .argument('[prompt...]', 'ask once and end; without it, a conversation')
-    .option('--url <url>', 'gateway', 'http://127.0.0.1:8080')
     .option('--model <name>', 'default: the first that the gateway lists')
-    .option('--key <key>', 'API key (default: $ZEN_API_KEY)')
+    .option('--delta <name>', 'the delta that answers: an alias or a digest')
     .option('--stage <n>', 'answer with exactly this stage', wholeNumber(0, 4))
     .option('--min-stage <n>', 'never answer below this stage', wholeNumber(0, 4))
     .option('--max-tokens <n>', 'longest answer', wholeNumber(1, 1_000_000), 512)
@@ -59,18 +60,20 @@ export function chatCommand(program: Command): void {
     });
 }
 
-const stageNote = ({ stage, reason }: Answer) =>
-  stage === null ? '' : `[stage ${stage}: ${reason ?? 'unknown'}]`;
+const stageNote = ({ stage, reason, delta }: Answer) =>
+  stage === null ? '' : `[stage ${stage}: ${reason ?? 'unknown'}${delta === null ? '' : `; delta ${delta}`}]`;
 
 /** One conversation over the gateway's HTTP API. */
 class ChatSession {
   private readonly messages: Message[] = [];
   private model: string | null;
+  private readonly api: GatewayApi;
 
   constructor(
     private readonly options: ChatCommandOptions,
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
   ) {
+    this.api = new GatewayApi(options, signal);
     this.model = options.model ?? null;
   }
 
@@ -87,6 +90,7 @@ class ChatSession {
       text: '',
       stage: numberOf(response.headers.get('x-zen-stage')),
       reason: response.headers.get('x-zen-stage-reason'),
+      delta: response.headers.get('x-zen-delta'),
       finishReason: null,
     };
     for await (const data of sseData(response.body!)) {
@@ -113,28 +117,15 @@ class ChatSession {
     return first.id;
   }
 
-  private async call(path: string, body?: unknown): Promise<Response> {
-    const key = this.options.key ?? process.env.ZEN_API_KEY;
-    const { stage, minStage } = this.options;
+  private call(path: string, body?: unknown): Promise<Response> {
+    const { stage, minStage, delta } = this.options;
     const headers: Record<string, string> = { 'content-type': 'application/json' };
-    if (key) headers.authorization = `Bearer ${key}`;
     if (stage !== undefined) headers['x-zen-stage'] = String(stage);
     if (minStage !== undefined) headers['x-zen-min-stage'] = String(minStage);
-    const init: RequestInit = { headers, signal: this.signal };
+    if (delta !== undefined) headers['x-zen-delta'] = delta;
+    const init: RequestInit = { headers };
     if (body !== undefined) Object.assign(init, { method: 'POST', body: JSON.stringify(body) });
-    const response = await fetch(new URL(path, this.options.url), init).catch((error: Error) => {
-      const cause = error.cause instanceof Error ? error.cause.message : error.message;
-      throw new Error(`${this.options.url}: ${cause}`);
-    });
-    if (response.ok) return response;
-    const text = await response.text();
-    let message = text.slice(0, 500);
-    try {
-      message = (JSON.parse(text) as { error?: { message?: string } }).error?.message ?? message;
-    } catch {
-      // not JSON: the text itself is shown
-    }
-    throw new Error(`${response.status} from ${path}: ${message}`);
+    return this.api.call(path, init);
   }
 }
 

@@ -1,5 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { FrontQueue } from './admission/front-queue';
+import { AliasesController } from './deltas/admin/aliases.controller';
+import { BuildsController } from './deltas/admin/builds.controller';
+import type { DeltaDesk } from './deltas/admin/delta-desk';
+import type { DeltaLimits } from './deltas/admin/delta-limits';
+import { DeltasController } from './deltas/admin/deltas.controller';
 import type { Gate } from './door/gate';
 import type { Fleet } from './fleet/fleet';
 import { CompletionHandler } from './http/completion-handler';
@@ -17,6 +22,8 @@ import type { ProgressHub } from './progress/progress-hub';
 import {
   CHAT_SCHEMA,
   COMPLETION_HANDLER,
+  DELTA_DESK,
+  DELTA_LIMITS,
   FLEET,
   GATE,
   METRICS,
@@ -37,6 +44,8 @@ export interface AppParts {
   progress: ProgressHub;
   rungs: RungReport;
   queue: FrontQueue;
+  deltas: DeltaDesk;
+  deltaLimits: DeltaLimits;
   maxMessages: number;
   stallMs: number;
 }
@@ -51,6 +60,9 @@ export function appModule(parts: AppParts): DynamicModule {
     controllers: [
       CompletionsController,
       ModelsController,
+      DeltasController,
+      AliasesController,
+      BuildsController,
       ProgressController,
       DebugController,
       OperationsController,
@@ -64,6 +76,8 @@ export function appModule(parts: AppParts): DynamicModule {
       { provide: PROGRESS, useValue: progress },
       { provide: QUEUE, useValue: parts.queue },
       { provide: RUNGS, useValue: rungs },
+      { provide: DELTA_DESK, useValue: parts.deltas },
+      { provide: DELTA_LIMITS, useValue: parts.deltaLimits },
       { provide: STALL_MS, useValue: stallMs },
       { provide: CHAT_SCHEMA, useValue: chatSchema(maxMessages) },
       { provide: COMPLETION_HANDLER, useValue: new CompletionHandler(fleet, stallMs) },

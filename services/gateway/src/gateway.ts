@@ -10,6 +10,7 @@ import { roomIn } from './admission/group-room';
 import { Answerer } from './answer/answerer';
 import { Mover } from './answer/mover';
 import { type GatewayConfig, isLoopback, objectivesOf, waitsOf } from './config';
+import { DeltaDesk } from './deltas/admin/delta-desk';
 import { DeltaResolver } from './deltas/delta-resolver';
 import { type DeltaStoreClient, openDeltaStore } from './deltas/delta-store-client';
 import { Gate } from './door/gate';
@@ -150,7 +151,7 @@ export async function startGateway(
     logger,
     now,
   });
-  const { maxMessages, stallMs } = config;
+  const { maxMessages, stallMs, maxDeltaBytes, maxBuildBytes } = config;
   const page = config.web === 'on' ? PageFiles.load(PAGE_FOLDER) : null;
   if (config.web === 'on' && !page)
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
@@ -164,6 +165,8 @@ export async function startGateway(
     progress,
     rungs,
     queue,
+    deltas: new DeltaDesk(store, gate),
+    deltaLimits: { maxDeltaBytes, maxBuildBytes, stallMs, metrics },
     maxMessages,
     stallMs,
   });

@@ -9,3 +9,5 @@ export const PROGRESS = Symbol('ProgressHub');
 export const QUEUE = Symbol('FrontQueue');
 export const RUNGS = Symbol('RungReport');
 export const STALL_MS = Symbol('stallMs');
+export const DELTA_DESK = Symbol('delta-desk');
+export const DELTA_LIMITS = Symbol('delta-limits');

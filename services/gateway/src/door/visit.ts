@@ -76,6 +76,11 @@ export class Visit {
     services.metrics.entered();
   }
 
+  /** The trace context for whoever is asked on its behalf. */
+  get carrier(): Record<string, string> {
+    return this.services.tracing.carry(this.span);
+  }
+
   get signal(): AbortSignal {
     return this.abort.signal;
   }
@@ -94,8 +99,8 @@ export class Visit {
 
   /** Starts all answers, or none: the first that fails ends the others. */
   async answers(specs: readonly AnswerSpec[]): Promise<Answer[]> {
-    const carrier = this.services.tracing.carry(this.span);
-    const about = { requestId: this.requestId, tenant: this.tenant, carrier };
+    const { requestId, tenant, carrier } = this;
+    const about = { requestId, tenant, carrier };
     const asked = specs.map((spec) => ({ ...spec, ...about }));
     const { answerer, fleet, queue, deltas } = this.services;
     const arrivedMs = this.services.now();

@@ -147,7 +147,8 @@ export class Fleet {
 
   /** Whether the name is a model that was seen, or a family. */
   isModel(name: string): boolean {
-    return this.traffic.has(name) || this.options.families.some((family) => family.name === name);
+    const known = this.traffic.has(name) || this.options.families.some((family) => family.name === name);
+    return known || [...this.links.values()].some(({ about }) => about?.model === name);
   }
 
   private groupOf(model: string): Group {

@@ -3,10 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError } from '../gateway-error';
 import type { chatSchema } from '../openai/chat.schema';
 import { completionSchema } from '../openai/completion.schema';
-import { parseJson, validate } from '../openai/parse-body';
+import { validate } from '../openai/parse-body';
 import { CHAT_SCHEMA, COMPLETION_HANDLER } from '../tokens';
 import type { CompletionHandler } from './completion-handler';
 import { type CompletionRequest, fromChat, fromCompletion } from './completion-request';
+import { jsonBody } from './json-body';
 import { headersOf, visitOf } from './visits';
 
 @Controller('v1')
@@ -20,7 +21,7 @@ export class CompletionsController {
   @HttpCode(200)
   chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.answer(
-      fromChat(validate(this.chatBody, bodyOf(request)), headersOf(request)),
+      fromChat(validate(this.chatBody, jsonBody(request)), headersOf(request)),
       request,
       reply,
     );
@@ -29,7 +30,7 @@ export class CompletionsController {
   @Post('completions')
   @HttpCode(200)
   complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const body = validate(completionSchema, bodyOf(request));
+    const body = validate(completionSchema, jsonBody(request));
     return this.answer(fromCompletion(body, headersOf(request)), request, reply);
   }
 
@@ -38,12 +39,4 @@ export class CompletionsController {
     if (!visit) throw new GatewayError('internal', 'the request has no visit');
     return this.handler.handle(parsed, visit, reply);
   }
-}
-
-function bodyOf(request: FastifyRequest): unknown {
-  if (Buffer.isBuffer(request.body)) return parseJson(request.body);
-  throw new GatewayError(
-    'unsupported_media_type',
-    'a JSON body is needed, with content-type: application/json',
-  );
 }

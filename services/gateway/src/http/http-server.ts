@@ -14,8 +14,11 @@ import { addVisits } from './visits';
 
 /** Connections that may wait to be accepted: bursts are what this server is for. */
 const BACKLOG = 4096;
-/** Longest time for a request to arrive whole. */
+/** Longest time for a request to arrive whole, but for files: those have to keep coming. */
 const RECEIVE_TIMEOUT_MS = 60_000;
+const FILE_TIMEOUT_MS = 6 * 3_600_000;
+const FILE_TYPE = 'application/octet-stream';
+const FILE_ROUTES = new Set(['/v1/deltas', '/v1/deltas/builds']);
 const KEEP_ALIVE_MS = 75_000;
 
 export interface HttpServer {
@@ -30,7 +33,8 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
   const adapter = new FastifyAdapter({
     bodyLimit: config.maxBodyBytes,
     http: { maxHeaderSize: config.maxHeaderBytes },
-    requestTimeout: RECEIVE_TIMEOUT_MS,
+    // Node knows one time for all requests; `limitArrival` keeps those that are no files to their own.
+    requestTimeout: FILE_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => refuseUnreadable(error, socket, config.maxHeaderBytes),
@@ -41,6 +45,9 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) =>
     done(null, body),
   );
+  // Files go on to where they belong as they come. No web page can send one unasked either.
+  fastify.addContentTypeParser(FILE_TYPE, (_, body, done) => done(null, body));
+  limitArrival(fastify, config.maxHeaderBytes);
   addVisits(fastify, parts.gate);
   addArtifacts(fastify, new ArtifactShelf(config.artifacts), config.stallMs);
   const app = await NestFactory.create<NestFastifyApplication>(appModule(parts), adapter, {
@@ -58,6 +65,30 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
     close: () => app.close(),
     cut: () => fastify.server.closeAllConnections(),
   };
+}
+
+/**
+ * A body that does not arrive in time is refused and its connection cut; so is one that nobody reads any more because
+ * its request has been answered. A file may take its time while it is read: see `uploadOf`.
+ */
+function limitArrival(fastify: FastifyInstance, maxHeaderBytes: number): void {
+  fastify.addHook('onRequest', async ({ raw, headers, routeOptions }, reply) => {
+    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
+    if (!hasBody) return;
+    const { socket } = raw;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        if (raw.complete) return;
+        if (!reply.raw.headersSent) refuseUnreadable(new Error('late'), socket, maxHeaderBytes);
+        socket.destroySoon();
+      }, RECEIVE_TIMEOUT_MS).unref();
+    };
+    if (FILE_ROUTES.has(routeOptions.url ?? '')) reply.raw.once('finish', limit);
+    else limit();
+    raw.once('close', () => clearTimeout(timer));
+  });
 }
 
 function corsOf(origin: string[]) {
