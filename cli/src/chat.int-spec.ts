@@ -68,6 +68,7 @@ describe('zen chat', () => {
       text: 'w0 w1 ',
       stage: 0,
       reason: 'pinned',
+      delta: null,
       finishReason: 'length',
     });
   });
