@@ -6,7 +6,7 @@ import { type DeltaTensor, tensorTable } from './tensor-table';
 /** A delta's parts as views of its data (copied only where these lie at an odd address), as the engine takes them. */
 export function deltaParts(manifest: DeltaManifest, data: Uint8Array): DeltaPart[] {
   const tensors = new Map(tensorTable(manifest).map((tensor) => [tensor.name, tensor]));
-  const even = data.byteOffset % 2 === 0 ? data : data.slice();
+  const even = data.byteOffset % 2 === 0 ? data : new Uint8Array(data);
   const bytes = (module: Module, array: DeltaTensor['array']) => {
     const { offset, bytes: length } = tensors.get(`${module}.${array}`)!;
     return even.subarray(offset, offset + length);

@@ -158,6 +158,14 @@ export interface NativeQuant {
     targets: Int32Array,
     vocab: number,
   ): Promise<Float32Array>;
+  /** Product of `a` [rows, inner] and `b` [inner, cols]. */
+  multiply(
+    a: Float32Array,
+    b: Float32Array,
+    rows: number,
+    inner: number,
+    cols: number,
+  ): Promise<Float32Array>;
 }
 
 /** Loads the addon's packing half. */

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "quant/gemm.h"
 #include "quant/quant_addon.h"
 #include "quant_job.h"
 #include "quant/reference.h"
@@ -96,6 +97,20 @@ Napi::Value CompareCall(const Napi::CallbackInfo& info) {
       [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
 }
 
+// multiply(a, b, rows, inner, cols): Promise<Float32Array>, a [rows, inner] · b [inner, cols]
+Napi::Value MultiplyCall(const Napi::CallbackInfo& info) {
+  const int rows = Whole(info[2], "rows", 1, 1 << 24), inner = Whole(info[3], "inner", 1, 1 << 20),
+            cols = Whole(info[4], "cols", 1, 1 << 20);
+  const size_t m = rows, k = inner, n = cols;
+  if (m * n > size_t{1} << 31) throw Napi::RangeError::New(info.Env(), "rows times cols must be at most 2^31");
+  const float* a = Typed<float>(info[0], "a", m * k).data;
+  const float* b = Typed<float>(info[1], "b", k * n).data;
+  auto out = std::make_shared<std::vector<float>>(m * n);
+  return Job::Run(
+      info, [=] { Gemm(rows, cols, inner, RowMajor(a, inner), RowMajor(b, cols), out->data(), cols, false); },
+      [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
+}
+
 }  // namespace
 
 void InitReference(Napi::Env env, Napi::Object quant) {
@@ -103,6 +118,7 @@ void InitReference(Napi::Env env, Napi::Object quant) {
   quant["referenceHead"] = Napi::Function::New(env, HeadCall);
   quant["addHeadInput"] = Napi::Function::New(env, HeadInputCall);
   quant["compareLogits"] = Napi::Function::New(env, CompareCall);
+  quant["multiply"] = Napi::Function::New(env, MultiplyCall);
 }
 
 }  // namespace zen::quant
