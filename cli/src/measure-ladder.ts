@@ -1,3 +1,4 @@
+import { corpusTokens, jsonPrompts, thin } from '@zen/delta-build';
 import type { NativeQuant } from '@zen/engine';
 import {
   type LadderConfig,
@@ -9,7 +10,6 @@ import {
   updateQuality,
 } from '@zen/ladder';
 import type { Context } from './context';
-import { corpusTokens, jsonPrompts, thin } from './corpus-tokens';
 import { engineStages } from './stages/engine-stages';
 import { referenceStages } from './stages/reference-stages';
 

@@ -1,7 +1,7 @@
+import { corpusTokens, thin } from '@zen/delta-build';
 import { loadQuant } from '@zen/engine';
 import { LadderReader, measureQuality, openLadder, ReferenceModel, STAGES } from '@zen/ladder';
 import { packedLadder } from '@zen/testing';
-import { corpusTokens, thin } from './corpus-tokens';
 import { engineStages } from './stages/engine-stages';
 
 const packed = packedLadder();

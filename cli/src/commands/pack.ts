@@ -1,7 +1,7 @@
+import { type CorpusSequence, corpusTokens, thin } from '@zen/delta-build';
 import { CODING_DEFAULTS, ladderPath, openLadder, packLadder, type SourceModel } from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
-import { type CorpusSequence, corpusTokens, thin } from '../corpus-tokens';
 import { measureLadder } from '../measure-ladder';
 import { formatBytes } from '../output';
 import { stageTable } from '../stage-table';

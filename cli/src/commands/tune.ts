@@ -1,6 +1,6 @@
+import { corpusTokens } from '@zen/delta-build';
 import type { Command } from 'commander';
 import { common, contextOf, findLadder, quantOf, wholeNumber, withThreads } from '../context';
-import { corpusTokens } from '../corpus-tokens';
 import { tunePacked } from '../tune/tune-packed';
 
 interface TuneCommandOptions {

@@ -1,8 +1,9 @@
+import type { CorpusSequence } from '@zen/delta-build';
 import type { NativeQuant } from '@zen/engine';
 import { openLadder, tuneLadder } from '@zen/ladder';
 import { trainingPython } from '@zen/training';
 import type { Context } from '../context';
-import type { CorpusSequence } from '../corpus-tokens';
+import { tunePython } from './python';
 import { tune } from './tune';
 
 /** Trains the scales of a ladder in place. */

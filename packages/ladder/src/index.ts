@@ -39,7 +39,7 @@ export {
   type QualityOptions,
   type StageUnderTest,
 } from './quality';
-export { type DenseReader, ReferenceModel } from './reference-model';
+export { type DenseReader, type LayerHessians, ReferenceModel } from './reference-model';
 export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';
 export {

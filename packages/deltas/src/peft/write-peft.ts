@@ -77,7 +77,7 @@ function partTensors(part: DeltaPart, model: DeltaModel, order: RowOrder): Tenso
   const { out, in: cols } = moduleShape(model, module);
   const rowsToHf = (values: Uint16Array, width: number) =>
     reorderRows(values, width, module, model, order, 'half');
-  return [...part.layers].flatMap((layer, at): Tensor[] => {
+  const layerTensors = (layer: number, at: number): Tensor[] => {
     const name = `base_model.model.model.${hfPath(layer, module)}`;
     const pair = (dtype: 'F16' | 'BF16', rank: number, a: Uint16Array, b: Uint16Array): Tensor[] => [
       { name: `${name}.lora_A.weight`, dtype, shape: [rank, cols], data: asBytes(a) },
@@ -101,7 +101,8 @@ function partTensors(part: DeltaPart, model: DeltaModel, order: RowOrder): Tenso
       case 'dense1':
         throw new DeltaError('unsupported', 'PEFT has no adapter for signs of whole matrices');
     }
-  });
+  };
+  return [...part.layers].flatMap(layerTensors);
 }
 
 /** The pairs of a layer as numbers: A holds signs, B signs times scales. Both are exact in half precision. */

@@ -1,0 +1,89 @@
+import {
+  type Adapter,
+  encodeLora16,
+  type LoraFactors,
+  MAX_RANK,
+  MODULES,
+  type Module,
+  moduleKey,
+  type Recipe,
+  takeLora1,
+  toHalf,
+} from '@zen/deltas';
+import type { DeltaPart } from '@zen/engine';
+import { joinBytes, joinWords } from './join-arrays';
+
+/**
+ * The parts of a recipe where an adapter already is of its form, without any loss but the rounding of the format;
+ * null where it must be fitted.
+ */
+export function takeAdapter(
+  adapter: Adapter,
+  recipe: Recipe,
+  modules: readonly Module[],
+  layers: number,
+): DeltaPart[] | null {
+  if (adapter.kind === 'ia3') {
+    return recipe === 'vec'
+      ? take(adapter.modules, modules, layers, (module, at, vectors) => ({
+          module,
+          layers: at,
+          form: 'vec',
+          v: joinWords(vectors.map((vector) => Uint16Array.from(vector, (value) => toHalf(value - 1)))),
+        }))
+      : null;
+  }
+  if (recipe === 'lora16') return take(adapter.modules, modules, layers, asLora16);
+  return recipe === 'lora1' ? take(adapter.modules, modules, layers, asLora1) : null;
+}
+
+function take<T>(
+  adapted: Map<string, T>,
+  modules: readonly Module[],
+  layers: number,
+  part: (module: Module, at: Int32Array, found: T[]) => DeltaPart | null,
+): DeltaPart[] | null {
+  const parts: DeltaPart[] = [];
+  for (const module of MODULES.filter((each) => modules.includes(each))) {
+    const at = Array.from({ length: layers }, (_, layer) => layer).filter((layer) =>
+      adapted.has(moduleKey(layer, module)),
+    );
+    if (at.length === 0) continue;
+    const found = at.map((layer) => adapted.get(moduleKey(layer, module))!);
+    const made = part(module, Int32Array.from(at), found);
+    if (made === null) return null;
+    parts.push(made);
+  }
+  return parts;
+}
+
+function asLora16(module: Module, layers: Int32Array, found: LoraFactors[]): DeltaPart {
+  const { rank, scale } = found[0]!;
+  const factors = found.map(encodeLora16);
+  return {
+    module,
+    layers,
+    form: 'lora16',
+    rank,
+    scale: Math.fround(scale),
+    a: joinWords(factors.map(({ a }) => a)),
+    b: joinWords(factors.map(({ b }) => b)),
+  };
+}
+
+function asLora1(module: Module, layers: Int32Array, found: LoraFactors[]): DeltaPart | null {
+  const { rank } = found[0]!;
+  if (rank > MAX_RANK.lora1) return null;
+  const taken = found.map(({ a, b, scale }) => takeLora1(a, b, rank, scale));
+  const pairs = taken.flatMap((one) => (one === null ? [] : [one]));
+  if (pairs.length < taken.length) return null;
+  return {
+    module,
+    layers,
+    form: 'lora1',
+    rank,
+    a: joinBytes(pairs.map(({ a }) => a)),
+    b: joinBytes(pairs.map(({ b }) => b)),
+    scales: joinWords(pairs.map(({ scales }) => scales)),
+  };
+}
