@@ -3,7 +3,6 @@ import type { NativeQuant } from '@zen/engine';
 import { openLadder, tuneLadder } from '@zen/ladder';
 import { trainingPython } from '@zen/training';
 import type { Context } from '../context';
-import { tunePython } from './python';
 import { tune } from './tune';
 
 /** Trains the scales of a ladder in place. */
