@@ -77,11 +77,11 @@ test('how a thinker broke stays inside', () => {
 describe('a delta that a thinker fails at', () => {
   const named = (name: string) => new RpcError('FAILED_PRECONDITION', 'why', { 'x-zen-failure': name });
 
-  test.each(['delta_not_found', 'delta-wrong-base', 'delta_revoked', 'delta_corrupt', 'delta_too_large'])(
+  test.each(['delta_not_found', 'delta_wrong_base', 'delta_revoked', 'delta_corrupt', 'delta_too_large'])(
     '%s keeps its name, and no replica is blamed or asked again',
     (name) => {
       expect(replicaFailure(named(name), signal)).toBe('refused');
-      expect(gatewayError(named(name), signal)).toMatchObject({ failure: name.replaceAll('-', '_') });
+      expect(gatewayError(named(name), signal)).toMatchObject({ failure: name, message: 'why' });
     },
   );
 
@@ -91,5 +91,17 @@ describe('a delta that a thinker fails at', () => {
       failure: 'delta_store_unavailable',
       retryAfterS: 1,
     });
+  });
+
+  test('a copy that went bad at one thinker may be good at another', () => {
+    const lost = new RpcError('UNAVAILABLE', 'why', { 'x-zen-failure': 'delta_lost' });
+    expect(replicaFailure(lost, signal)).toBe('overloaded');
+    expect(gatewayError(lost, signal)).toMatchObject({ failure: 'unavailable' });
+  });
+
+  test('a token that a thinker does not take is our own fault, and says nothing', () => {
+    const denied = new RpcError('PERMISSION_DENIED', 'secret', { 'x-zen-failure': 'delta_denied' });
+    expect(gatewayError(denied, signal)).toMatchObject({ failure: 'internal', cause: denied });
+    expect(gatewayError(denied, signal).message).not.toContain('secret');
   });
 });

@@ -1,15 +1,13 @@
 import type { ReplicaFailure } from '@zen/routing';
 import { RpcError } from '@zen/rpc';
-import { deltaFailure } from '../deltas/delta-failure';
-import { GatewayError, type GatewayFailure } from '../gateway-error';
+import { deltaFailure, mayBeElsewhere } from '../deltas/delta-failure';
+import { GatewayError, type GatewayFailure, isPassing } from '../gateway-error';
 
 /** What a thinker's status says about the thinker. */
 export function replicaFailure(error: RpcError, signal: AbortSignal): ReplicaFailure {
-  const delta = deltaFailure(error);
-  // It is well itself, and another one may have the delta already.
-  if (delta === 'delta_store_unavailable') return 'overloaded';
+  if (mayBeElsewhere(error)) return 'overloaded';
   // Of a delta that one replica finds wrong no replica would make another: none is unwell for it.
-  if (delta) return 'refused';
+  if (deltaFailure(error)) return 'refused';
   switch (error.code) {
     case 'CANCELLED':
       return signal.aborted ? 'cancelled' : 'unavailable';
@@ -47,9 +45,11 @@ const FAILURES: Partial<Record<RpcError['code'], GatewayFailure>> = {
 /** A thinker's failure as the gateway reports it. A refusal keeps its words, which name field and limit. */
 export function gatewayError(error: RpcError, signal: AbortSignal): GatewayError {
   const delta = deltaFailure(error);
-  if (delta === 'delta_store_unavailable')
-    return new GatewayError(delta, error.message, { retryAfterS: 1, cause: error });
-  if (delta) return new GatewayError(delta, error.message, { cause: error });
+  if (delta === 'internal') return GatewayError.from(error);
+  if (delta) {
+    const again = isPassing(delta) ? { retryAfterS: 1 } : {};
+    return new GatewayError(delta, error.message, { ...again, cause: error });
+  }
   const failure = FAILURES[error.code];
   if (error.code === 'CANCELLED' && !signal.aborted) return unavailable(error);
   switch (failure) {
