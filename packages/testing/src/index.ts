@@ -1,4 +1,5 @@
 export { CertificateAuthority } from './certificate-authority';
+export { DeltaStoreProcess, type DeltaStoreProcessOptions, deltaStoreMissing } from './delta-store-process';
 export { FolderServer } from './folder-server';
 export { healthClient } from './health-client';
 export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';

@@ -1,0 +1,16 @@
+import { invalid } from '../store-error';
+
+const NAME = /^[a-z0-9][a-z0-9._/-]{0,127}$/;
+
+export function checkAlias(name: string): void {
+  if (NAME.test(name)) return;
+  throw invalid(
+    'name',
+    'must be 1 to 128 of a-z, 0-9, dot, dash, underscore and slash, the first a letter or digit',
+  );
+}
+
+/** An alias as one part of an object's name. */
+export function partOf(alias: string): string {
+  return alias.replaceAll('/', '~');
+}

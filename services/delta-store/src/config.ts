@@ -1,0 +1,82 @@
+import { address, bytes, type ConfigOf, duration, integer, serviceSettings, tlsSettings } from '@zen/config';
+import { z } from 'zod';
+
+export const settings = {
+  storage: {
+    env: 'ZEN_DELTA_STORAGE',
+    type: z.string('must name a folder or s3://bucket/prefix').min(1),
+    help: 'where deltas are kept: a folder (hard links needed), or s3://bucket/prefix (AWS_* as usual)',
+  },
+  masterKey: {
+    env: 'ZEN_MASTER_KEY',
+    type: z.string().optional(),
+    help: "file with the key that wraps the tenants' keys, 32 bytes or more (without ZEN_SERVICE_KEY: made beside the storage)",
+  },
+  serviceKey: {
+    env: 'ZEN_SERVICE_KEY',
+    type: z.string().optional(),
+    help: 'file with the secret that signs the tokens of services, 32 bytes or more; without it everybody on this machine is the tenant "anonymous", and nobody else can connect',
+  },
+  listen: {
+    env: 'ZEN_LISTEN',
+    type: address().default('127.0.0.1:50061'),
+    help: 'gRPC address',
+    default: '127.0.0.1:50061',
+  },
+  probeListen: {
+    env: 'ZEN_PROBE_LISTEN',
+    type: address().optional(),
+    help: 'HTTP address of /metrics, /healthz and /readyz (default none)',
+  },
+  healthListen: {
+    env: 'ZEN_HEALTH_LISTEN',
+    type: address().optional(),
+    help: 'address of gRPC health alone, without TLS, for probes that know none (default none)',
+  },
+  ...tlsSettings,
+  tlsClients: {
+    env: 'ZEN_TLS_CLIENTS',
+    type: z.enum(['off', 'require'], 'must be off or require').default('off'),
+    help: 'require: only clients with a certificate signed by ZEN_TLS_CA',
+    default: 'off',
+  },
+  quotaBytes: {
+    env: 'ZEN_DELTA_QUOTA_BYTES',
+    type: bytes(1, 2 ** 50).default(10 * 2 ** 30),
+    help: 'bytes of deltas that a tenant may have',
+    default: '10GiB',
+  },
+  quotaVersions: {
+    env: 'ZEN_DELTA_QUOTA_VERSIONS',
+    type: integer(1, 10_000_000).default(100_000),
+    help: 'deltas that a tenant may have',
+    default: '100000',
+  },
+  quotaPublishes: {
+    env: 'ZEN_DELTA_QUOTA_PUBLISHES',
+    type: integer(1, 1_000_000).default(600),
+    help: 'deltas that a tenant may publish in a minute',
+    default: '600',
+  },
+  graceMs: {
+    env: 'ZEN_DELTA_GRACE',
+    type: duration(0, 365 * 24 * 3_600_000).default(7 * 24 * 3_600_000),
+    help: 'how long a delta stays that no alias points at and no replica holds',
+    default: '168h',
+  },
+  leaseMs: {
+    env: 'ZEN_DELTA_LEASE',
+    type: duration(1000, 3_600_000).default(60_000),
+    help: 'how long a replica is believed to hold what it has named; what is erased is gone from all of them after this',
+    default: '60s',
+  },
+  ...stopping(),
+};
+
+/** `ZEN_GRACE` is the shutdown's; here `graceMs` is that of deltas. */
+function stopping() {
+  const { graceMs: stopGraceMs, ...others } = serviceSettings;
+  return { stopGraceMs, ...others };
+}
+
+export type DeltaStoreConfig = ConfigOf<typeof settings>;

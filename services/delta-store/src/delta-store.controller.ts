@@ -1,0 +1,208 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type Alias,
+  type AliasHistoryRequest,
+  type AliasHistoryResponse,
+  type Build,
+  type CollectGarbageRequest,
+  type CollectGarbageResponse,
+  type DeleteAliasRequest,
+  type DeleteDeltaRequest,
+  type DeleteDeltaResponse,
+  DeltaStoreServiceDefinition,
+  type EraseRequest,
+  type EraseResponse,
+  type FetchRequest,
+  type FetchResponse,
+  type GetBuildRequest,
+  type LeaseRequest,
+  type LeaseResponse,
+  type ListAliasesRequest,
+  type ListAliasesResponse,
+  type ListBuildsRequest,
+  type ListBuildsResponse,
+  type ListDeltasRequest,
+  type ListDeltasResponse,
+  type PublishRequest,
+  type PublishResponse,
+  type QuotaRequest,
+  type QuotaResponse,
+  type ResolveRequest,
+  type ResolveResponse,
+  type SetAliasRequest,
+  type StartBuildRequest,
+} from '@zen/contracts';
+import { isDigest } from '@zen/deltas';
+import { type CallContext, Rpc } from '@zen/rpc';
+import type { AliasState } from './aliases/aliases';
+import type { DeltaService } from './delta-service';
+import type { DeltaStoreMetrics } from './delta-store-metrics';
+import { toDelta } from './deltas/delta-record';
+import { fetchDelta } from './deltas/fetch-delta';
+import { type Authorizer, digestOrNull } from './request/authorize';
+import { generationToken, pageSize } from './request/page';
+import { StoreError } from './store-error';
+import { AUTHORIZER, METRICS, SERVICE } from './tokens';
+
+@Injectable()
+export class DeltaStoreController {
+  constructor(
+    @Inject(SERVICE) private readonly service: DeltaService,
+    @Inject(AUTHORIZER) private readonly authorizer: Authorizer,
+    @Inject(METRICS) private readonly metrics: DeltaStoreMetrics,
+  ) {}
+
+  @Rpc(DeltaStoreServiceDefinition, 'publish')
+  async publish(messages: AsyncIterable<PublishRequest>, context: CallContext): Promise<PublishResponse> {
+    const tenant = this.authorizer.tenant(context, 'write', null);
+    const space = await this.service.tenants.findOrMake(tenant);
+    const { record, existed } = await this.service.publisher.publish(space, this.counted(messages));
+    return { delta: toDelta(record), existed };
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'fetch')
+  async *fetch(request: FetchRequest, context: CallContext): AsyncGenerator<FetchResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', request.digest);
+    const find = () => this.service.tenants.find(tenant);
+    for await (const message of fetchDelta(this.service, find, request)) {
+      this.metrics.bytes('out', message.chunk.length);
+      yield message;
+    }
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'resolve')
+  async resolve({ name }: ResolveRequest, context: CallContext): Promise<ResolveResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', digestOrNull(name));
+    const { tenants, catalog, aliases } = this.service;
+    const space = await tenants.find(tenant);
+    const alias = isDigest(name) ? { digest: name, generation: 0 } : await aliases.require(space, name);
+    const record = await catalog.require(space, alias.digest);
+    return { delta: toDelta(record), generation: BigInt(alias.generation) };
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'setAlias')
+  async setAlias(request: SetAliasRequest, context: CallContext): Promise<Alias> {
+    const tenant = this.authorizer.tenant(context, 'write', request.digest);
+    const { tenants, catalog, aliases } = this.service;
+    const space = await tenants.find(tenant);
+    // A tenant without anything has no such delta.
+    await catalog.require(space, request.digest);
+    const { name, digest, expectedGeneration } = request;
+    return toAlias(await aliases.set(space!, name, digest, Number(expectedGeneration)));
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'deleteAlias')
+  async deleteAlias(request: DeleteAliasRequest, context: CallContext): Promise<Alias> {
+    const tenant = this.authorizer.tenant(context, 'write', null);
+    const space = await this.service.tenants.find(tenant);
+    const { name, expectedGeneration } = request;
+    return toAlias(await this.service.aliases.delete(space, name, Number(expectedGeneration)));
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'aliasHistory')
+  async aliasHistory(request: AliasHistoryRequest, context: CallContext): Promise<AliasHistoryResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const space = await this.service.tenants.find(tenant);
+    const limit = pageSize(request.pageSize);
+    const below = generationToken(request.pageToken);
+    const states = await this.service.aliases.history(space, request.name, below, limit);
+    const last = states.at(-1)?.generation ?? 1;
+    const nextPageToken = states.length < limit || last === 1 ? '' : String(last);
+    return { generations: states.map(toAlias), nextPageToken };
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'listAliases')
+  async listAliases(request: ListAliasesRequest, context: CallContext): Promise<ListAliasesResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const limit = pageSize(request.pageSize);
+    const space = await this.service.tenants.find(tenant);
+    if (!space) return { aliases: [], nextPageToken: '' };
+    const page = await this.service.aliases.list(space, request.prefix, request.pageToken, limit);
+    return { aliases: page.items.map(toAlias), nextPageToken: page.next };
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'list')
+  async list(request: ListDeltasRequest, context: CallContext): Promise<ListDeltasResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const limit = pageSize(request.pageSize);
+    const space = await this.service.tenants.find(tenant);
+    if (!space) return { deltas: [], nextPageToken: '' };
+    const page = await this.service.catalog.list(space, request.pageToken, limit);
+    return { deltas: page.items.map(toDelta), nextPageToken: page.next };
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'quota')
+  async quota(_: QuotaRequest, context: CallContext): Promise<QuotaResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const { tenants, ledger } = this.service;
+    const space = await tenants.find(tenant);
+    const { bytes, versions } = space ? await ledger.read(space) : { bytes: 0, versions: 0 };
+    return {
+      bytesUsed: BigInt(bytes),
+      bytesLimit: BigInt(ledger.limits.bytes),
+      versionsUsed: BigInt(versions),
+      versionsLimit: BigInt(ledger.limits.versions),
+      publishesPerMinuteLimit: ledger.limits.publishesPerMinute,
+    };
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'delete')
+  async delete(_: DeleteDeltaRequest, __: CallContext): Promise<DeleteDeltaResponse> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'erase')
+  async erase(_: EraseRequest, __: CallContext): Promise<EraseResponse> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'lease')
+  async lease(_: LeaseRequest, __: CallContext): Promise<LeaseResponse> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'collectGarbage')
+  async collectGarbage(_: CollectGarbageRequest, __: CallContext): Promise<CollectGarbageResponse> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'startBuild')
+  async startBuild(_: AsyncIterable<StartBuildRequest>, __: CallContext): Promise<Build> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'getBuild')
+  async getBuild(_: GetBuildRequest, __: CallContext): Promise<Build> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'watchBuild')
+  watchBuild(_: GetBuildRequest, __: CallContext): AsyncGenerator<Build> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'cancelBuild')
+  async cancelBuild(_: GetBuildRequest, __: CallContext): Promise<Build> {
+    throw notYet();
+  }
+
+  @Rpc(DeltaStoreServiceDefinition, 'listBuilds')
+  async listBuilds(_: ListBuildsRequest, __: CallContext): Promise<ListBuildsResponse> {
+    throw notYet();
+  }
+
+  private async *counted(messages: AsyncIterable<PublishRequest>): AsyncGenerator<Uint8Array> {
+    for await (const { chunk } of messages) {
+      this.metrics.bytes('in', chunk.length);
+      yield chunk;
+    }
+  }
+}
+
+function notYet(): StoreError {
+  return new StoreError('unsupported', 'not yet');
+}
+
+function toAlias({ name, digest, generation, changedMs }: AliasState): Alias {
+  return { name, digest, generation: BigInt(generation), changedUnixMs: BigInt(changedMs) };
+}

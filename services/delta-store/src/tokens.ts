@@ -1,0 +1,4 @@
+/** Injection tokens; what they stand for is wired in app.module.ts. */
+export const SERVICE = Symbol('SERVICE');
+export const AUTHORIZER = Symbol('AUTHORIZER');
+export const METRICS = Symbol('METRICS');
