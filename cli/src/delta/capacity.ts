@@ -5,6 +5,7 @@ import {
   type CapacityQuestion,
   capacity,
   deltaSize,
+  ENGINE_SLOTS,
   MODULES,
   type Module,
   RECIPES,
@@ -62,7 +63,7 @@ export function capacityCommand(delta: Command): void {
     .addOption(size('--disk', 'disk for deltas', 1e12, '1TB'))
     .addHelpText(
       'after',
-      '\nSizes: 80GB is 80,000,000,000 bytes, 80GiB is 85,899,345,920. A delta counts with its data, the KV cache with whole blocks of 16 tokens.',
+      '\nSizes: 80GB is 80,000,000,000 bytes, 80GiB is 85,899,345,920. Deltas count with the slots of the engine (dense1: those that hold the finest groups), on host and disk with their data; the KV cache with whole blocks of 16 tokens.',
     )
     .action(async (options: Options) => {
       const context = contextOf(options);
@@ -110,11 +111,12 @@ function questionOf(base: BaseShape, options: Options, sequences: number): Capac
 type Row = Capacity & { sequences: number; contextTokens: number };
 
 function textOf(base: BaseShape, options: Options, usableBytes: number, rows: Row[]): string {
-  const { deltaBytes, weightsBytes, kvBytesPerToken, host, disk, withoutKv } = rows[0]!;
+  const { deltaBytes, slotBytes, weightsBytes, kvBytesPerToken, host, disk, withoutKv } = rows[0]!;
   const rank = options.recipe.startsWith('lora') ? ` rank ${options.rank}` : '';
+  const slots = ENGINE_SLOTS[options.recipe === 'dense1' ? 'dense' : 'small'];
   const count = (value: number) => value.toLocaleString('en-US');
   return [
-    `${base.name}, ${options.recipe}${rank}: a delta has ${count(deltaBytes)} bytes, a token of KV ${count(kvBytesPerToken)}`,
+    `${base.name}, ${options.recipe}${rank}: a delta has ${count(deltaBytes)} bytes and takes a slot of ${count(slotBytes)}, a token of KV ${count(kvBytesPerToken)}`,
     `${gigabytes(usableBytes)} GB usable, ${gigabytes(weightsBytes)} GB of them weights`,
     formatTable([
       ['sequences', 'context', 'KV GB', 'left GB', 'deltas resident'],
@@ -126,6 +128,9 @@ function textOf(base: BaseShape, options: Options, usableBytes: number, rows: Ro
         row.leftBytes < 0 ? '- (weights and KV do not fit)' : count(row.resident),
       ]),
     ]),
+    ...(rows.some(({ resident }) => resident > slots)
+      ? [`one engine has ${count(slots)} slots of them at most`]
+      : []),
     `host memory holds ${count(host)} more, the disk ${count(disk)}`,
     `without any KV cache, so with nothing decoding, it would be ${count(withoutKv)}`,
   ].join('\n');

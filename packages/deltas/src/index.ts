@@ -4,6 +4,7 @@ export { canonicalJson } from './canonical-json';
 export { BASES, type BaseShape } from './capacity/base-shape';
 export { type Capacity, type CapacityQuestion, capacity, kvBlockBytes } from './capacity/capacity';
 export { type DeltaSize, deltaDataBytes, deltaSize } from './capacity/delta-size';
+export { ENGINE_SLOTS, slotBytes } from './capacity/slot-size';
 export { checkBase } from './check-base';
 export { DataCheck } from './data-check';
 export { DeltaCheck, type DeltaLimits } from './delta-check';

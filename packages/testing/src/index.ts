@@ -4,6 +4,7 @@ export { FolderServer } from './folder-server';
 export { healthClient } from './health-client';
 export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';
 export { packedLadder } from './packed-ladder';
+export { type RandomDelta, randomDelta } from './random-delta';
 export { RedisServer, redisMissing } from './redis-server';
 export { type SampleLadder, writeSampleLadder } from './sample-ladder';
 export { mountSmallDisk, type SmallDisk, smallDiskMissing } from './small-disk';

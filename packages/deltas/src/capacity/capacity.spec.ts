@@ -60,14 +60,15 @@ describe('capacity', () => {
   test('72 GB, a bf16 4B, 64 sequences of 2,048 tokens: what is left is for deltas', () => {
     expect(capacity(question)).toEqual({
       deltaBytes: 554_688,
+      slotBytes: 554_752,
       weightsBytes: 8_044_936_192,
       kvBytesPerToken: 147_456,
       kvBytes: 19_327_352_832,
       leftBytes: 44_627_710_976,
-      resident: 80_455,
+      resident: 80_446,
       host: 115_380,
       disk: 1_802_815,
-      withoutKv: 115_299,
+      withoutKv: 115_285,
     });
   });
 

@@ -1,5 +1,6 @@
 import type { BaseShape } from './base-shape';
 import { type DeltaSize, deltaDataBytes } from './delta-size';
+import { slotBytes } from './slot-size';
 
 /** Tokens of a KV block: a sequence takes whole blocks. */
 const BLOCK_TOKENS = 16;
@@ -21,8 +22,10 @@ export interface CapacityQuestion {
 }
 
 export interface Capacity {
-  /** Of one delta. */
+  /** Of one delta's data, as it lies in host memory, on disk and in the store. */
   deltaBytes: number;
+  /** Of the slot that it takes in the engine. */
+  slotBytes: number;
   weightsBytes: number;
   kvBytesPerToken: number;
   kvBytes: number;
@@ -41,21 +44,23 @@ export interface Capacity {
 export function capacity(question: CapacityQuestion): Capacity {
   const { base, usableBytes, sequences, contextTokens, hostBytes, diskBytes } = question;
   const deltaBytes = deltaDataBytes(base, question.delta);
+  const slot = slotBytes(base, question.delta);
   const weightsBytes = Math.ceil((base.parameters * question.weightBits) / 8);
   const blockBytes = kvBlockBytes(base, question.kvType);
   const kvBytes = sequences * Math.ceil(contextTokens / BLOCK_TOKENS) * blockBytes;
   const leftBytes = usableBytes - weightsBytes - kvBytes;
-  const fit = (bytes: number) => Math.max(0, Math.floor(bytes / deltaBytes));
+  const fit = (bytes: number, each: number) => Math.max(0, Math.floor(bytes / each));
   return {
     deltaBytes,
+    slotBytes: slot,
     weightsBytes,
     kvBytesPerToken: blockBytes / BLOCK_TOKENS,
     kvBytes,
     leftBytes,
-    resident: fit(leftBytes),
-    host: fit(hostBytes),
-    disk: fit(diskBytes),
-    withoutKv: fit(usableBytes - weightsBytes),
+    resident: fit(leftBytes, slot),
+    host: fit(hostBytes, deltaBytes),
+    disk: fit(diskBytes, deltaBytes),
+    withoutKv: fit(usableBytes - weightsBytes, slot),
   };
 }
 
