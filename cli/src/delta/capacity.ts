@@ -15,6 +15,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { common, contextOf, findLadder, wholeNumber } from '../context';
 import { formatTable } from '../output';
 import { baseOfLadder } from './ladder-base';
+import { moduleList } from './module-list';
 import { sizeText } from './size-text';
 
 interface Options {
@@ -57,7 +58,7 @@ export function capacityCommand(delta: Command): void {
     .option(
       '--modules <kinds>',
       `that a delta changes, of ${MODULES.join(',')} (default: the recipe's)`,
-      kinds,
+      moduleList,
     )
     .addOption(size('--host', 'host memory for deltas', 64e9, '64GB'))
     .addOption(size('--disk', 'disk for deltas', 1e12, '1TB'))
@@ -152,13 +153,4 @@ const bits = (text: string) => between(text, 32);
 
 function counts(text: string): number[] {
   return text.split(',').map(wholeNumber(0, 65_536));
-}
-
-function kinds(text: string): Module[] {
-  const named = text.split(',');
-  const known = MODULES.filter((kind) => named.includes(kind));
-  if (known.length !== named.length) {
-    throw new InvalidArgumentError(`must be some of ${MODULES.join(',')}, each once`);
-  }
-  return known;
 }
