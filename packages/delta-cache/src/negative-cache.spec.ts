@@ -7,6 +7,8 @@ describe('a negative cache', () => {
     expect(cache.get('a', 99)).toBe('not there');
     expect(cache.get('a', 100)).toBeUndefined();
     expect(cache.get('a', 0)).toBeUndefined();
+    cache.add('b', 'denied', 200);
+    expect([[...cache.values(199)], [...cache.values(200)]]).toEqual([['denied'], []]);
   });
 
   test('keeps the latest of so many, and forgets what it is told to', () => {

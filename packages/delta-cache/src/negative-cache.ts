@@ -22,6 +22,11 @@ export class NegativeCache<F> {
     }
   }
 
+  /** What is remembered now. */
+  *values(nowMs: number): Generator<F> {
+    for (const { failure, untilMs } of this.failures.values()) if (untilMs > nowMs) yield failure;
+  }
+
   remove(key: string): void {
     this.failures.delete(key);
   }

@@ -1,3 +1,5 @@
+import { unlessAborted } from './unless-aborted';
+
 interface Flight<T> {
   result: Promise<T>;
   waiting: number;
@@ -40,12 +42,4 @@ export class SingleFlight<T> {
     this.flights.set(key, flight);
     return flight;
   }
-}
-
-function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 }

@@ -3,13 +3,19 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DiskError } from './disk-error';
 
-/** Writes a small file so that a reader, also one after a crash, sees the old or the new content, never a mixture. */
-export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+/**
+ * Writes a small file so that a reader, also one after a crash, sees the old or the new content, never a mixture. A
+ * list of pieces is written one after another.
+ */
+export async function replaceFile(
+  path: string,
+  content: string | Uint8Array | readonly Uint8Array[],
+): Promise<void> {
   const next = `${path}.${randomUUID()}.new`;
   try {
     const file = await open(next, 'wx');
     try {
-      await file.writeFile(content);
+      for (const piece of Array.isArray(content) ? content : [content]) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

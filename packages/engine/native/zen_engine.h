@@ -124,6 +124,8 @@ ZEN_API int zen_stats(zen_model *model, zen_engine_stats *stats, zen_error *erro
 ZEN_API int zen_load_delta(zen_model *model, const zen_delta_part *parts, size_t count, int32_t *delta,
                            zen_error *error);
 ZEN_API int zen_free_delta(zen_model *model, int32_t delta, zen_error *error);
+/* Drops the cached KV of a scope of ZEN_SCOPE_BYTES. */
+ZEN_API int zen_forget_scope(zen_model *model, const uint8_t *scope, size_t scope_bytes, zen_error *error);
 /* identity: null for the base and no scope. */
 ZEN_API int zen_create_sequence(zen_model *model, const zen_sampling *sampling, const int32_t *sampled,
                                 size_t sampled_count, const zen_identity *identity, int32_t *sequence,

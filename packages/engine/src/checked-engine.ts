@@ -6,6 +6,7 @@ import {
   checkSampling,
   deltaHandle,
   handle,
+  refuse,
   stageNumber,
   tokenArray,
   whole,
@@ -74,6 +75,10 @@ class CheckedModel implements NativeModel {
   freeDelta(delta: number): void {
     deltaHandle(delta);
     guard(() => this.native.freeDelta(delta));
+  }
+  forgetScope(scope: Uint8Array): void {
+    if (scope.length !== 32) refuse('scope', 'must have 32 bytes');
+    guard(() => this.native.forgetScope(scope));
   }
   createSequence(
     sampling: NativeSampling,

@@ -100,6 +100,35 @@ test('only equal scopes share blocks', async () => {
   model.close();
 });
 
+test('a scope that is forgotten gives nothing back, also what a sequence still computes in it', async () => {
+  const model = await open();
+  const tokens = Int32Array.from({ length: 40 }, (_, i) => i);
+  const begin = (byte: number) =>
+    model.createSequence(GREEDY, undefined, { delta: null, scope: scope(byte) });
+  const step = (sequence: number, some: Int32Array) =>
+    model.step([{ sequence, tokens: some, embeddings: null, stage: 4, sample: false, draft: null }]);
+  const found = (byte: number) => {
+    const sequence = begin(byte);
+    const computed = model.matchPrefix(sequence, 4, tokens);
+    model.freeSequence(sequence);
+    return computed;
+  };
+  for (const byte of [1, 2]) {
+    const sequence = begin(byte);
+    await step(sequence, tokens);
+    model.freeSequence(sequence);
+  }
+  const running = begin(1);
+  await step(running, tokens.subarray(0, 20));
+  expect([found(1), found(2)]).toEqual([32, 32]);
+  model.forgetScope(scope(1));
+  await step(running, tokens.subarray(20));
+  model.freeSequence(running);
+  expect([found(1), found(2)]).toEqual([0, 32]);
+  expect(() => model.forgetScope(new Uint8Array(0))).toThrow('scope must have 32 bytes');
+  model.close();
+});
+
 test('slots are counted, kept while in use, and used again', async () => {
   const model = await open({ slots: 2, slotBytes: 2 ** 15, denseSlots: 1 });
   const first = await model.loadDelta(tinyDelta('lora1', 1));

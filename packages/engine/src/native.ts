@@ -66,6 +66,11 @@ export interface NativeModel {
   /** Gives the slot back. Throws an EngineError `delta` while a sequence uses it. */
   freeDelta(delta: number): void;
   /**
+   * Drops cached KV blocks of this scope (32 bytes); sequences that run in it go on and share no more of theirs. Also
+   * while a step runs.
+   */
+  forgetScope(scope: Uint8Array): void;
+  /**
    * A new sequence; the result is its handle. `sampled` (default none): what an earlier sequence of the same answer
    * sampled, which counts for penalties and stop texts; append it to go on. `identity` (default: the base model and no
    * scope) holds for its whole life.

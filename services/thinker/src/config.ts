@@ -41,7 +41,7 @@ export const settings = {
   scrubRate: {
     env: 'ZEN_SCRUB_RATE',
     type: bytes(0, 2 ** 40).default(8 * 2 ** 20),
-    help: 'bytes of the attached stages that are checked in a second; 0 turns that off',
+    help: 'bytes that are checked in a second, of the attached stages and of deltas in memory each; 0 turns that off',
     default: '8MiB',
   },
   listen: {
@@ -145,6 +145,57 @@ export const settings = {
       .default(DEFAULT_LIMITS.speculation),
     help: 'who drafts tokens where that is faster: auto, off, prompt-lookup or stage',
     default: DEFAULT_LIMITS.speculation,
+  },
+  deltaStore: {
+    env: 'ZEN_DELTA_STORE',
+    type: address().optional(),
+    help: 'the delta-store, host:port; without it this replica takes no deltas',
+  },
+  serviceKey: {
+    env: 'ZEN_SERVICE_KEY',
+    type: z.string().optional(),
+    help: 'file with the secret of service tokens that all services share, at least 32 bytes; goes with ZEN_DELTA_STORE',
+  },
+  deltaSlots: {
+    env: 'ZEN_DELTA_SLOTS',
+    type: integer(0, 65_536).default(16),
+    help: 'places in the engine for small deltas',
+    default: '16',
+  },
+  deltaSlotBytes: {
+    env: 'ZEN_DELTA_SLOT_BYTES',
+    type: bytes(0, 2 ** 31 - 1).default(2 ** 20),
+    help: 'memory of each of them; what is larger takes a dense one',
+    default: '1MiB',
+  },
+  denseSlots: {
+    env: 'ZEN_DENSE_SLOTS',
+    type: integer(0, 4096).default(0),
+    help: 'places for deltas over all linear weights (dense1), each of about a fourteenth of the bf16 weights',
+    default: '0',
+  },
+  deltaTenantSlots: {
+    env: 'ZEN_DELTA_TENANT_SLOTS',
+    type: integer(1, 65_536).optional(),
+    help: 'places of a kind that one tenant may take at most (default all)',
+  },
+  deltaWaitMs: {
+    env: 'ZEN_DELTA_WAIT',
+    type: duration(0, 600_000).default(10_000),
+    help: 'longest wait for a place while all are in use',
+    default: '10s',
+  },
+  deltaHostBytes: {
+    env: 'ZEN_DELTA_HOST_BYTES',
+    type: bytes(2 ** 16, 2 ** 42).default(256 * 2 ** 20),
+    help: 'memory for deltas that are in no slot or may come back to one',
+    default: '256MiB',
+  },
+  deltaDiskBytes: {
+    env: 'ZEN_DELTA_DISK_BYTES',
+    type: bytes(0, 2 ** 46).default(GIB),
+    help: 'disk for deltas, in $ZEN_HOME/deltas, shared by all processes of the node; 0 for none',
+    default: '1GiB',
   },
   ...serviceSettings,
 };

@@ -39,7 +39,7 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
     progress,
     draining,
     baseDigest: model.baseDigest,
-    deltas: undefined,
+    deltas: serving.deltas?.capacity(),
   };
 }
 

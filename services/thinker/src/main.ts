@@ -34,7 +34,7 @@ async function main(argv: string[]): Promise<void> {
   }
   const config = readConfig(settings, process.env);
   const logger = createLogger('thinker', config.logLevel);
-  const thinker = await startThinker(config, openModel(config, process.env), logger);
+  const thinker = await startThinker(config, openModel(config, process.env), logger, process.env);
   const { address, probeAddress, healthAddress } = thinker;
   logger.info({ address, probeAddress, healthAddress }, 'listening');
   let stopping = false;

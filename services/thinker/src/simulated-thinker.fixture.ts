@@ -91,6 +91,7 @@ export async function simulatedThinker(options: SimulatedOptions = {}): Promise<
     ...options.model,
   });
   const staged: StageBackend = Object.assign(backend, {
+    deltas: null,
     attachStage: options.attach ?? (async () => undefined),
     detachStage: (stage: number) => backend.purge(stage),
     close: () => undefined,
@@ -112,6 +113,7 @@ export async function simulatedThinker(options: SimulatedOptions = {}): Promise<
     tokenizer,
     artifactDigest: `sha256:${'0'.repeat(64)}`,
     baseDigest: `sha256:${'1'.repeat(64)}`,
+    shape: { layers: 1, hidden: 4, ffn: 4, heads: 1, kvHeads: 1, headSize: 4 },
     kernels: 'scalar',
   };
   const env = {

@@ -1,5 +1,6 @@
 import type { StepOutput, StepPlan } from '@zen/batching';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
+import { DeltaMetrics } from './deltas/delta-metrics';
 import { replicaGauges } from './replica-gauges';
 import type { Replica } from './serving/replica';
 
@@ -35,6 +36,8 @@ export class ThinkerMetrics {
     ['stage'],
     TOKEN_SECONDS,
   );
+
+  readonly deltas = new DeltaMetrics(this.registry);
 
   constructor(replica: Replica) {
     collectDefaultMetrics({ register: this.registry });

@@ -1,10 +1,12 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { descriptorSetPath } from '@zen/contracts';
+import { cacheHome } from '@zen/disk';
 import { RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telemetry';
 import { appModule } from './app.module';
 import type { ThinkerConfig } from './config';
+import { openDeltas } from './deltas/open-deltas';
 import { logProgress } from './log-progress';
 import { openTls } from './open-tls';
 import { rpcStatus } from './request/rpc-status';
@@ -32,7 +34,13 @@ const MAX_STREAMS = 10_000;
 /**
  * Serves a model: listens at once, answers from the model's first servable stage on, and climbs while it answers.
  */
-export async function startThinker(config: ThinkerConfig, open: OpenModel, logger: Logger): Promise<Thinker> {
+export async function startThinker(
+  config: ThinkerConfig,
+  open: OpenModel,
+  logger: Logger,
+  /** Says where the node's cache is. */
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Thinker> {
   const tls = await openTls(config, logger);
   const tracing = startTracing('thinker', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
@@ -57,7 +65,13 @@ export async function startThinker(config: ThinkerConfig, open: OpenModel, logge
     },
     failed: (what, err, again) => logger[again ? 'warn' : 'error']({ what, again, err }, 'climbing failed'),
   };
-  const replica = new Replica(config, open, events);
+  const deltas = openDeltas(config, {
+    home: cacheHome(env),
+    tls: tls && config.tlsCa !== undefined ? { certificates: tls.certificates } : undefined,
+    logger,
+    metrics: () => metrics.deltas,
+  });
+  const replica = new Replica(config, open, events, deltas);
   const metrics = new ThinkerMetrics(replica);
   const app = await NestFactory.createApplicationContext(
     appModule({ config, replica, observers: { metrics, tracing, logger }, stopping: stopping.signal }),

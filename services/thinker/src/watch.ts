@@ -32,7 +32,7 @@ export async function* watchThinker(
       stages: serving ? stagesNow(serving) : [],
       progress: progressNow(replica),
       draining: replica.draining.aborted,
-      deltas: undefined,
+      deltas: serving?.deltas?.capacity(),
     };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {

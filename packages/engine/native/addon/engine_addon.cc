@@ -104,6 +104,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         {InstanceMethod<&NativeModel::attachStage>("attachStage"),
          InstanceMethod<&NativeModel::detachStage>("detachStage"), InstanceMethod<&NativeModel::stats>("stats"),
          InstanceMethod<&NativeModel::loadDelta>("loadDelta"), InstanceMethod<&NativeModel::freeDelta>("freeDelta"),
+         InstanceMethod<&NativeModel::forgetScope>("forgetScope"),
          InstanceMethod<&NativeModel::createSequence>("createSequence"),
          InstanceMethod<&NativeModel::freeSequence>("freeSequence"),
          InstanceMethod<&NativeModel::matchPrefix>("matchPrefix"), InstanceMethod<&NativeModel::truncate>("truncate"),
@@ -179,6 +180,13 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value freeDelta(const Napi::CallbackInfo& info) {
     zen_error error;
     expect(info.Env(), zen_free_delta(model(info).get(), Whole(info[0], "delta", 1, kInt), &error), error);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value forgetScope(const Napi::CallbackInfo& info) {
+    const auto scope = Typed<uint8_t>(info[0], "scope");
+    zen_error error;
+    expect(info.Env(), zen_forget_scope(model(info).get(), scope.data, scope.count, &error), error);
     return info.Env().Undefined();
   }
 

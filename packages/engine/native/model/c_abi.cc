@@ -178,6 +178,16 @@ int zen_free_delta(zen_model* model, int32_t delta, zen_error* error) {
   return guarded(error, [&] { model->engine.freeDelta(delta); });
 }
 
+int zen_forget_scope(zen_model* model, const uint8_t* scope, size_t bytes, zen_error* error) {
+  return guarded(error, [&] {
+    zen::KvScope own;
+    if (bytes != own.bytes.size()) throw zen::Failure("scope", "must have 32 bytes");
+    own.given = true;
+    std::memcpy(own.bytes.data(), scope, bytes);
+    model->engine.forgetScope(own);
+  });
+}
+
 int zen_create_sequence(zen_model* model, const zen_sampling* sampling, const int32_t* sampled, size_t count,
                         const zen_identity* identity, int32_t* sequence, zen_error* error) {
   return guarded(error, [&] {

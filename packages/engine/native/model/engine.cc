@@ -119,6 +119,13 @@ void Engine::freeDelta(int delta) {
   deltas_.release(*slot);
 }
 
+void Engine::forgetScope(const KvScope& scope) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cache_.purge(scope);
+  for (auto& [id, sequence] : sequences_)
+    if (sequence->scope() == scope) sequence->withhold();
+}
+
 int Engine::createSequence(Sampling sampling, const std::vector<int32_t>& sampled, const Identity& identity) {
   sampling.check(config_.model.vocabSize);
   checkTokens(sampled, "sampled");

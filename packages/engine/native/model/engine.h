@@ -74,6 +74,8 @@ class Engine {
   int loadDelta(const std::vector<DeltaPart>& parts);
   // Refused while a sequence uses it.
   void freeDelta(int delta);
+  // Nobody finds KV of this scope any more, and sequences that run in it share no more of theirs.
+  void forgetScope(const KvScope& scope);
   // `sampled`: what an earlier sequence of the same answer sampled; it counts for penalties and stop texts.
   int createSequence(Sampling sampling, const std::vector<int32_t>& sampled = {}, const Identity& identity = {});
   void freeSequence(int sequence);

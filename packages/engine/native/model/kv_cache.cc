@@ -78,12 +78,21 @@ void KvCache::forget(int block) {
 
 void KvCache::purge(int stage) {
   for (int b = 0; b < total_; b++) {
-    if (blocks_[b].serial == 0 || blocks_[b].stage < stage) continue;
-    if (blocks_[b].refs == 0)
-      forget(b);
-    else
-      unindex(b);  // its sequences keep it until they let go
+    if (blocks_[b].serial != 0 && blocks_[b].stage >= stage) expel(b);
   }
+}
+
+void KvCache::purge(const KvScope& scope) {
+  for (int b = 0; b < total_; b++) {
+    if (blocks_[b].serial != 0 && blocks_[b].scope == scope) expel(b);
+  }
+}
+
+void KvCache::expel(int block) {
+  if (blocks_[block].refs == 0)
+    forget(block);
+  else
+    unindex(block);  // its sequences keep it until they let go
 }
 
 uint64_t KvCache::hash(const KvScope& scope, uint64_t parent, int stage, const int32_t* tokens) {

@@ -55,6 +55,8 @@ class KvCache {
 
   // Takes every block of this stage and those above out of the cache: nobody finds it any more.
   void purge(int stage);
+  // The same for every block of this scope.
+  void purge(const KvScope& scope);
 
   // Tests: throws std::logic_error where counts and lists disagree.
   void verify() const;
@@ -74,6 +76,7 @@ class KvCache {
   void take(int block);
   void unindex(int block);
   void forget(int block);
+  void expel(int block);
 
   const size_t blockBytes_;
   int total_ = 0;

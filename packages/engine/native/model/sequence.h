@@ -40,6 +40,7 @@ class Sequence {
   void publish(int stage);
   // Offers nothing more until it begins anew: what it holds must not be found by others.
   void withhold() { shareable_ = false; }
+  const KvScope& scope() const { return scope_; }
   // The stage of its first tokens, −1 for none.
   int stage() const { return stage_; }
   void truncate(int length);

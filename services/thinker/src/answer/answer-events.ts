@@ -24,13 +24,14 @@ export class AnswerEvents {
 
   /**
    * `sampled`: tokens that another call has sent, with the text that they made complete; what they left open goes on
-   * here. No piece reaches over the token `cutAt`.
+   * here. No piece reaches over the token `cutAt`. `deltaDigest`: of the delta that answers, empty for the base.
    */
   constructor(
     private readonly tokenizer: Tokenizer,
     private readonly sampling: SamplingParams,
     sampled: readonly number[] = [],
     private readonly cutAt = 0,
+    private readonly deltaDigest = '',
   ) {
     this.decoder = tokenizer.incremental();
     this.filter = new StopFilter(sampling.stop);
@@ -76,7 +77,7 @@ export class AnswerEvents {
       cachedPromptTokens: cachedTokens,
       queueUs: BigInt(Math.round(queueUs)),
       seed: this.sampling.seed,
-      deltaDigest: '',
+      deltaDigest: this.deltaDigest,
     };
     return { event: { $case: 'started' as const, value } };
   }

@@ -1,7 +1,10 @@
 import type { BatchRequest, GenerationEvent } from '@zen/batching';
 import { FinishReason, type GenerateRequest, type GenerateResponse, Usage } from '@zen/contracts';
+import { cacheScope } from '@zen/deltas';
 import type { CallContext } from '@zen/rpc';
 import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
+import type { ServedDeltas } from '../deltas/served-deltas';
+import type { DeltaLease } from '../deltas/slot-tier';
 import { readGenerate } from '../request/read-generate';
 import type { PromptLimits } from '../request/read-prompt';
 import { ThinkerError } from '../request/thinker-error';
@@ -19,6 +22,8 @@ export interface Serving {
   loop: StepLoop;
   climb: StageClimb;
   limits: PromptLimits;
+  /** Null where this replica takes none. */
+  deltas: ServedDeltas | null;
   source: OpenedModel['source'];
 }
 
@@ -49,13 +54,40 @@ export class Answerer {
     const { metrics, tracing } = this.observers;
     const span = tracing.start('thinker.generate', context.metadata);
     const watch = new Stopwatch(metrics);
+    let lease: DeltaLease | null = null;
     try {
-      yield* this.stream(this.read(request, context), request, context, watch, span);
+      const read = this.read(request, context);
+      lease = await this.lease(request, read.deadlineUs, context.signal);
+      const tenant = lease?.id.tenant ?? read.tenant;
+      const scope = lease?.id.scope ?? cacheScope(tenant, null);
+      const batched = { ...read, tenant, identity: { delta: lease?.slot ?? null, scope } };
+      yield* this.stream(batched, lease, request, context, watch, span);
     } catch (error) {
       failSpan(span, error instanceof Error ? error.name : 'error');
       throw error;
     } finally {
+      lease?.release();
       span.end();
+    }
+  }
+
+  /** The delta that the request names, in a slot; null where it names none. */
+  private async lease(
+    { delta, tenant }: GenerateRequest,
+    deadlineUs: number,
+    signal: AbortSignal,
+  ): Promise<DeltaLease | null> {
+    if (!delta) return null;
+    const late = new Deadline(deadlineUs);
+    try {
+      const { deltas } = this.replica.require();
+      if (!deltas) throw new ThinkerError('deltas_off', 'delta: this replica takes none');
+      return await deltas.acquire(delta, tenant, AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      this.observers.metrics.ended('refused');
+      throw error;
+    } finally {
+      late.stop();
     }
   }
 
@@ -74,6 +106,7 @@ export class Answerer {
 
   private async *stream(
     request: BatchRequest,
+    lease: DeltaLease | null,
     { requestId, cutAtToken }: GenerateRequest,
     { signal }: CallContext,
     watch: Stopwatch,
@@ -81,39 +114,46 @@ export class Answerer {
   ): AsyncGenerator<GenerateResponse> {
     const { model, loop, climb } = this.replica.require();
     const { sampling, sampled = [] } = request;
-    const answer = new AnswerEvents(model.tokenizer, sampling, sampled, cutAtToken);
-    const told = { requestId, resumed: sampled.length, watch, span };
+    const delta = lease?.id.digest ?? '';
+    const answer = new AnswerEvents(model.tokenizer, sampling, sampled, cutAtToken, delta);
+    const told = { requestId, delta, resumed: sampled.length, watch, span };
     const stage = request.stage ?? climb.top;
     const context = { contextTokens: loop.scheduler.contextTokens, stage };
     const ended = endedAlready(request, answer.stopped, model.tokenizer, context);
     if (ended) {
       watch.saw(ended);
-      for (const message of this.told(answer.messages(ended), told)) yield message;
+      for (const message of answer.messages(ended)) {
+        this.tell(message, told);
+        yield message;
+      }
       return;
     }
     const generation = this.submit(request, loop);
+    const ending = lease ? AbortSignal.any([signal, lease.lost]) : signal;
     const cancel = () => generation.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
-    if (signal.aborted) cancel();
+    ending.addEventListener('abort', cancel, { once: true });
+    if (ending.aborted) cancel();
     try {
       for await (const events of generation) {
         watch.saw(events);
-        for (const message of this.told(answer.messages(events), told)) yield message;
+        for (const message of answer.messages(events)) {
+          // Nothing that was computed with a delta that is gone leaves from here on.
+          lease?.lost.throwIfAborted();
+          this.tell(message, told);
+          yield message;
+        }
         if (answer.stopped) generation.cancel();
       }
     } catch (error) {
-      if (!(error instanceof ThinkerError)) this.observers.metrics.ended('failed');
+      if (lease?.lost.aborted || !(error instanceof ThinkerError)) this.observers.metrics.ended('failed');
       throw error;
     } finally {
-      signal.removeEventListener('abort', cancel);
+      ending.removeEventListener('abort', cancel);
     }
   }
 
-  private *told(messages: Iterable<GenerateResponse>, about: Told): Generator<GenerateResponse> {
-    for (const message of messages) {
-      if (message.event?.$case === 'finished') this.finished(message.event.value, about);
-      yield message;
-    }
+  private tell({ event }: GenerateResponse, about: Told): void {
+    if (event?.$case === 'finished') this.finished(event.value, about);
   }
 
   private submit(request: BatchRequest, loop: StepLoop) {
@@ -127,7 +167,7 @@ export class Answerer {
 
   private finished(
     { reason, usage = NO_USAGE }: { reason: FinishReason; usage?: Usage | undefined },
-    { requestId, resumed, watch, span }: Told,
+    { requestId, delta, resumed, watch, span }: Told,
   ): void {
     const { metrics, logger } = this.observers;
     const outcome = OUTCOMES[reason] ?? 'failed';
@@ -135,7 +175,13 @@ export class Answerer {
     const completionTokens = Math.max(0, usage.completionTokens - resumed);
     metrics.answered(outcome, { ...usage, completionTokens });
     const { stage } = watch;
-    const seen = { stage, outcome, ...usage, ttftMs: Math.round(watch.ttftMs) };
+    const seen = {
+      stage,
+      outcome,
+      ...(delta === '' ? {} : { delta }),
+      ...usage,
+      ttftMs: Math.round(watch.ttftMs),
+    };
     logger.info({ requestId, ...seen }, 'answered');
     span.setAttributes(seen);
     if (outcome === 'deadline' && usage.completionTokens === 0) {
@@ -149,11 +195,37 @@ const NO_USAGE = Usage.create();
 /** What log and metrics say of an answer at its end. */
 interface Told {
   requestId: string;
+  /** Digest of the delta that answers; empty for the base. */
+  delta: string;
   /** Tokens that another call gave. */
   resumed: number;
   watch: Stopwatch;
   span: Span;
 }
+
+/** Fires with a ThinkerError when a time on the loop's clock has come. */
+class Deadline {
+  private readonly late = new AbortController();
+  private readonly timer: NodeJS.Timeout | undefined;
+
+  constructor(atUs: number) {
+    const leftMs = Math.max(0, (atUs - nowUs()) / 1000);
+    if (leftMs > LONGEST_TIMER_MS) return;
+    const error = new ThinkerError('deadline', 'the deadline passed before the delta was there');
+    this.timer = setTimeout(() => this.late.abort(error), leftMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.late.signal;
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/** What a timer of the platform can wait; a request that may take longer has no deadline here. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Times of one answer's tokens. */
 class Stopwatch {

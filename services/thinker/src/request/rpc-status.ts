@@ -1,7 +1,7 @@
 import { BatchingError, type BatchingFailure } from '@zen/batching';
 import { type RpcCode, RpcError } from '@zen/rpc';
 import { TokenizerError, type TokenizerFailure } from '@zen/tokenizer';
-import { ThinkerError, type ThinkerFailure } from './thinker-error';
+import { DELTA_FAILURES, type DeltaFailure, ThinkerError, type ThinkerFailure } from './thinker-error';
 
 const THINKER: Record<ThinkerFailure, RpcCode> = {
   invalid: 'INVALID_ARGUMENT',
@@ -9,7 +9,20 @@ const THINKER: Record<ThinkerFailure, RpcCode> = {
   'stage-not-attached': 'FAILED_PRECONDITION',
   'not-ready': 'UNAVAILABLE',
   deadline: 'DEADLINE_EXCEEDED',
+  delta_denied: 'PERMISSION_DENIED',
+  delta_not_found: 'NOT_FOUND',
+  delta_wrong_base: 'FAILED_PRECONDITION',
+  delta_revoked: 'FAILED_PRECONDITION',
+  delta_corrupt: 'DATA_LOSS',
+  delta_too_large: 'INVALID_ARGUMENT',
+  delta_no_room: 'RESOURCE_EXHAUSTED',
+  delta_store_unavailable: 'UNAVAILABLE',
+  // Another replica, or this one with a new copy, goes on.
+  delta_lost: 'UNAVAILABLE',
+  deltas_off: 'FAILED_PRECONDITION',
 };
+
+const isDelta = (failure: ThinkerFailure) => DELTA_FAILURES.includes(failure as DeltaFailure);
 
 const BATCHING: Record<BatchingFailure, RpcCode> = {
   'queue-full': 'RESOURCE_EXHAUSTED',
@@ -34,7 +47,14 @@ const TOKENIZER: Record<TokenizerFailure, RpcCode> = {
 
 /** The one place where domain failures become statuses; undefined for what is a fault of the server. */
 export function rpcStatus(error: unknown): RpcError | undefined {
-  if (error instanceof ThinkerError) return new RpcError(THINKER[error.failure], error.message);
+  if (error instanceof ThinkerError) {
+    const { failure } = error;
+    return new RpcError(
+      THINKER[failure],
+      error.message,
+      isDelta(failure) ? { 'x-zen-failure': failure } : {},
+    );
+  }
   if (error instanceof BatchingError) {
     return new RpcError(BATCHING[error.failure], error.message, { 'x-zen-failure': error.failure });
   }

@@ -9,7 +9,13 @@ if ('missing' in ladder) {
   test.skip('the engine as a StepBackend', () => undefined);
 } else {
   stepBackendConformance('the engine', async () => {
-    const options = { threads: 2, kvBytes: 16 * 2 ** 20, kvType: 'f16' as const, contextTokens: 2048 };
+    const options = {
+      threads: 2,
+      kvBytes: 16 * 2 ** 20,
+      kvType: 'f16' as const,
+      contextTokens: 2048,
+      delta: null,
+    };
     const opened = await openLadder(ladder.folder);
     const { model, backend } = openEngine(opened, options);
     for (const stage of [0, 1]) await backend.attachStage(stage, opened.stagePaths[stage] ?? '');

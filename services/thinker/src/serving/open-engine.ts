@@ -1,4 +1,4 @@
-import { loadEngine } from '@zen/engine';
+import { type DeltaOptions, loadEngine } from '@zen/engine';
 import type { OpenLadder } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
 import { EngineBackend, type StageBackend } from './engine-backend';
@@ -10,6 +10,8 @@ export interface EngineOptions {
   kvType: 'f16' | 'int8';
   /** Longest sequence; the model's own length if that is shorter. */
   contextTokens: number;
+  /** Room for deltas; null for none. */
+  delta: DeltaOptions | null;
 }
 
 /** Opens a ladder with the native engine; no stage is attached yet. */
@@ -18,7 +20,7 @@ export function openEngine(
   options: EngineOptions,
 ): { model: ServedModel; backend: StageBackend } {
   const tokenizer = Tokenizer.from(config.tokenizer as TokenizerSpec);
-  const { architecture, hiddenSize, vocabSize } = config.model;
+  const { architecture, hiddenSize, vocabSize, layers, ffnSize, heads, kvHeads, headSize } = config.model;
   const contextTokens = Math.min(options.contextTokens, config.model.contextTokens);
   const { bytes, offsets } = tokenizer.byteTable(vocabSize);
   const engine = loadEngine();
@@ -29,6 +31,7 @@ export function openEngine(
     contextTokens,
     tokenBytes: bytes,
     tokenOffsets: offsets,
+    ...(options.delta === null ? {} : { delta: options.delta }),
   });
   const model: ServedModel = {
     name: config.name,
@@ -41,6 +44,7 @@ export function openEngine(
     tokenizer,
     artifactDigest: digest,
     baseDigest: `sha256:${config.source.tensorsSha256}`,
+    shape: { layers, hidden: hiddenSize, ffn: ffnSize, heads, kvHeads, headSize },
     kernels: engine.kernels(),
   };
   return { model, backend: new EngineBackend(native) };

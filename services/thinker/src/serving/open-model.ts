@@ -6,6 +6,8 @@ import type { OpenModel } from './replica';
 
 /** The model that the configuration names, from wherever it is, with the native engine. */
 export function openModel(config: ThinkerConfig, env: NodeJS.ProcessEnv): OpenModel {
+  const { deltaSlots: slots, deltaSlotBytes: slotBytes, denseSlots } = config;
+  const delta = config.deltaStore === undefined ? null : { slots, slotBytes, denseSlots };
   return async (signal, use) => {
     const source = await LadderDownload.open(config.ladder, {
       home: cacheHome(env),
@@ -16,7 +18,7 @@ export function openModel(config: ThinkerConfig, env: NodeJS.ProcessEnv): OpenMo
       signal,
     });
     try {
-      return { source, ...openEngine(source, config) };
+      return { source, ...openEngine(source, { ...config, delta }) };
     } catch (error) {
       await source.close();
       throw error;

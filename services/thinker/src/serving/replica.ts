@@ -1,6 +1,7 @@
 import { DistributionError, type StagedLadder } from '@zen/distribution';
 import type { Serving } from '../answer/answerer';
 import { limitsOf, promptBytesOf, type ThinkerConfig } from '../config';
+import type { OpenDeltas } from '../deltas/open-deltas';
 import { ThinkerError } from '../request/thinker-error';
 import type { StageBackend } from './engine-backend';
 import { measureStage } from './measure-stage';
@@ -50,6 +51,8 @@ export class Replica {
     private readonly config: ThinkerConfig,
     private readonly open: OpenModel,
     private readonly events: ReplicaEvents,
+    /** Null where it takes no deltas. */
+    private readonly openDeltas: OpenDeltas | null = null,
   ) {}
 
   /** Whether new requests that name no stage are welcome. */
@@ -114,6 +117,7 @@ export class Replica {
     if (!this.opened) return;
     const { backend, source } = this.opened;
     await this.serving?.loop.stop();
+    await this.serving?.deltas?.close();
     backend.close();
     await source.close();
   }
@@ -162,8 +166,10 @@ export class Replica {
       hiddenSize: model.hiddenSize,
       vocabSize: model.vocabSize,
     };
-    this.serving = { model, loop, climb, limits, source };
+    const deltas = (backend.deltas && this.openDeltas?.(model, backend.deltas)) ?? null;
+    this.serving = { model, loop, climb, limits, deltas, source };
     loop.start();
+    deltas?.start((error) => events.failed('deltas', error, false));
     events.opened(this.serving);
     return this.serving;
   }

@@ -1,3 +1,4 @@
+import type { DeltaModel } from '@zen/deltas';
 import type { LadderStage } from '@zen/ladder';
 import type { Tokenizer } from '@zen/tokenizer';
 
@@ -15,6 +16,8 @@ export interface ServedModel {
   artifactDigest: string;
   /** `sha256:<hex>` of the source's dequantized tensors: what deltas name as their base. */
   baseDigest: string;
+  /** What the shapes of deltas follow from. */
+  shape: DeltaModel;
   /** Which kernels run. */
   kernels: string;
 }
