@@ -39,9 +39,12 @@ import type { DeltaService } from './delta-service';
 import type { DeltaStoreMetrics } from './delta-store-metrics';
 import { toDelta } from './deltas/delta-record';
 import { fetchDelta } from './deltas/fetch-delta';
+import { checkLease } from './leases/leases';
+import { revokedOf } from './leases/revoked';
 import { type Authorizer, digestOrNull } from './request/authorize';
 import { generationToken, pageSize } from './request/page';
-import { StoreError } from './store-error';
+import { invalid, StoreError } from './store-error';
+import { eraseTenant } from './tenant/erase-tenant';
 import { AUTHORIZER, METRICS, SERVICE } from './tokens';
 
 @Injectable()
@@ -147,23 +150,47 @@ export class DeltaStoreController {
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'delete')
-  async delete(_: DeleteDeltaRequest, __: CallContext): Promise<DeleteDeltaResponse> {
-    throw notYet();
+  async delete({ digest }: DeleteDeltaRequest, context: CallContext): Promise<DeleteDeltaResponse> {
+    const tenant = this.authorizer.tenant(context, 'write', digest);
+    const { tenants, catalog, remover } = this.service;
+    const space = await tenants.find(tenant);
+    await catalog.require(space, digest);
+    await remover.delete(space!, digest);
+    return {};
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'erase')
-  async erase(_: EraseRequest, __: CallContext): Promise<EraseResponse> {
-    throw notYet();
+  async erase({ confirmTenant }: EraseRequest, context: CallContext): Promise<EraseResponse> {
+    const tenant = this.authorizer.tenant(context, 'write', null);
+    if (confirmTenant !== tenant) throw invalid('confirm_tenant', 'is not the name of the tenant');
+    const { deltas, bytes, keyFingerprint } = await eraseTenant(this.service, tenant);
+    const goneMs = this.service.nowMs() + this.service.leases.leaseMs;
+    return {
+      deltas: BigInt(deltas),
+      bytes: BigInt(bytes),
+      keyFingerprint,
+      goneEverywhereUnixMs: BigInt(goneMs),
+    };
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'lease')
-  async lease(_: LeaseRequest, __: CallContext): Promise<LeaseResponse> {
-    throw notYet();
+  async lease({ holder, held }: LeaseRequest, context: CallContext): Promise<LeaseResponse> {
+    this.authorizer.operator(context);
+    checkLease(holder, held);
+    const { leases } = this.service;
+    // Written before it is looked who is going: a collector marks first and then reads leases.
+    await leases.renew(holder, held);
+    return { revoked: await revokedOf(this.service, held), leaseMs: leases.leaseMs };
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'collectGarbage')
-  async collectGarbage(_: CollectGarbageRequest, __: CallContext): Promise<CollectGarbageResponse> {
-    throw notYet();
+  async collectGarbage(
+    { dryRun }: CollectGarbageRequest,
+    context: CallContext,
+  ): Promise<CollectGarbageResponse> {
+    this.authorizer.operator(context);
+    const { removed, bytes } = await this.service.collector.collect(dryRun);
+    return { removed, bytes: BigInt(bytes), dryRun };
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'startBuild')

@@ -42,7 +42,14 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
     publishesPerMinute: config.quotaPublishes,
   };
   const objects = await openStorage(config.storage, Date.now());
-  const service = deltaService({ objects, masterKey, limits, nowMs: Date.now });
+  const service = deltaService({
+    objects,
+    masterKey,
+    limits,
+    graceMs: config.graceMs,
+    leaseMs: config.leaseMs,
+    nowMs: Date.now,
+  });
   const app = await NestFactory.createApplicationContext(
     appModule({ service, authorizer: new Authorizer(tokens), metrics }),
     { logger: ['error', 'warn'] },

@@ -36,6 +36,12 @@ export class Aliases {
     return state;
   }
 
+  /** The alias as it was made by its generation `generation`. */
+  async at(space: TenantSpace, name: string, generation: number): Promise<AliasState | null> {
+    const [version] = await this.parts.registers.history(registerOf(space, name), generation + 1, 1);
+    return version?.generation === generation ? this.stateOf(space, name, version) : null;
+  }
+
   async find(space: TenantSpace, name: string): Promise<AliasState | null> {
     const register = registerOf(space, name);
     const version = await this.parts.registers.read(register);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { listAll, type ObjectStore } from '../storage/object-store';
 import type { TenantSpace } from '../tenant/tenants';
 import { SEGMENT_BYTES } from './delta-record';
@@ -6,16 +5,6 @@ import { SEGMENT_BYTES } from './delta-record';
 /** The encrypted data of deltas, in segments. */
 export class Blobs {
   constructor(private readonly objects: ObjectStore) {}
-
-  /** A new name; the time in it tells a collector how old a blob is that has no record. */
-  static newName(nowMs: number): string {
-    return nowMs.toString(16).padStart(12, '0') + randomBytes(10).toString('hex');
-  }
-
-  /** Milliseconds since the epoch when a blob was begun. */
-  static begunMs(blob: string): number {
-    return Number.parseInt(blob.slice(0, 12), 16);
-  }
 
   async write({ prefix, cipher }: TenantSpace, blob: string, index: number, plain: Buffer): Promise<void> {
     await this.objects.create(segmentName(prefix, blob, index), cipher.sealSegment(blob, index, plain));

@@ -1,5 +1,5 @@
 import { isDigest } from '@zen/deltas';
-import type { ObjectStore } from '../storage/object-store';
+import { listAll, type ObjectStore } from '../storage/object-store';
 import { invalid, StoreError } from '../store-error';
 import type { TenantSpace } from '../tenant/tenants';
 import type { DeltaRecord } from './delta-record';
@@ -67,9 +67,16 @@ export class Catalog {
     return { items: records.filter((record) => record !== null), next };
   }
 
-  /** All digests that have a record, deleted or not. */
-  digestOf(space: TenantSpace, name: string): string {
-    return `sha256:${name.slice(`${space.prefix}/deltas/`.length).replace('/', '')}`;
+  /** All that have a record, deleted or not. */
+  async *digests(space: TenantSpace): AsyncGenerator<string> {
+    const folder = `${space.prefix}/deltas/`;
+    for await (const name of listAll(this.objects, folder)) {
+      yield `sha256:${name.slice(folder.length).replace('/', '')}`;
+    }
+  }
+
+  async has({ prefix }: TenantSpace, digest: string): Promise<boolean> {
+    return (await this.objects.read(`${prefix}/deltas/${hexOf(digest)}`)) !== null;
   }
 }
 

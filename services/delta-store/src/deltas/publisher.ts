@@ -2,8 +2,8 @@ import { DeltaCheck, type DeltaHeader } from '@zen/deltas';
 import type { AuditLog } from '../audit/audit-log';
 import type { Ledger } from '../quota/ledger';
 import { invalid, StoreError } from '../store-error';
-import type { TenantSpace } from '../tenant/tenants';
-import { Blobs, BlobWriter } from './blobs';
+import { type TenantSpace, type Tenants, timedName } from '../tenant/tenants';
+import { type Blobs, BlobWriter } from './blobs';
 import type { Catalog } from './catalog';
 import { type DeltaRecord, recordOf } from './delta-record';
 
@@ -15,6 +15,7 @@ export interface Published {
 }
 
 interface Parts {
+  tenants: Tenants;
   catalog: Catalog;
   blobs: Blobs;
   ledger: Ledger;
@@ -67,7 +68,7 @@ export class Publisher {
     }
     const existing = await catalog.find(space, digest);
     if (existing) return { existing, writer: null };
-    const blob = Blobs.newName(nowMs());
+    const blob = timedName(nowMs());
     await ledger.begin(space, blob, { digest, bytes: manifest.data.bytes }, nowMs());
     return { existing: null, writer: new BlobWriter(blobs, space, blob) };
   }
@@ -77,7 +78,7 @@ export class Publisher {
     { digest, manifestBytes }: DeltaHeader,
     { existing, writer }: Attempt,
   ): Promise<Published> {
-    const { catalog, ledger, audit, nowMs } = this.parts;
+    const { tenants, catalog, ledger, audit, nowMs } = this.parts;
     if (!writer) return { record: existing!, existed: true };
     const record = recordOf(manifestBytes, digest, writer.blob, nowMs());
     // Said before it is done: an entry without a delta is harmless, a delta without an entry is not.
@@ -88,6 +89,9 @@ export class Publisher {
       return { record: (await catalog.find(space, digest)) ?? record, existed: true };
     }
     await ledger.finish(space, writer.blob);
+    if ((await tenants.find(space.tenant))?.epoch !== space.epoch) {
+      throw new StoreError('revoked', `delta ${digest}: its tenant was erased meanwhile`);
+    }
     return { record, existed: false };
   }
 

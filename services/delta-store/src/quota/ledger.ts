@@ -27,6 +27,9 @@ export interface LedgerState {
   leaving: string[];
 }
 
+/** The new state, or null where there is nothing to do. */
+type Change = (state: LedgerState) => LedgerState | null | Promise<LedgerState | null>;
+
 const EMPTY: LedgerState = { bytes: 0, versions: 0, minute: 0, begun: 0, pending: {}, leaving: [] };
 
 /**
@@ -88,16 +91,24 @@ export class Ledger {
     });
   }
 
-  /** A whole delta goes; repeated until `left`. */
-  async leave(space: TenantSpace, digest: string, bytes: number): Promise<void> {
-    await this.change(space, (state) => {
-      if (state.leaving.includes(digest)) return null;
+  /**
+   * A whole delta goes, for the first of those who say so. `isThere` says whether it has its record, which goes before
+   * `left`: looked at after the ledger is read, it tells that somebody else has been through with it.
+   */
+  async leave(
+    space: TenantSpace,
+    digest: string,
+    bytes: number,
+    isThere: () => Promise<boolean>,
+  ): Promise<void> {
+    await this.change(space, async (state) => {
+      if (state.leaving.includes(digest) || !(await isThere())) return null;
       const leaving = [...state.leaving, digest];
       return { ...state, leaving, bytes: state.bytes - bytes, versions: state.versions - 1 };
     });
   }
 
-  /** It is gone. */
+  /** Its record is gone. */
   async left(space: TenantSpace, digest: string): Promise<void> {
     await this.change(space, (state) => {
       if (!state.leaving.includes(digest)) return null;
@@ -105,8 +116,7 @@ export class Ledger {
     });
   }
 
-  /** `next` gives the new state, or null where there is nothing to do. */
-  private async change(space: TenantSpace, next: (state: LedgerState) => LedgerState | null): Promise<void> {
+  private async change(space: TenantSpace, next: Change): Promise<void> {
     const name = nameOf(space);
     const before = this.queues.get(name);
     const mine = (before ?? Promise.resolve()).then(() => this.tryChange(space, next));
@@ -118,14 +128,11 @@ export class Ledger {
     await mine;
   }
 
-  private async tryChange(
-    space: TenantSpace,
-    next: (state: LedgerState) => LedgerState | null,
-  ): Promise<void> {
+  private async tryChange(space: TenantSpace, next: Change): Promise<void> {
     const name = nameOf(space);
     for (;;) {
       const { generation, state } = await this.version(space);
-      const changed = next(state);
+      const changed = await next(state);
       if (!changed) return;
       const sealed = space.cipher.sealRecord(
         `${name}/${generation + 1}`,

@@ -37,6 +37,7 @@ export class Tenants {
     private readonly objects: ObjectStore,
     private readonly roots: Registers,
     masterKey: Buffer,
+    private readonly nowMs: () => number,
   ) {
     this.master = derive(masterKey, 'master', '');
   }
@@ -55,7 +56,7 @@ export class Tenants {
       const space = await this.find(tenant);
       if (space) return space;
       const before = await this.root(tenant);
-      const epoch = randomBytes(8).toString('hex');
+      const epoch = timedName(this.nowMs());
       const key = TenantCipher.newKey();
       const cipher = new TenantCipher(key);
       await this.objects.create(keyName(tenant, epoch), seal(this.master, `${tenant} ${epoch}`, key));
@@ -136,6 +137,16 @@ export class Tenants {
   private space({ tenant, epoch }: TenantRoot, cipher: TenantCipher): TenantSpace {
     return { tenant, epoch, prefix: `data/${tenantId(tenant)}/${epoch}`, cipher };
   }
+}
+
+/** A new random name with the time in front, by which a collector knows what is old. */
+export function timedName(nowMs: number): string {
+  return nowMs.toString(16).padStart(12, '0') + randomBytes(10).toString('hex');
+}
+
+/** Milliseconds since the epoch when a name was made. */
+export function madeMs(name: string): number {
+  return Number.parseInt(name.slice(0, 12), 16);
 }
 
 /** A tenant in the names of objects: a name such as `..` is no name of a folder. */
