@@ -20,6 +20,17 @@
 {{- end }}
 {{- end }}
 
+{{- define "zen.egress.deltaStore" -}}
+{{- if .Values.deltaStore.enabled -}}
+- to:
+    - podSelector:
+        matchLabels:
+          {{- include "zen.selector" (dict "root" . "component" "delta-store") | nindent 10 }}
+  ports:
+    - { protocol: TCP, port: 50061 }
+{{- end }}
+{{- end }}
+
 {{/* Scrapers may reach {root, port}. */}}
 {{- define "zen.ingress.prometheus" -}}
 {{- with .root.Values.networkPolicy.prometheus }}

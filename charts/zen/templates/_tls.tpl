@@ -4,7 +4,8 @@
 {{- if eq $tls.mode "certManager" -}}
 {{ include "zen.name" . }}-tls
 {{- else -}}
-{{- required (printf "tls.secrets.%s: name the Secret of the %s, as tls.mode is secret" .component .component) (get $tls.secrets .component) -}}
+{{- $value := ternary "deltaStore" .component (eq .component "delta-store") -}}
+{{- required (printf "tls.secrets.%s: name the Secret of the %s, as tls.mode is secret" $value .component) (get $tls.secrets $value) -}}
 {{- end -}}
 {{- end }}
 

@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { DeltaStoreMetrics } from '../../../services/delta-store/src/delta-store-metrics';
 import { GatewayMetrics } from '../../../services/gateway/src/observe/gateway-metrics';
 import { ThinkerMetrics } from '../../../services/thinker/src/thinker-metrics';
 import { describeWith, find, type KubeObject, render, tools } from './render';
@@ -21,9 +22,12 @@ function registered(): Map<string, string[]> {
   gateway.reportQueue({} as never);
   gateway.limitsShared(true);
   gateway.limitsAmong(1);
+  const thinker = new ThinkerMetrics({} as never);
+  thinker.deltas.watch({} as never);
   const all = [
     ...gateway.registry.getMetricsAsArray(),
-    ...new ThinkerMetrics({} as never).registry.getMetricsAsArray(),
+    ...thinker.registry.getMetricsAsArray(),
+    ...new DeltaStoreMetrics().registry.getMetricsAsArray(),
   ];
   return new Map(
     (all as unknown as { name: string; labelNames: string[] }[]).map(({ name, labelNames }) => [
@@ -78,7 +82,7 @@ describeWith(['helm'], 'monitoring', () => {
   let rules: Rules;
   let panels: Panel[];
   beforeAll(() => {
-    objects = render({ monitoring: EVERYTHING });
+    objects = render({ monitoring: EVERYTHING, deltaStore: { enabled: true } });
     rules = find(objects, 'PrometheusRule', 'one-zen-rules').spec;
     panels = JSON.parse(find(objects, 'ConfigMap', 'one-zen-dashboard').data['zen.json']).panels;
   });
@@ -133,6 +137,7 @@ describeWith(['helm'], 'monitoring', () => {
     for (const [name, count] of [
       ['one-zen-gateway', 1],
       ['one-zen-thinker', 1],
+      ['one-zen-delta-store', 1],
     ] as const) {
       const { spec } = find(objects, 'ServiceMonitor', name);
       const matched = services.filter((service) =>
@@ -157,7 +162,7 @@ describeWith(['helm', 'promtool'], 'promtool', () => {
   let objects: KubeObject[];
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'zen-rules-'));
-    objects = render({ monitoring: EVERYTHING });
+    objects = render({ monitoring: EVERYTHING, deltaStore: { enabled: true } });
     writeFileSync(
       join(folder, 'rules.yaml'),
       stringify(find(objects, 'PrometheusRule', 'one-zen-rules').spec),
@@ -168,7 +173,7 @@ describeWith(['helm', 'promtool'], 'promtool', () => {
 
   test('the rules are well formed', () => {
     const { status, output } = promtool(['check', 'rules', '--lint-fatal', 'rules.yaml'], folder);
-    expect({ status, output }).toEqual({ status: 0, output: expect.stringContaining('18 rules found') });
+    expect({ status, output }).toEqual({ status: 0, output: expect.stringContaining('24 rules found') });
   });
 
   test('alerts come when they should, and only then', () => {

@@ -49,7 +49,14 @@ describeWith(['helm'], 'network policies', () => {
         return `${source}>${component(one)}:${port}`;
       }),
     );
-    const graph = ['gateway>thinker:50051', 'gateway>redis:6379', 'test>gateway:8080', 'test>gateway:50050'];
+    const graph = [
+      'gateway>thinker:50051',
+      'gateway>redis:6379',
+      'gateway>delta-store:50061',
+      'thinker>delta-store:50061',
+      'test>gateway:8080',
+      'test>gateway:50050',
+    ];
     expect(graph).toEqual(expect.arrayContaining([...out, ...into]));
     expect(out).toContain('gateway>thinker:50051');
     expect(into).toContain('gateway>thinker:50051');
@@ -90,6 +97,20 @@ describeWith(['helm'], 'network policies', () => {
     expect(spec.policyTypes).toEqual(['Ingress', 'Egress']);
     expect(spec).not.toHaveProperty('egress');
     expect(edges(spec.ingress, 'from')).toEqual(['gateway:6379']);
+  });
+
+  test('the delta-store answers gateways and thinkers, and calls its bucket alone', () => {
+    const storage = { type: 's3', address: 's3://deltas' };
+    const objects = render({
+      deltaStore: { enabled: true, storage },
+      networkPolicy: { bucketPorts: [9000] },
+    });
+    const { spec } = policyOf(objects, 'delta-store');
+    expect(edges(spec.ingress, 'from').sort()).toEqual(['gateway:50061', 'thinker:50061']);
+    expect(portsOf(spec.egress)).toEqual([...DNS, 9000].sort());
+    expect(edges(spec.egress, 'to')).toEqual([]);
+    const claim = policyOf(render({ deltaStore: { enabled: true } }), 'delta-store');
+    expect(portsOf(claim.spec.egress)).toEqual(DNS);
   });
 
   test('they can be left to somebody else', () => {

@@ -1,3 +1,4 @@
+import { settings as storeSettings } from '../../../services/delta-store/src/config';
 import { settings as gatewaySettings } from '../../../services/gateway/src/config';
 import { settings as thinkerSettings } from '../../../services/thinker/src/config';
 import { describeWith, envOf, find, type KubeObject, MODEL, render, scenarios } from './render';
@@ -13,6 +14,7 @@ describeWith(['helm'], 'workloads', () => {
   test.each(scenarios)('%s sets only variables that the services know', (_, values) => {
     const known = {
       gateway: [...Object.values(gatewaySettings).map(({ env }) => env), ...OTHERS],
+      'delta-store': Object.values(storeSettings).map(({ env }) => env),
       thinker: [...Object.values(thinkerSettings).map(({ env }) => env), ...OTHERS],
     };
     const deployments = render(values).filter((one) => one.kind === 'Deployment');
@@ -157,6 +159,49 @@ describeWith(['helm'], 'workloads', () => {
       name: 'ladder',
       mountPath: '/ladder',
       readOnly: true,
+    });
+  });
+
+  test('the delta-store keeps deltas in a claim, or in a bucket', () => {
+    const storeOf = (deltaStore: object) =>
+      find(render({ deltaStore: { enabled: true, ...deltaStore } }), 'Deployment', 'one-zen-delta-store');
+    const volumes = (store: KubeObject) => podOf(store).volumes.map(({ name }: { name: string }) => name);
+    const claim = storeOf({});
+    expect(envOf(claim).ZEN_DELTA_STORAGE).toBe('/deltas');
+    expect(podOf(claim).volumes).toContainEqual({
+      name: 'deltas',
+      persistentVolumeClaim: { claimName: 'one-zen-deltas' },
+    });
+    // Two pods must not wait for one claim.
+    expect(claim.spec.strategy.rollingUpdate).toEqual({ maxSurge: 0, maxUnavailable: 1 });
+    const mine = storeOf({ storage: { existingClaim: 'mine' } });
+    expect(podOf(mine).volumes).toContainEqual({
+      name: 'deltas',
+      persistentVolumeClaim: { claimName: 'mine' },
+    });
+    const bucket = storeOf({ storage: { type: 's3', address: 's3://b/p', credentialsSecret: 'c' } });
+    expect(envOf(bucket).ZEN_DELTA_STORAGE).toBe('s3://b/p');
+    expect(podOf(bucket).containers[0].envFrom).toEqual([{ secretRef: { name: 'c' } }]);
+    expect(volumes(bucket)).not.toContain('deltas');
+  });
+
+  test('gateways and thinkers use it when it is there', () => {
+    const objects = render({
+      deltaStore: { enabled: true },
+      models: [{ ...MODEL, deltas: { slots: 9, denseSlots: 2 } }],
+    });
+    const address = find(objects, 'Service', 'one-zen-delta-store');
+    expect(address.spec.ports[0]).toMatchObject({ name: 'grpc', port: 50061 });
+    expect(envOf(find(objects, 'Deployment', 'one-zen-gateway'))).toMatchObject({
+      ZEN_DELTA_STORE: 'one-zen-delta-store:50061',
+    });
+    expect(envOf(find(objects, 'Deployment', 'one-zen-thinker-smollm2'))).toMatchObject({
+      ZEN_DELTA_STORE: 'one-zen-delta-store:50061',
+      ZEN_DELTA_SLOTS: '9',
+      ZEN_DELTA_SLOT_BYTES: '128KiB',
+      ZEN_DENSE_SLOTS: '2',
+      ZEN_DELTA_HOST_BYTES: '64MiB',
+      ZEN_DELTA_DISK_BYTES: '512MiB',
     });
   });
 

@@ -22,7 +22,7 @@ function problems(object: KubeObject): string[] {
 
 describeWith(['helm'], 'every scenario', () => {
   test('all are there', () => {
-    expect(scenarios.map(([name]) => name)).toEqual(['air-gapped', 'edge', 'gpu', 'ha', 'minimal']);
+    expect(scenarios.map(([name]) => name)).toEqual(['air-gapped', 'deltas', 'edge', 'gpu', 'ha', 'minimal']);
   });
 
   test.each(scenarios)('%s passes helm lint', (_, values) => {

@@ -95,6 +95,26 @@ describeWith(['helm'], 'refused values', () => {
       { gateway: { autoscaling: { enabled: true, min: 9 } } },
       'one-zen-gateway: autoscaling.max is 6, below autoscaling.min, 9',
     ],
+    [
+      'a bucket without a name',
+      { deltaStore: { storage: { type: 's3' } } },
+      "at '/deltaStore/storage/address': minLength: got 0, want 1",
+    ],
+    [
+      'a folder for a bucket',
+      { deltaStore: { storage: { type: 's3', address: '/deltas' } } },
+      "at '/deltaStore/storage/address': '/deltas' does not match",
+    ],
+    [
+      'an unknown storage',
+      { deltaStore: { storage: { type: 'nfs' } } },
+      "at '/deltaStore/storage/type': value must be one of 'claim', 's3'",
+    ],
+    [
+      'no place for a delta',
+      { thinker: { deltas: { slots: 0 } } },
+      "at '/thinker/deltas/slots': minimum: got 0, want 1",
+    ],
     ['a plain key', { gateway: { keys: { entries: ['zen_secret'] } } }, "at '/gateway/keys/entries/0'"],
     [
       'a line with a new line',

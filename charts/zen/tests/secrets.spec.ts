@@ -121,6 +121,48 @@ describeWith(['helm'], 'Redis', () => {
   });
 });
 
+describeWith(['helm'], 'the keys of deltas', () => {
+  const on = { deltaStore: { enabled: true } };
+  const secretOf = (workload: KubeObject, name: string) =>
+    workload.spec.template.spec.volumes.find((one: { name: string }) => one.name === name)?.secret;
+
+  test('none unless asked for', () => {
+    const objects = render();
+    expect(objects.filter((one) => /delta|service-key/.test(one.metadata.name))).toEqual([]);
+    expect(Object.keys(envOf(gatewayOf(objects))).filter((name) => /DELTA|SERVICE/.test(name))).toEqual([]);
+  });
+
+  test('all three services share one key, and the master key is the store’s alone', () => {
+    const objects = render(on);
+    for (const name of ['one-zen-service-key', 'one-zen-delta-master-key']) {
+      expect(decoded(find(objects, 'Secret', name)).key).toMatch(/^[A-Za-z0-9]{43}$/);
+    }
+    for (const name of ['one-zen-gateway', 'one-zen-thinker-smollm2', 'one-zen-delta-store']) {
+      const workload = find(objects, 'Deployment', name);
+      expect(envOf(workload).ZEN_SERVICE_KEY).toBe('/etc/zen/service/key');
+      expect(secretOf(workload, 'service-key').secretName).toBe('one-zen-service-key');
+      const master = name === 'one-zen-delta-store' ? 'one-zen-delta-master-key' : undefined;
+      expect(secretOf(workload, 'master-key')?.secretName).toBe(master);
+    }
+  });
+
+  test('what people’s deltas need stays when the release goes', () => {
+    const kept = render(on).filter((one) => one.metadata.annotations?.['helm.sh/resource-policy'] === 'keep');
+    expect(kept.map(({ kind }) => kind).sort()).toEqual(['PersistentVolumeClaim', 'Secret']);
+  });
+
+  test('both may be given', () => {
+    const given = { serviceKey: { existingSecret: 's' }, masterKey: { existingSecret: 'm' } };
+    const objects = render({ deltaStore: { enabled: true, ...given } });
+    expect(objects.filter((one) => /-key$/.test(one.metadata.name))).toEqual([
+      expect.objectContaining({ metadata: expect.objectContaining({ name: 'one-zen-resume-key' }) }),
+    ]);
+    const store = find(objects, 'Deployment', 'one-zen-delta-store');
+    expect(secretOf(store, 'service-key').secretName).toBe('s');
+    expect(secretOf(store, 'master-key').secretName).toBe('m');
+  });
+});
+
 describeWith(['helm'], 'TLS between services', () => {
   const given = { mode: 'secret', secrets: { thinker: 't', gateway: 'g' } };
   const thinkerEnv = (objects: KubeObject[]) => envOf(find(objects, 'Deployment', 'one-zen-thinker-smollm2'));
@@ -155,6 +197,35 @@ describeWith(['helm'], 'TLS between services', () => {
       ZEN_TLS_CA: '/etc/zen/tls/ca.crt',
       ZEN_TLS_CLIENTS: 'require',
     });
+  });
+
+  test('the delta-store shows a certificate, which gateways and thinkers check', () => {
+    const deltas = {
+      tls: { mode: 'certManager', mutual: true, issuer: { name: 'ca' } },
+      deltaStore: { enabled: true },
+    };
+    const objects = render(deltas);
+    const store = find(objects, 'Deployment', 'one-zen-delta-store');
+    expect(envOf(store)).toMatchObject({
+      ZEN_TLS_CERT: '/etc/zen/tls/tls.crt',
+      ZEN_TLS_CLIENTS: 'require',
+      ZEN_HEALTH_LISTEN: '0.0.0.0:50052',
+    });
+    expect(store.spec.template.spec.containers[0].readinessProbe.grpc.port).toBe(50052);
+    const { spec } = find(objects, 'Certificate', 'one-zen-delta-store');
+    const address = String(envOf(gatewayOf(objects)).ZEN_DELTA_STORE);
+    expect(spec.dnsNames).toContain(address.split(':')[0]);
+    expect(thinkerEnv(objects)).toMatchObject({ ZEN_TLS_CA: '/etc/zen/tls/ca.crt' });
+    expect(find(objects, 'Certificate', 'one-zen-thinker').spec.usages).toContain('client auth');
+    const oneWay = render({ ...deltas, tls: { ...deltas.tls, mutual: false } });
+    expect(thinkerEnv(oneWay)).toMatchObject({ ZEN_TLS_CA: '/etc/zen/tls/ca.crt' });
+    expect(envOf(find(oneWay, 'Deployment', 'one-zen-delta-store'))).not.toHaveProperty('ZEN_TLS_CA');
+    expect(() =>
+      render({
+        tls: { mode: 'secret', secrets: { thinker: 't', gateway: 'g' } },
+        deltaStore: { enabled: true },
+      }),
+    ).toThrow('tls.secrets.deltaStore: name the Secret of the delta-store');
   });
 
   test('by cert-manager, under the name that the gateway expects', () => {

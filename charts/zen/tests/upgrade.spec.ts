@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CHART, describeWith, type KubeObject, render, scenarios } from './render';
 
 /** The version before this one, as it was packaged. */
-const PREVIOUS = join(__dirname, 'fixtures', 'zen-0.1.0.tgz');
+const PREVIOUS = join(__dirname, 'fixtures', 'zen-0.2.0.tgz');
 
 /** Fields that the API server lets nobody change, by kind. */
 const IMMUTABLE: Record<string, (object: KubeObject) => unknown> = {
@@ -16,11 +16,17 @@ const IMMUTABLE: Record<string, (object: KubeObject) => unknown> = {
 };
 const nameOf = ({ kind, metadata }: KubeObject) => `${kind} ${metadata.name}`;
 
-describeWith(['helm'], 'upgrade from 0.1.0', () => {
+describeWith(['helm'], 'upgrade from 0.2.0', () => {
   // Values of before the upgrade are those of scenarios, without what came later.
   const before = scenarios.map(([name, values]) => {
-    const old = structuredClone(values) as { redis?: { external?: { caSecret?: string } } };
-    delete old.redis?.external?.caSecret;
+    const old = structuredClone(values) as {
+      deltaStore?: object;
+      networkPolicy?: { buckets?: object };
+      models: { deltas?: object }[];
+    };
+    delete old.deltaStore;
+    delete old.networkPolicy?.buckets;
+    for (const model of old.models) delete model.deltas;
     return [name, old] as const;
   });
 
@@ -46,7 +52,18 @@ describeWith(['helm'], 'upgrade from 0.1.0', () => {
   });
 
   test('there is something to go over to', () => {
-    const [old, now] = [PREVIOUS, CHART].map((chart) => render({}, 'llm', chart).map(nameOf));
-    expect(now?.filter((name) => !old?.includes(name))).toEqual(['Secret one-zen-resume-key']);
+    const old = render({}, 'llm', PREVIOUS).map(nameOf);
+    expect(render().map(nameOf).sort()).toEqual(old.sort());
+    const now = render({ deltaStore: { enabled: true } }).map(nameOf);
+    expect(now.filter((name) => !old.includes(name)).sort()).toEqual([
+      'Deployment one-zen-delta-store',
+      'NetworkPolicy one-zen-delta-store',
+      'PersistentVolumeClaim one-zen-deltas',
+      'PodDisruptionBudget one-zen-delta-store',
+      'Secret one-zen-delta-master-key',
+      'Secret one-zen-service-key',
+      'Service one-zen-delta-store',
+      'ServiceAccount one-zen-delta-store',
+    ]);
   });
 });

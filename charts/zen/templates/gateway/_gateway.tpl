@@ -42,17 +42,8 @@
 {{- else if $values.gateway.allowAnonymous }}
 - { name: ZEN_ALLOW_ANONYMOUS, value: "true" }
 {{- end }}
-{{- if ne $values.redis.mode "none" }}
-- { name: ZEN_REDIS, value: {{ include "zen.redis.url" . | quote }} }
-{{- with include "zen.redis.password" . | fromYaml }}
-- name: ZEN_REDIS_PASSWORD
-  valueFrom:
-    secretKeyRef: { name: {{ .name }}, key: {{ .key }} }
-{{- end }}
-{{- if include "zen.redis.ca" . }}
-- { name: ZEN_REDIS_CA, value: /etc/zen/redis/ca.crt }
-{{- end }}
-{{- end }}
+{{- include "zen.redis.env" . | nindent 0 }}
+{{- include "zen.deltas.env" . | nindent 0 }}
 {{- if ne $values.tls.mode "off" }}
 - { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
 # Gateways dial pods by address; all thinkers' certificates bear this one name.
@@ -68,9 +59,8 @@
 {{- if include "zen.gateway.keys" . }}
 - { name: keys, mountPath: /etc/zen/keys, readOnly: true }
 {{- end }}
-{{- if include "zen.redis.ca" . }}
-- { name: redis-ca, mountPath: /etc/zen/redis, readOnly: true }
-{{- end }}
+{{- include "zen.redis.mounts" . | nindent 0 }}
+{{- include "zen.deltas.mounts" . | nindent 0 }}
 {{- if ne .Values.tls.mode "off" }}
 - { name: tls, mountPath: /etc/zen/tls, readOnly: true }
 {{- end }}
@@ -86,12 +76,8 @@
     items: [{ key: keys, path: keys }]
     {{- end }}
 {{- end }}
-{{- with include "zen.redis.ca" . }}
-- name: redis-ca
-  secret:
-    secretName: {{ . }}
-    items: [{ key: ca.crt, path: ca.crt }]
-{{- end }}
+{{- include "zen.redis.volumes" . | nindent 0 }}
+{{- include "zen.deltas.volumes" . | nindent 0 }}
 {{- if ne .Values.tls.mode "off" }}
 - name: tls
   secret:

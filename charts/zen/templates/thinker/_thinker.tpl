@@ -15,6 +15,14 @@
 - { name: ZEN_PROBE_LISTEN, value: "0.0.0.0:9090" }
 - { name: ZEN_THREADS, value: {{ $s.threads | quote }} }
 - { name: ZEN_KV_BYTES, value: {{ $s.kvBytes | quote }} }
+{{- if .root.Values.deltaStore.enabled }}
+{{ include "zen.deltas.env" .root }}
+- { name: ZEN_DELTA_SLOTS, value: {{ $s.deltas.slots | quote }} }
+- { name: ZEN_DELTA_SLOT_BYTES, value: {{ $s.deltas.slotBytes | quote }} }
+- { name: ZEN_DENSE_SLOTS, value: {{ $s.deltas.denseSlots | quote }} }
+- { name: ZEN_DELTA_HOST_BYTES, value: {{ $s.deltas.hostBytes | quote }} }
+- { name: ZEN_DELTA_DISK_BYTES, value: {{ $s.deltas.diskBytes | quote }} }
+{{- end }}
 {{- if $s.credentials.dockerConfigSecret }}
 - { name: DOCKER_CONFIG, value: /etc/zen/docker }
 {{- end }}
@@ -23,8 +31,10 @@
 - { name: ZEN_HEALTH_LISTEN, value: "0.0.0.0:50052" }
 - { name: ZEN_TLS_CERT, value: /etc/zen/tls/tls.crt }
 - { name: ZEN_TLS_KEY, value: /etc/zen/tls/tls.key }
-{{- if $tls.mutual }}
+{{- if or $tls.mutual .root.Values.deltaStore.enabled }}
 - { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
+{{- end }}
+{{- if $tls.mutual }}
 - { name: ZEN_TLS_CLIENTS, value: require }
 {{- end }}
 {{- end }}
@@ -32,6 +42,7 @@
 
 {{- define "zen.thinker.mounts" -}}
 - { name: cache, mountPath: /cache }
+{{- include "zen.deltas.mounts" .root | nindent 0 }}
 {{- if not .source.address }}
 - { name: ladder, mountPath: /ladder, readOnly: true }
 {{- end }}
@@ -59,6 +70,7 @@
 {{- else }}
   emptyDir: { sizeLimit: {{ $cache.size }} }
 {{- end }}
+{{- include "zen.deltas.volumes" .root | nindent 0 }}
 {{- with .source.image }}
 - name: ladder
   image: { reference: {{ . | quote }}, pullPolicy: {{ $.root.Values.image.pullPolicy }} }
