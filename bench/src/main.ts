@@ -1,5 +1,6 @@
 import { batch } from './batch';
 import { cold } from './cold';
+import { deltasQuality } from './deltas-quality/deltas-quality';
 import { run as gateway } from './gateway';
 import { layers } from './layers';
 import { memory } from './memory';
@@ -31,6 +32,10 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   progressive: {
     about: 'first token on an empty disk, climbs under load, a bad connection',
     run: progressive,
+  },
+  'deltas-quality': {
+    about: 'fine-tunes SmolLM2, makes every recipe of delta: what each keeps, against its bytes',
+    run: deltasQuality,
   },
   layers: { about: 'quality with a stage in some layers only', run: layers },
 };

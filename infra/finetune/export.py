@@ -62,29 +62,40 @@ def write_model(folder, base, layers):
 
 
 def write_adapter(folder, base, form, params, name):
-    """lora16 and lora1; of the latter the factors are exactly sign × scale (A) and sign (B)."""
+    """lora1, lora16 (PEFT's LORA) and vec (PEFT's IA3, over outputs).
+
+    Of lora1 the factors are exactly sign × scale (A) and sign (B).
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors, rank = {}, 0
-    for module, p in params.items():
-        a, b = np.asarray(p["a"]), np.asarray(p["b"])
-        if form == "lora1":
-            a = np.asarray(sign(a)) * np.asarray(p["scales"]).astype(np.float16).astype(np.float32)[:, :, None]
-            b = np.asarray(sign(b)).swapaxes(1, 2)
-        rank = a.shape[1]
+    arrays = {m: {n: np.asarray(x) for n, x in p.items()} for m, p in params.items()}
+    tensors = {}
+    for module, p in arrays.items():
         for i in range(base.config["layers"]):
             at = f"base_model.model.model.layers.{i}.{PEFT[module]}"
-            tensors[f"{at}.lora_A.weight"] = np.ascontiguousarray(a[i])
-            tensors[f"{at}.lora_B.weight"] = hf_rows(module, base.config, np.ascontiguousarray(b[i]))
+            for part, values in factors(form, {n: x[i] for n, x in p.items()}).items():
+                rows = values if part == "lora_A.weight" else hf_rows(module, base.config, values)
+                tensors[f"{at}.{part}"] = np.ascontiguousarray(rows)
     save_file(tensors, folder / "adapter_model.safetensors")
     config = {
-        "peft_type": "LORA",
+        "peft_type": "IA3" if form == "vec" else "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": name,
-        "r": rank,
-        "lora_alpha": rank,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "fan_in_fan_out": False,
         "target_modules": [PEFT[m].split(".")[1] for m in params],
+        "fan_in_fan_out": False,
     }
+    if form == "vec":
+        config["feedforward_modules"] = []
+    else:
+        rank = next(iter(arrays.values()))["a"].shape[1]
+        config |= {"r": rank, "lora_alpha": rank, "lora_dropout": 0.0, "bias": "none"}
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1))
+
+
+def factors(form, p):
+    """One module of one layer as PEFT has it."""
+    if form == "vec":
+        return {"ia3_l": (1 + p["v"])[:, None]}
+    a, b = p["a"], p["b"]
+    if form == "lora1":
+        a, b = np.asarray(sign(a)) * p["scales"].astype(np.float16).astype(np.float32)[:, None], np.asarray(sign(b)).T
+    return {"lora_A.weight": a.astype(np.float32), "lora_B.weight": b.astype(np.float32)}

@@ -1,4 +1,5 @@
-"""Measures deltas of one text against the base and the full fine-tune; one JSON line for each.
+"""Measures deltas of one text against the base and the full fine-tune; one JSON line for each,
+after a line with the chats: [tokens, where the answer begins].
 
 usage: measure.py MODEL.gguf HELD_OUT.jsonl GENERAL.json TUNED.safetensors FILE...
 
@@ -50,6 +51,7 @@ def main():
         return float(nll), np.concatenate([np.asarray(best)[real] for _, best, real in found])
 
     rows = base.rows(held_out)
+    print(json.dumps(rows), flush=True)
     answers = packed_all([rows[at : at + ROWS] for at in range(0, len(rows), ROWS)])
     texts = packed_all([[(ids, 1)] for ids in json.loads(Path(general).read_text())])
     wanted = None

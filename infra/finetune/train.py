@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from adam import begin, pace, update
 from base import MODULES, Base, answer_logits, divergence, text_loss
+from delta_file import read_delta
 from export import write_adapter, write_model
 from pack import packed_all
 from recipes import ATTENTION, merged, start
@@ -26,14 +27,14 @@ RATES = {  # size of a step, per form and array; scales: of their mean size
 }
 
 
-def rates_of(form, params):
+def rates_of(form, params, factor):
     def rate(name, x):
-        return RATES[form][name] * (float(jnp.abs(x).mean()) if name == "scales" else 1.0)
+        return factor * RATES[form][name] * (float(jnp.abs(x).mean()) if name == "scales" else 1.0)
 
     return {m: {n: rate(n, x) for n, x in p.items() if n in RATES[form]} for m, p in params.items()}
 
 
-def train(base, form, params, rows, steps, teacher=None):
+def train(base, form, params, rows, steps, teacher=None, factor=1.0):
     """Trains `params` (modules to arrays) on the answers of chats (tokens, where the answer begins), or on a teacher's logits (its layers and rest)."""
     chance, order = np.random.default_rng(0), []
     while len(order) < steps * ROWS:
@@ -41,7 +42,7 @@ def train(base, form, params, rows, steps, teacher=None):
     batches = packed_all([order[at * ROWS : (at + 1) * ROWS] for at in range(steps)])
     fixed = {m: {n: x for n, x in p.items() if n not in RATES[form]} for m, p in params.items()}
     params = {m: {n: x for n, x in p.items() if n in RATES[form]} for m, p in params.items()}
-    rates = rates_of(form, params)
+    rates = rates_of(form, params, factor)
 
     @jax.jit
     def teach(layers, rest, packed):
@@ -85,24 +86,29 @@ def main():
     ask.add_argument("--rank", type=int, default=1)
     ask.add_argument("--modules", default="all", choices=["all", "attention"])
     ask.add_argument("--steps", type=int, default=30)
+    ask.add_argument("--rate", type=float, default=1.0, help="times the form's usual step")
     ask.add_argument("--tuned", type=Path)
+    ask.add_argument("--start", type=Path, help="the delta whose scales dense1 trains")
     ask.add_argument("--on", default="text", choices=["text", "logits"])
     given = ask.parse_args()
     base = Base.from_gguf(given.model)
     modules = ATTENTION if given.modules == "attention" else tuple(MODULES)
     change = load_tuned(given.tuned) if given.tuned else {m: None for m in MODULES}
     chance = np.random.default_rng(1)
-    params = {m: start(given.form, base.layers[MODULES[m]], change[m], given.rank, chance) for m in modules}
+    if given.start:
+        _, params = read_delta(given.start, base)
+    else:
+        params = {m: start(given.form, base.layers[MODULES[m]], change[m], given.rank, chance) for m in modules}
     teacher = None
     if given.on == "logits":
         teacher = merged("full", base.layers, {m: {"change": c} for m, c in change.items()}), base.rest
-    trained = train(base, given.form, params, base.rows(given.text), given.steps, teacher)
+    trained = train(base, given.form, params, base.rows(given.text), given.steps, teacher, given.rate)
     arrays = {f"{m}.{n}": np.asarray(x) for m, p in trained.items() for n, x in p.items()}
     given.out.mkdir(parents=True, exist_ok=True)
     save_file(arrays, given.out / "trained.safetensors", {"form": given.form})
     if given.form == "full":
         write_model(given.out, base, merged("full", base.layers, trained))
-    elif given.form in ("lora1", "lora16"):
+    elif given.form != "dense1":
         write_adapter(given.out, base, given.form, trained, Path(given.model).stem)
 
 
