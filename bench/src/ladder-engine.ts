@@ -1,4 +1,4 @@
-import { GREEDY, loadEngine, type NativeModel } from '@zen/engine';
+import { type DeltaOptions, GREEDY, loadEngine, type NativeModel } from '@zen/engine';
 import { type LadderConfig, openLadder } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
 import type { Timing } from './peer';
@@ -13,7 +13,7 @@ export class LadderEngine {
     readonly stages: number,
   ) {}
 
-  static async open(folder: string, threads: number): Promise<LadderEngine> {
+  static async open(folder: string, threads: number, delta?: DeltaOptions): Promise<LadderEngine> {
     const ladder = await openLadder(folder);
     const engine = loadEngine();
     const tokenizer = Tokenizer.from(ladder.config.tokenizer as TokenizerSpec);
@@ -25,6 +25,7 @@ export class LadderEngine {
       contextTokens: Math.min(4096, ladder.config.model.contextTokens),
       tokenBytes: bytes,
       tokenOffsets: offsets,
+      ...(delta === undefined ? {} : { delta }),
     });
     for (const [stage, path] of ladder.stagePaths.entries()) {
       await model.attachStage(stage, path);

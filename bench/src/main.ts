@@ -1,5 +1,6 @@
 import { batch } from './batch';
 import { cold } from './cold';
+import { deltas } from './deltas/deltas';
 import { deltasQuality } from './deltas-quality/deltas-quality';
 import { run as gateway } from './gateway';
 import { layers } from './layers';
@@ -20,6 +21,7 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   batch: { about: '8 and 32 streams against one', run: batch },
   memory: { about: 'resident bytes of the thinker', run: memory },
   speculation: { about: 'drafting against plain decoding, per drafter and stage', run: speculation },
+  deltas: { about: 'steps with deltas against steps without, switches and loads', run: deltas },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
   routing: { about: 'requests that follow their prefix against round robin, three replicas', run: routing },
   costs: {

@@ -6,7 +6,7 @@
  * - `kv-exhausted` the backend has no KV memory for a sequence that is alone
  * - `stage-lost` the stage that this sequence needs was dropped
  * - `stalled` the consumer took nothing for longer than the limit
- * - `backend` the step that this sequence was part of failed; `cause` says why
+ * - `backend` the step that this sequence was part of failed (`cause` says why), or what it gave this one is no number
  * - `closed` the scheduler has shut down
  */
 export type BatchingFailure =

@@ -148,6 +148,44 @@ test('a backend that has less KV than it says: the newest gives way, and nothing
   for (const outcome of outcomes) expect(outcome.tokens).toEqual(await alone(outcome.request));
 });
 
+test('a sequence whose logits are no numbers ends by name, and its neighbours go on', async () => {
+  const harness = new Harness();
+  const [bad, good] = [harness.submit(request(20, 10)), harness.submit(request(30, 10))];
+  const { backend } = harness;
+  const step = backend.step.bind(backend);
+  backend.step = async (items) => {
+    const outputs = await step(items);
+    if (harness.steps !== 3) return outputs;
+    return outputs.map((output, at) => (at === 0 ? { ...output, status: 'notFinite', token: -1 } : output));
+  };
+  await harness.drain();
+  expect(bad.error).toMatchObject({ failure: 'backend', message: expect.stringContaining('no numbers') });
+  expect(good.tokens).toEqual(await alone(good.request));
+});
+
+test('a request keeps its identity when it is computed anew', async () => {
+  const identity = { delta: 3, scope: new Uint8Array(32).fill(9) };
+  const harness = new Harness({}, { blocksTotal: 12 });
+  const outcomes = [40, 41, 42, 43].map((length) => harness.submit(request(length, 40, { identity })));
+  const seen: unknown[] = [];
+  const create = harness.backend.createSequence.bind(harness.backend);
+  harness.backend.createSequence = (sampling, sampled, given) => {
+    seen.push(given);
+    return create(sampling, sampled, given);
+  };
+  harness.scheduler.setTopStage(1);
+  for (let i = 0; i < 12; i++) await harness.step();
+  // A stage that is dropped begins sequences anew, with other handles.
+  harness.scheduler.dropStage(1, 0);
+  await harness.drain();
+  expect(harness.scheduler.load().preemptions).toBeGreaterThan(0);
+  expect(seen.length).toBeGreaterThan(outcomes.length);
+  expect(seen.every((given) => given === identity)).toBe(true);
+  const base = await alone(request(40, 40));
+  for (const outcome of outcomes) expect(outcome.tokens).toEqual(await alone(outcome.request));
+  expect(outcomes[0]?.tokens).not.toEqual(base);
+});
+
 test('a sequence that does not fit alone ends by name', async () => {
   const harness = new Harness();
   const outcome = harness.submit(request(60, 40));

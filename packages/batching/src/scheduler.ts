@@ -141,6 +141,7 @@ export class Scheduler {
       const output = outputs[i] as StepOutput;
       if (sequence.state === 'ended' || sequence.lost) return;
       if (output.status === 'noKv') short.push(sequence);
+      else if (output.status === 'notFinite') this.end(sequence, notFinite());
       else this.advance(sequence, items[i] as StepItem, output);
     });
     const first = short.find(({ state }) => state !== 'ended');
@@ -332,3 +333,6 @@ export class Scheduler {
     for (const { handle } of this.leftovers.splice(0)) if (handle !== null) this.backend.freeSequence(handle);
   }
 }
+
+const notFinite = () =>
+  new BatchingError('backend', 'the logits of this sequence are no numbers: a stage or its delta is bad');

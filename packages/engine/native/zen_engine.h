@@ -22,7 +22,7 @@ typedef struct zen_error {
 } zen_error;
 
 enum { ZEN_KV_F16 = 0, ZEN_KV_INT8 = 1 };
-enum { ZEN_OK = 0, ZEN_NO_KV = 1 };                                /* zen_step_output.status */
+enum { ZEN_OK = 0, ZEN_NO_KV = 1, ZEN_NOT_FINITE = 2 };            /* zen_step_output.status */
 enum { ZEN_NONE = 0, ZEN_STOP_TOKEN = 1, ZEN_STOP_TEXT = 2 };      /* zen_step_output.finish */
 enum { ZEN_Q, ZEN_K, ZEN_V, ZEN_O, ZEN_GATE, ZEN_UP, ZEN_DOWN, ZEN_MODULES };   /* zen_delta_part.module */
 enum { ZEN_DENSE1, ZEN_LORA1, ZEN_LORA16, ZEN_VEC };                          /* zen_delta_part.form */

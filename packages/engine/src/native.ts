@@ -157,8 +157,11 @@ export interface SampledToken {
 
 /** The token that was sampled last, and what came with it. */
 export interface StepOutput extends SampledToken {
-  /** `noKv`: nothing was appended because the KV budget is used up. */
-  status: 'ok' | 'noKv';
+  /**
+   * `noKv`: nothing was appended because the KV budget is used up. `notFinite`: nothing was appended because the
+   * sequence's logits are no numbers, which bad weights or its own delta can do; the others in the step are good.
+   */
+  status: 'ok' | 'noKv' | 'notFinite';
   /** Drafted tokens that were sampled and appended, before `token`. */
   kept: SampledToken[];
   finish: 'none' | 'stopToken' | 'stopText';

@@ -2,6 +2,8 @@ export { CertificateAuthority } from './certificate-authority';
 export { DeltaStoreProcess, type DeltaStoreProcessOptions, deltaStoreMissing } from './delta-store-process';
 export { FolderServer } from './folder-server';
 export { healthClient } from './health-client';
+export { kvIsolation, type SharedBackend } from './kv-isolation';
+export { noiseDelta } from './noise-delta';
 export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';
 export { packedLadder } from './packed-ladder';
 export { type RandomDelta, randomDelta } from './random-delta';

@@ -43,9 +43,10 @@ export interface SampleLadder {
 
 /**
  * Writes a valid ladder of about 22 MB with two chunks in the first stages. Its weights are noise and nobody can chat
- * with it; it exists to be moved about. Another seed makes another ladder, more layers a larger one.
+ * with it; it exists to be moved about. Another seed makes another ladder, more layers a larger one; where `computes`,
+ * its noise has no infinities and NaN at stage 0, so that an engine can run it there.
  */
-export function writeSampleLadder(folder: string, seed = 1, layers = 3): SampleLadder {
+export function writeSampleLadder(folder: string, seed = 1, layers = 3, computes = false): SampleLadder {
   const model = { ...MODEL, layers };
   const used = new Array<number>(STAGES).fill(0);
   const place = (stage: number, bytes: number) => {
@@ -67,7 +68,7 @@ export function writeSampleLadder(folder: string, seed = 1, layers = 3): SampleL
     };
     tensors.push({ name, shape, sourceType: 'F32', rungs: [half, whole] });
   }
-  const blobs = used.map((bytes, stage) => noise(bytes, seed * STAGES + stage));
+  const blobs = used.map((bytes, stage) => noise(bytes, seed * STAGES + stage, computes));
   const config: LadderConfig = {
     format: 'zen.ladder/1',
     name: 'sample',
@@ -116,13 +117,14 @@ function chunkHashes(blob: Buffer): string[] {
   );
 }
 
-/** Reproducible bytes that do not repeat. */
-function noise(bytes: number, seed: number): Buffer {
+/** Reproducible bytes that do not repeat; `numbers`: float16 of 0.03 to 0.06, of either sign. */
+function noise(bytes: number, seed: number, numbers: boolean): Buffer {
   const out = Buffer.alloc(bytes);
   let state = seed;
   for (let at = 0; at + 4 <= bytes; at += 4) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    out.writeUInt32LE((state ^ (state >>> 13)) >>> 0, at);
+    const word = (state ^ (state >>> 13)) >>> 0;
+    out.writeUInt32LE(numbers ? ((word & 0x83ff83ff) | 0x28002800) >>> 0 : word, at);
   }
   return out;
 }

@@ -211,6 +211,25 @@ export function stepBackendConformance(name: string, open: () => Promise<Backend
       expect(backend.matchPrefix(other, under.stage, prompt(3 * blockTokens, 5))).toBe(0);
     });
 
+    test('shares blocks between equal scopes only', async () => {
+      const tokens = prompt(2 * backend.blockTokens + 1);
+      const scope = (last: number) => Uint8Array.from({ length: 32 }, (_, i) => (i === 31 ? last : 7));
+      const begin = (given: Uint8Array) =>
+        backend.createSequence(GREEDY, undefined, { delta: null, scope: given });
+      const first = begin(scope(1));
+      await one(item(first, tokens, false));
+      backend.freeSequence(first);
+      const found = (given: Uint8Array) => backend.matchPrefix(begin(given), under.stage, tokens);
+      expect(found(new Uint8Array(0))).toBe(0);
+      expect(found(scope(2))).toBe(0);
+      expect(found(scope(1))).toBe(2 * backend.blockTokens);
+      // What has no scope is a scope of its own.
+      await one(item(backend.createSequence(GREEDY), tokens, false));
+      expect(found(new Uint8Array(0))).toBe(2 * backend.blockTokens);
+      expect(found(new Uint8Array(32))).toBe(0);
+      expect(() => begin(new Uint8Array(31))).toThrow();
+    });
+
     test('gives blocks back when a sequence ends', async () => {
       const { blocksFree, blocksTotal } = backend.kv();
       expect(blocksFree).toBe(blocksTotal);

@@ -80,6 +80,7 @@ Napi::Object writeToken(Napi::Env env, const zen_step_output& o) {
 
 // Of an item's 1 + `drafts` outputs.
 Napi::Object writeOutput(Napi::Env env, const zen_step_output* all, size_t drafts) {
+  static const char* const kStatus[] = {"ok", "noKv", "notFinite"};
   static const char* const kFinish[] = {"none", "stopToken", "stopText"};
   size_t last = 0;
   while (last < drafts && all[last + 1].token >= 0)
@@ -89,7 +90,7 @@ Napi::Object writeOutput(Napi::Env env, const zen_step_output* all, size_t draft
   Napi::Array kept = Napi::Array::New(env, last);
   for (size_t i = 0; i < last; i++)
     kept.Set(static_cast<uint32_t>(i), writeToken(env, all[i]));
-  object["status"] = Napi::String::New(env, o.status == ZEN_OK ? "ok" : "noKv");
+  object["status"] = Napi::String::New(env, kStatus[o.status]);
   object["kept"] = kept;
   object["finish"] = Napi::String::New(env, kFinish[o.finish]);
   object["stopIndex"] = Napi::Number::New(env, o.stop_index);

@@ -40,7 +40,7 @@ struct Case {
 constexpr Case kCases[] = {
     {ScaleKind::Row8, {2, 1, 0}, 0},     {ScaleKind::Row8, {2, 0, 0}, 0},    {ScaleKind::Row8, {4, 2, 1}, 0},
     {ScaleKind::F16Pair, {4, 0, 0}, 0},  {ScaleKind::F16Pair, {4, 1, 0}, 0}, {ScaleKind::F16Sym, {8, 0, 0}, 128},
-    {ScaleKind::F16Sym, {4, 4, 0}, 128}, {ScaleKind::K4, {4, 0, 0}, 0},      {ScaleKind::K6, {4, 2, 0}, 32},
+    {ScaleKind::F16Sym, {4, 4, 0}, 128}, {ScaleKind::Sign, {1, 0, 0}, 0},    {ScaleKind::K4, {4, 0, 0}, 0},      {ScaleKind::K6, {4, 2, 0}, 32},
 };
 
 // f16 numbers of moderate size where floats are expected, any byte elsewhere.
@@ -68,7 +68,8 @@ bool sameMatmul(const Kernels& candidate, const Case& test, Chance& chance) {
     m.planes[m.planeCount++] = {planes.back().data(), width};
     m.bits += width;
   }
-  const bool halves = test.kind == ScaleKind::F16Pair || test.kind == ScaleKind::F16Sym;
+  const bool halves =
+      test.kind == ScaleKind::F16Pair || test.kind == ScaleKind::F16Sym || test.kind == ScaleKind::Sign;
   std::vector<uint8_t> rowScale(tiles * 32), scales(blocks * 64), supers(tiles * 64);
   fill(rowScale, chance, true);
   fill(scales, chance, halves);
@@ -91,8 +92,37 @@ bool sameMatmul(const Kernels& candidate, const Case& test, Chance& chance) {
     candidate.matmul(m, acts, 0, kTokens - 1, got.data(), kRows, 0, m.tiles(), scratch.at);
     candidate.matmul(m, acts, kTokens - 1, kTokens, got.data(), kRows, 0, m.tiles(), scratch.at);
     if (std::memcmp(expected.data(), got.data(), sizeof(float) * got.size()) != 0) return false;
+    scalarKernels().matmulAdd(m, reference, 0, kTokens, expected.data(), kRows, 0, m.tiles(), scratch.at);
+    candidate.matmulAdd(m, acts, 0, kTokens, got.data(), kRows, 0, m.tiles(), scratch.at);
+    if (std::memcmp(expected.data(), got.data(), sizeof(float) * got.size()) != 0) return false;
   }
   return true;
+}
+
+bool sameLowRank(const Kernels& candidate, bool signs, Chance& chance) {
+  constexpr int rank = 5, in = 96, tiles = 6;
+  std::vector<uint8_t> a(rank * in * 2), b(tiles * rank * 32), scales(rank * 2);
+  for (auto* brains : {&a, &b})
+    for (size_t i = 0; i < brains->size(); i += 2) {
+      const uint32_t number = chance.next();
+      (*brains)[i] = static_cast<uint8_t>(number >> 9);
+      // bf16 of moderate size, or any bits.
+      (*brains)[i + 1] = static_cast<uint8_t>(signs ? number >> 17 : 0x3e | (number >> 24 & 0x80));
+    }
+  fill(scales, chance, true);
+  // The last of the tiles' rows is not there.
+  const LowRank factors = {signs, rank, in, tiles * kTileRows - 1, a.data(), b.data(), scales.data(), 0.5f};
+  float x[in], u[rank], v[rank], expected[tiles * kTileRows], got[tiles * kTileRows];
+  for (float& one : x) one = chance.real();
+  for (int i = 0; i < tiles * kTileRows; i++) expected[i] = got[i] = chance.real();
+  scalarKernels().lowRankIn(factors, x, u);
+  candidate.lowRankIn(factors, x, v);
+  if (std::memcmp(u, v, sizeof u) != 0) return false;
+  scalarKernels().lowRankOut(factors, u, 0, tiles, expected);
+  candidate.lowRankOut(factors, u, 0, tiles, got);
+  scalarKernels().amplify(scales.data(), rank, expected);
+  candidate.amplify(scales.data(), rank, got);
+  return std::memcmp(expected, got, sizeof got) == 0;
 }
 
 bool sameRaw(const Kernels& candidate, Coding coding, Chance& chance) {
@@ -175,6 +205,8 @@ const char* selfCheck(const Kernels& candidate) {
     if (!sameMatmul(candidate, test, chance)) return "matrix product of codes";
   for (Coding coding : {Coding::F32, Coding::F16, Coding::BF16})
     if (!sameRaw(candidate, coding, chance)) return "matrix product of raw numbers";
+  for (bool signs : {true, false})
+    if (!sameLowRank(candidate, signs, chance)) return "low-rank factors";
   if (!sameElementwise(candidate, chance)) return "rmsnorm, add or silu";
   for (KvType type : {KvType::F16, KvType::Int8})
     if (!sameAttention(candidate, type, chance)) return "attention";

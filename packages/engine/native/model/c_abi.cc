@@ -106,7 +106,7 @@ void write(const StepOutput& from, int drafts, zen_step_output* to) {
   for (const Sampled& kept : from.kept)
     *to++ = written(kept);
   *to = written(from.sampled);
-  to->status = from.status == StepOutput::Status::Ok ? ZEN_OK : ZEN_NO_KV;
+  to->status = static_cast<int32_t>(from.status);
   to->finish = static_cast<int32_t>(from.finish);
   to->stop_index = from.stopIndex;
   while (++to < end)

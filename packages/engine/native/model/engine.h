@@ -44,7 +44,8 @@ struct StepItem {
 };
 
 struct StepOutput {
-  enum class Status : uint8_t { Ok, NoKv } status = Status::Ok;
+  // NotFinite: its logits are no numbers; as if the step had not been.
+  enum class Status : uint8_t { Ok, NoKv, NotFinite } status = Status::Ok;
   enum class Finish : uint8_t { None, StopToken, StopText } finish = Finish::None;
   int stopIndex = -1;
   std::vector<Sampled> kept;  // drafted tokens that sampling gave too, before `sampled`
@@ -109,6 +110,8 @@ class Engine {
   int count(Sequence& sequence, int32_t token) const;
   // Uncounts what the step has sampled, and forgets tokens from `length` on.
   void takeBack(Running& running, int length) const;
+  // The sequence's logits are no numbers: it alone leaves the step.
+  void fail(Running& running) const;
   void settle(std::vector<Running>& running, const Stages& stages, bool done);
 
   const LadderConfig config_;

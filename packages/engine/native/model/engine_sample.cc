@@ -8,10 +8,18 @@
 
 namespace zen {
 
-// Work of different sequences touches nothing in common; `work(item, scratch)` for each.
+// Work of different sequences touches nothing in common; `work(item, scratch)` for each. One that has no numbers leaves
+// the step alone: the weights or its own delta may be to blame, its neighbours are not.
 template <typename Work>
 void Engine::eachSequence(const std::vector<Running*>& rows, Work&& work) {
-  if (rows.size() == 1) return work(*rows[0], scratch_[0]);
+  const auto alone = [&](Running& r, SamplerScratch& scratch) {
+    try {
+      work(r, scratch);
+    } catch (const NotFinite&) {
+      fail(r);
+    }
+  };
+  if (rows.size() == 1) return alone(*rows[0], scratch_[0]);
   if (rows.empty()) return;
   std::mutex failed;
   std::exception_ptr failure;
@@ -19,7 +27,7 @@ void Engine::eachSequence(const std::vector<Running*>& rows, Work&& work) {
     team.parallelFor(static_cast<int>(rows.size()), 1, [&](int begin, int end) {
       for (int i = begin; i < end; i++) {
         try {
-          work(*rows[i], scratch_[team.index()]);
+          alone(*rows[i], scratch_[team.index()]);
         } catch (...) {
           const std::lock_guard<std::mutex> lock(failed);
           failure = std::current_exception();
@@ -88,6 +96,7 @@ void Engine::draft(const std::vector<Running*>& all, const Stages& stages) {
       });
     }
     const auto done = [&](const Running* r) {
+      if (r->output.status != StepOutput::Status::Ok) return true;
       const auto& stops = r->sequence->sampling.stopTokens;
       return static_cast<int>(r->draft.size()) == r->item->draftCount ||
              std::find(stops.begin(), stops.end(), r->draft.back()) != stops.end();
@@ -95,7 +104,7 @@ void Engine::draft(const std::vector<Running*>& all, const Stages& stages) {
     drafting.erase(std::remove_if(drafting.begin(), drafting.end(), done), drafting.end());
   }
   for (Running* r : drafted)
-    takeBack(*r, r->before + r->count);
+    if (r->output.status == StepOutput::Status::Ok) takeBack(*r, r->before + r->count);
 }
 
 int Engine::count(Sequence& s, int32_t token) const {
@@ -115,6 +124,12 @@ void Engine::finish(Running& r, int32_t token) const {
   }
   r.output.stopIndex = stop;
   if (stop >= 0) r.output.finish = StepOutput::Finish::StopText;
+}
+
+void Engine::fail(Running& r) const {
+  takeBack(r, r.before);
+  r.output = {};
+  r.output.status = StepOutput::Status::NotFinite;
 }
 
 void Engine::takeBack(Running& r, int length) const {

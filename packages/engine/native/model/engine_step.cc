@@ -146,6 +146,7 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
     rows = logitCount = 0;
   };
   for (Running* r : order) {
+    if (r->output.status != StepOutput::Status::Ok) continue;  // its draft failed
     if (!r->draft.empty()) {
       r->joined = r->item->tokens;
       r->joined.insert(r->joined.end(), r->draft.begin(), r->draft.end());
@@ -177,12 +178,14 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
 void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (Running& r : all) {
-    if (r.output.status != StepOutput::Status::Ok) {
+    if (r.output.status == StepOutput::Status::NoKv) {
       r.sequence.reset();
       continue;
     }
     Sequence& s = *r.sequence;
-    if (done) {
+    if (r.output.status == StepOutput::Status::NotFinite) {
+      s.truncate(r.before);
+    } else if (done) {
       // Room that rejected tokens took.
       if (!r.draft.empty()) s.truncate(s.length());
       // A stage that was detached meanwhile leaves nothing behind.

@@ -218,7 +218,7 @@ Sampled sample(const Sampling& s, const std::vector<int32_t>& history,
                const std::unordered_map<int32_t, int>& outputCounts, uint64_t position, float* logits, int vocab,
                SamplerScratch& scratch) {
   const int bad = firstNan(logits, vocab);
-  if (bad >= 0) throw Failure("logits", "must be numbers; that of token " + std::to_string(bad) + " is not");
+  if (bad >= 0) throw NotFinite("logits", "must be numbers; that of token " + std::to_string(bad) + " is not");
   Sampled out;
   out.logprob = std::numeric_limits<float>::quiet_NaN();
   double total = 0;

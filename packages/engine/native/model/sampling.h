@@ -6,7 +6,15 @@
 #include <utility>
 #include <vector>
 
+#include "model/failure.h"
+
 namespace zen {
+
+// Logits that are no numbers: of one sequence, and no fault of the others in its step.
+class NotFinite : public Failure {
+ public:
+  using Failure::Failure;
+};
 
 constexpr int kMaxTopLogprobs = 20;
 

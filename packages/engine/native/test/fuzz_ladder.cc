@@ -22,7 +22,7 @@ Outcome use(const std::string& config, const TinyFiles& files) {
   zen_error error = {};
   const std::vector<uint32_t> offsets(102, 0);
   const uint8_t none = 0;
-  const zen_open_options options = {1, 1 << 20, ZEN_KV_F16, 64, &none, 0, offsets.data(), offsets.size()};
+  const zen_open_options options = {1, 1 << 20, ZEN_KV_F16, 64, &none, 0, offsets.data(), offsets.size(), 0, 0, 0};
   zen_model* model = nullptr;
   const auto refused = [&] {
     CHECK(error.field[0] != '\0' && error.limit[0] != '\0');
@@ -50,7 +50,7 @@ Outcome use(const std::string& config, const TinyFiles& files) {
     zen_step_output output;
     if (zen_step(model, &item, 1, &output, &error) != 0)
       refused();
-    else
+    else if (output.status != ZEN_NOT_FINITE)
       out.steps++;
   }
   zen_close(model);

@@ -69,6 +69,8 @@ inline std::vector<Format> formats() {
   }
   for (std::vector<int> widths : std::vector<std::vector<int>>{{4}, {2, 1, 1}, {4, 1}})
     all.push_back({"K4", ScaleKind::K4, widths, 0, 32});
+  for (int group : {32, 96, 128, 0})  // 0: a scale a row
+    all.push_back({"signs", ScaleKind::Sign, {1}, 0, group});
   for (std::vector<int> widths : std::vector<std::vector<int>>{{4, 2}, {2, 1, 2, 1}})
     all.push_back({"K6", ScaleKind::K6, widths, 32, 16});
   return all;
@@ -87,6 +89,7 @@ struct CodedMatrix {
     m.cols = cols;
     m.scaleKind = format.kind;
     m.group = format.kind == ScaleKind::Row8 ? format.group : 32;
+    if (format.kind == ScaleKind::Sign) m.group = format.group > 0 && cols % format.group == 0 ? format.group : cols;
     m.center = format.center;
     for (int w : format.widths) m.bits += w;
     const int largest = (1 << m.bits) - 1;
@@ -138,6 +141,9 @@ struct CodedMatrix {
       case ScaleKind::Row8:
         scales = bytes(tiles * m.groups() * 32);
         break;
+      case ScaleKind::Sign:
+        scales = halves(tiles * m.groups() * 16);
+        break;
       case ScaleKind::F16Pair:
         scales = halves(tiles * blocks * 32);
         break;
@@ -169,6 +175,10 @@ struct CodedMatrix {
         const Float product = s * c, zero = s * z;
         return product - zero;
       }
+      case ScaleKind::Sign: {
+        const Float s = half(scales, (tile * m.groups() + col / m.group) * 16 + r);
+        return c > 0 ? s : -s;
+      }
       case ScaleKind::F16Pair: {
         const Float product = Float(half(scales, block * 32 + r)) * c;
         return product + Float(half(scales, block * 32 + 16 + r));
@@ -194,6 +204,44 @@ struct CodedMatrix {
     std::string text = "kind " + std::to_string(int(m.scaleKind)) + " planes";
     for (int p = 0; p < m.planeCount; p++) text += " " + std::to_string(m.planes[p].width);
     return text + " group " + std::to_string(m.group) + " " + std::to_string(m.rows) + "x" + std::to_string(m.cols);
+  }
+};
+
+// Thin factors in the kernels' layout, from plain ones.
+struct LowRankCase {
+  std::vector<uint8_t> a, b, scales;
+  LowRank factors;
+  std::vector<double> left, right;  // A [rank][in] and B [out][rank]
+  std::vector<double> scale;        // of each rank
+
+  LowRankCase(bool signs, int rank, int in, int out, Random& random)
+      : left(size_t(rank) * in), right(size_t(out) * rank), scale(rank) {
+    const size_t tiles = size_t(out + 15) / 16, r = size_t(rank);
+    a.resize(r * in * (signs ? 1 : 16) / 8);
+    b.resize(tiles * r * (signs ? 2 : 32));
+    scales.resize(2 * r);
+    const auto number = [&](std::vector<uint8_t>& to, size_t at) {
+      const double v = signs ? (below(random, 2) ? 1.0 : -1.0) : double(bfloatToFloat(uint16_t(0x3c00 + below(random, 256) + 32768 * below(random, 2))));
+      if (signs) {
+        to[at / 8] = uint8_t(to[at / 8] | (v > 0) << at % 8);
+      } else {
+        const float f = float(v);
+        uint32_t bits;
+        std::memcpy(&bits, &f, 4);
+        const uint16_t upper = uint16_t(bits >> 16);
+        std::memcpy(&to[2 * at], &upper, 2);
+      }
+      return v;
+    };
+    for (size_t i = 0; i < left.size(); i++) left[i] = number(a, i);
+    for (size_t row = 0; row < size_t(out); row++)
+      for (size_t k = 0; k < r; k++) right[row * r + k] = number(b, (row / 16 * r + k) * 16 + row % 16);
+    for (size_t k = 0; k < r; k++) {
+      const uint16_t half = floatToHalf(real(random, 0.1f));
+      std::memcpy(&scales[2 * k], &half, 2);
+      scale[k] = signs ? double(halfToFloat(half)) : 0.25;
+    }
+    factors = {signs, rank, in, out, a.data(), b.data(), scales.data(), 0.25f};
   }
 };
 

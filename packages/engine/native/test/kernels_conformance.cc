@@ -59,12 +59,24 @@ void matmulSame(const Kernels& variant, const CodedMatrix& w, const std::vector<
     variant.matmul(w.m, acts.acts, token, end, got.data(), ldy, middle, w.m.tiles(), scratch.get());
   }
   CHECK_FOR(same(expected, got), (w.name() + " levels " + std::to_string(levels)).c_str());
+  // Added to what is there, and not by a fused step: y + product.
+  for (size_t i = 0; i < got.size(); i++) got[i] = real(random);
+  const std::vector<float> before = got;
+  std::vector<float> sums = got;
+  scalarKernels().matmulAdd(w.m, acts.acts, 0, tokens, sums.data(), ldy, 0, w.m.tiles(), scratch.get());
+  bool plain = true;
+  for (int t = 0; t < tokens; t++)
+    for (int r = 0; r < w.m.rows; r++) plain &= sums[t * ldy + r] == before[t * ldy + r] + expected[t * ldy + r];
+  CHECK(plain);
+  variant.matmulAdd(w.m, acts.acts, 0, 1, got.data(), ldy, 0, w.m.tiles(), scratch.get());
+  variant.matmulAdd(w.m, acts.acts, 1, tokens, got.data(), ldy, 0, w.m.tiles(), scratch.get());
+  CHECK_FOR(same(sums, got), w.name().c_str());
 }
 
 void codesSame(const Kernels& variant, Random& random) {
   for (const Format& format : formats()) {
     const bool super = format.kind == ScaleKind::K4 || format.kind == ScaleKind::K6;
-    for (int cols : super ? std::vector<int>{256, 512} : std::vector<int>{32, 160})
+    for (int cols : super ? std::vector<int>{256, 512} : std::vector<int>{32, 160, 192})
       for (int rows : {1, 16, 39}) {
         const std::vector<float> x = inputs(10, cols, random);
         for (int levels : {1, 2}) {
@@ -135,6 +147,41 @@ void rawSame(const Kernels& variant, Random& random) {
         variant.matmul(m, acts, 1, tokens, got.data(), rows, 0, m.tiles(), nullptr);
         CHECK(same(expected, got));
       }
+}
+
+// A delta's thin factors and vector: every rank, in pieces of tiles, ragged rows.
+void lowRankSame(const Kernels& variant, Random& random) {
+  for (bool signs : {true, false})
+    for (int rank : {1, 2, 3, 4, 5, 8, 13, 64})
+      for (int in : {32, 96, 576})
+        for (int out : {1, 16, 39, 96}) {
+          const LowRankCase test(signs, rank, in, out, random);
+          std::vector<float> x(in), u(rank), v(rank), y(out), z;
+          for (float& one : x) one = real(random, 3.0f);
+          for (float& one : y) one = real(random);
+          z = y;
+          scalarKernels().lowRankIn(test.factors, x.data(), u.data());
+          variant.lowRankIn(test.factors, x.data(), v.data());
+          CHECK(same(u, v));
+          const int tiles = (out + 15) / 16, middle = below(random, tiles + 1);
+          scalarKernels().lowRankOut(test.factors, u.data(), 0, tiles, y.data());
+          variant.lowRankOut(test.factors, u.data(), 0, middle, z.data());
+          variant.lowRankOut(test.factors, u.data(), middle, tiles, z.data());
+          CHECK(same(y, z));
+        }
+  for (int n : {1, 15, 16, 17, 96, 575}) {
+    std::vector<uint8_t> halves(2 * n);
+    std::vector<float> y(n);
+    for (int i = 0; i < n; i++) {
+      const uint16_t half = floatToHalf(real(random, i % 5 ? 1.0f : 1e-6f));
+      std::memcpy(&halves[2 * i], &half, 2);
+      y[i] = real(random, 9.0f);
+    }
+    std::vector<float> z = y;
+    scalarKernels().amplify(halves.data(), n, y.data());
+    variant.amplify(halves.data(), n, z.data());
+    CHECK(same(y, z));
+  }
 }
 
 void elementsSame(const Kernels& variant, Random& random) {
@@ -216,6 +263,7 @@ int main() {
     everyTokenCount(*variant, random);
     rawSame(*variant, random);
     elementsSame(*variant, random);
+    lowRankSame(*variant, random);
     for (KvType type : {KvType::F16, KvType::Int8})
       for (int size : {16, 48, 64, 128})
         for (int heads : {1, 3, 7}) {

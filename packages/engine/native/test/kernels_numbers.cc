@@ -111,6 +111,32 @@ void products(Random& random) {
   }
 }
 
+void lowRank(Random& random) {
+  for (bool signs : {true, false})
+    for (int rank : {1, 7, 64}) {
+      const int in = 160, out = 39;
+      const LowRankCase test(signs, rank, in, out, random);
+      std::vector<float> x(in), u(rank), y(out, 1.0f);
+      for (float& v : x) v = real(random);
+      scalarKernels().lowRankIn(test.factors, x.data(), u.data());
+      scalarKernels().lowRankOut(test.factors, u.data(), 0, (out + 15) / 16, y.data());
+      for (int row = 0; row < out; row++) {
+        double sum = 1, magnitude = 1;
+        for (int r = 0; r < rank; r++)
+          for (int c = 0; c < in; c++) {
+            const double term = test.right[row * rank + r] * test.scale[r] * test.left[r * in + c] * double(x[c]);
+            sum += term;
+            magnitude += std::fabs(term);
+          }
+        CHECK(std::fabs(y[row] - sum) < kTolerance * magnitude);
+      }
+    }
+  const uint16_t half = floatToHalf(-0.25f);
+  float y = 8.0f;
+  scalarKernels().amplify(reinterpret_cast<const uint8_t*>(&half), 1, &y);
+  CHECK(y == 6.0f);
+}
+
 void elements(Random& random) {
   const int n = 77;
   std::vector<float> x(n), w(n), y(n);
@@ -232,6 +258,7 @@ int main() {
   quantization(random);
   products(random);
   elements(random);
+  lowRank(random);
   rotation(random);
   attention(random, KvType::F16, 1e-3);
   attention(random, KvType::Int8, 2e-2);

@@ -258,7 +258,8 @@ void refusals(const TinyLadder& ladder, const TinyFiles& files) {
   CHECK(step({a, {1}, {}, 1, true, {}, -1, 1}) == "stage -1 must be attached");
 }
 
-// A step that fails while it samples takes back what it has counted; the answer goes on as if it had not been.
+// A sequence whose logits are no numbers leaves the step alone, and what it has counted is taken back: the answer goes
+// on as if it had not been.
 void failing(const TinyLadder& given) {
   TinyLadder ladder = given;
   for (uint8_t& byte : ladder.blobs[3])
@@ -281,15 +282,20 @@ void failing(const TinyLadder& given) {
     const size_t at = answer.tokens.size();
     Tokens draft(request.known.tokens.begin() + long(at), request.known.tokens.end());
     if (draft.size() > 4) draft.resize(4);
-    StepItem byStage{a, next, {}, 2, true, {}, 0, 3};
-    const int bad = e.createSequence({});
-    const StepItem given{a, next, {}, 2, true, draft}, broken{bad, {1}, {}, 3, true};
-    const auto fails = [&](const StepItem& item) {
-      CHECK(refusal([&] { e.step({item, broken}); }).rfind("logits must be numbers", 0) == 0);
+    const StepItem given{a, next, {}, 2, true, draft};
+    const auto fails = [&](StepItem item, int stage) {
+      item.stage = stage;
+      const int other = e.createSequence({});
+      const auto outs = e.step({item, {other, {1}, {}, 2, true}});
+      CHECK(outs[0].status == StepOutput::Status::NotFinite && outs[0].kept.empty() && outs[0].sampled.token == -1);
+      CHECK(outs[1].status == StepOutput::Status::Ok && outs[1].sampled.token >= 0);
+      e.freeSequence(other);
     };
-    fails(given);
-    if (next.size() == 1) fails(byStage);
-    e.freeSequence(bad);
+    fails(given, 3);
+    if (next.size() == 1) {
+      fails({a, next, {}, 3, true, {}, 0, 3}, 3);
+      fails({a, next, {}, 4, true, {}, 3, 3}, 4);  // while it drafts
+    }
     const StepOutput out = e.step({given})[0];
     for (const Sampled& kept : out.kept)
       answer.add(kept);

@@ -1,5 +1,5 @@
 // The KV cache under random use. Every slot of a block is marked with what a real step would have left there (a hash
-// of stage and all tokens up to the slot), so that a wrong sharing, a missed copy or a stolen block shows up.
+// of scope, stage and all tokens up to the slot), so that a wrong sharing, one between scopes among them, a missed copy or a stolen block shows up.
 #include <cstring>
 #include <stdexcept>
 
@@ -19,11 +19,12 @@ struct Model {
   std::unique_ptr<Sequence> sequence;
   std::vector<int32_t> tokens;
   int stage;
+  int scope;           // 0: none
   bool mixed = false;  // of several stages: nothing more may be shared
 };
 
 uint64_t markAt(const Model& m, int length) {
-  uint64_t h = uint64_t(m.stage) + 99;
+  uint64_t h = uint64_t(m.stage) + 99 + 1000 * uint64_t(m.scope);
   for (int i = 0; i < length; i++)
     h = (h ^ uint64_t(uint32_t(m.tokens[size_t(i)]))) * 0x100000001b3u + 7;
   return h;
@@ -54,6 +55,14 @@ bool append(Model& m, int count, int stage, Random& random) {
   return true;
 }
 
+// They differ in their last byte only.
+KvScope scopeOf(int number) {
+  KvScope scope;
+  scope.given = number > 0;
+  scope.bytes[31] = uint8_t(number > 0 ? number - 1 : 0);
+  return scope;
+}
+
 int refused = 0, matched = 0, purged = 0;
 
 void randomUse(unsigned seed) {
@@ -65,7 +74,8 @@ void randomUse(unsigned seed) {
   for (int round = 0; round < 2000; round++) {
     const int what = below(random, 10);
     if (what < 2 || live.empty()) {
-      Model m{std::make_unique<Sequence>(Sampling{}, cache), {}, below(random, 2)};
+      const int scope = below(random, 3);
+      Model m{std::make_unique<Sequence>(Sampling{}, cache, DeltaUse(), scopeOf(scope)), {}, below(random, 2), scope};
       // Few different tokens, so that prefixes meet.
       std::vector<int32_t> wish;
       for (int i = below(random, 80); i > 0; i--)
@@ -79,7 +89,7 @@ void randomUse(unsigned seed) {
     } else {
       Model& m = live[size_t(below(random, int(live.size())))];
       if (what < 7) {
-        Model before{nullptr, m.tokens, m.stage};
+        Model before{nullptr, m.tokens, m.stage, m.scope};
         const int available = cache.available();
         if (!append(m, 1 + below(random, 40), below(random, 50) == 0 ? 1 - m.stage : m.stage, random)) {
           refused++;
