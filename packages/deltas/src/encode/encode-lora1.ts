@@ -14,10 +14,11 @@ export interface EncodedLora1 {
   fit: Fit;
 }
 
-/** Rounds of finding a pair's direction, of settling its signs, and of doing all pairs again with the others known. */
+/** Rounds of finding a pair's direction, of settling its signs (new, and again), and of doing all pairs again. */
 const POWER = 6;
 const SETTLE = 4;
-const SWEEPS = 4;
+const SETTLE_AGAIN = 2;
+const SWEEPS = 3;
 
 interface Pair {
   a: Float32Array;
@@ -46,13 +47,13 @@ export async function encodeLora1(
   const pairs: Pair[] = [];
   for (let r = 0; r < rank; r++) {
     const direction = largest(rest, pairs, r);
-    pairs.push(settle(rest, pairs, direction, moment));
+    pairs.push(settle(rest, pairs, direction, moment, SETTLE));
     await breathe();
   }
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     for (const [r, pair] of pairs.entries()) {
       const others = pairs.filter((_, index) => index !== r);
-      pairs[r] = settle(rest, others, pair.a, moment);
+      pairs[r] = settle(rest, others, pair.a, moment, SETTLE_AGAIN);
     }
     fitScales(rest, pairs);
     await breathe();
@@ -124,10 +125,16 @@ function largest(rest: Rest, pairs: readonly Pair[], seed: number): Float32Array
 }
 
 /** Signs of a pair beside others, begun at `start`, each side in turn the best for the other. */
-function settle(rest: Rest, others: readonly Pair[], start: Float32Array, moment: InputMoment): Pair {
+function settle(
+  rest: Rest,
+  others: readonly Pair[],
+  start: Float32Array,
+  moment: InputMoment,
+  rounds: number,
+): Pair {
   let found = bestSigns(start, start, { kind: 'none' });
   let b = new Float32Array(rest.rows);
-  for (let round = 0; round < SETTLE; round++) {
+  for (let round = 0; round < rounds; round++) {
     const before = found.a;
     b = rest.weighedTimes(found.a, others).map((value) => (value >= 0 ? 1 : -1));
     found = bestSigns(rest.weighedBack(b, others), found.a, moment);
