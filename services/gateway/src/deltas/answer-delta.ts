@@ -7,10 +7,3 @@ export interface AnswerDelta extends Pick<Delta, 'digest' | 'baseDigest' | 'reci
   /** A new token that lets a thinker read this delta, for some minutes. */
   token(): string;
 }
-
-const DENSE = new Set(['dense1', 'attn1']);
-
-/** Whether it takes one of the few large places of a thinker. */
-export function isDense({ recipe }: Pick<AnswerDelta, 'recipe'>): boolean {
-  return DENSE.has(recipe);
-}

@@ -71,16 +71,24 @@ describe('who can answer with a delta', () => {
 
   test.each([
     ['no places', null, {}, 'unsupported'],
-    ['no dense places', PLACES, { recipe: 'dense1' }, 'unsupported'],
+    ['no places at all', { ...PLACES, slots: 0 }, {}, 'unsupported'],
     ['too small places', PLACES, { bytes: 1001n }, 'delta_too_large'],
   ])('a fleet with %s', (_, deltas, more, name) => {
     const one = fleetOf([], [link('big', 'A', deltas)]);
     expect(() => fittingGroup(one, { model: 'big', delta: { ...delta, ...more } })).toThrow(failure(name));
   });
 
+  test('what is too large for a small place takes a dense one', () => {
+    const one = fleetOf([], [link('big', 'A', { ...PLACES, denseSlots: 1 })]);
+    expect(fittingGroup(one, { model: 'big', delta: { ...delta, bytes: 1001n } }).links).toHaveLength(1);
+  });
+
   test('a place that a running answer holds is none', () => {
     expect(hasPlace(link('big', 'A', { ...PLACES, slotsPinned: 3 }), delta)).toBe(true);
     expect(hasPlace(link('big', 'A', { ...PLACES, slotsPinned: 4 }), delta)).toBe(false);
-    expect(hasPlace(link('big', 'A'), { ...delta, recipe: 'attn1' })).toBe(false);
+    const large = { ...delta, bytes: 1001n };
+    const dense = { ...PLACES, denseSlots: 2, denseSlotsPinned: 1 };
+    expect(hasPlace(link('big', 'A', dense), large)).toBe(true);
+    expect(hasPlace(link('big', 'A', { ...dense, denseSlotsPinned: 2 }), large)).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import type { DeltaCapacity } from '@zen/contracts';
 import type { Fleet, Group } from '../fleet/fleet';
 import type { ReplicaLink } from '../fleet/replica-link';
 import { GatewayError } from '../gateway-error';
-import { type AnswerDelta, isDense } from './answer-delta';
+import type { AnswerDelta } from './answer-delta';
 
 /** What decides who can answer a request. */
 export interface Fitted {
@@ -31,17 +31,18 @@ export function fittingGroup(fleet: Pick<Fleet, 'group'>, { model, delta }: Fitt
 export function hasPlace(link: ReplicaLink, delta: AnswerDelta): boolean {
   const { deltas } = link;
   if (!deltas) return false;
-  return isDense(delta) ? deltas.denseSlotsPinned < deltas.denseSlots : deltas.slotsPinned < deltas.slots;
+  return isSmall(deltas, delta)
+    ? deltas.slotsPinned < deltas.slots
+    : deltas.denseSlotsPinned < deltas.denseSlots;
 }
 
 function takes(capacity: DeltaCapacity, delta: AnswerDelta): boolean {
-  if (isDense(delta)) return capacity.denseSlots > 0;
-  return capacity.slots > 0 && fitsSlot(capacity, delta);
+  return isSmall(capacity, delta) || capacity.denseSlots > 0;
 }
 
-/** A replica that does not say how large its places are refuses by itself. */
-function fitsSlot({ slotBytes }: DeltaCapacity, { bytes }: AnswerDelta): boolean {
-  return slotBytes === 0n || bytes <= slotBytes;
+/** What does not fit a small place takes a dense one. A replica that does not say how large they are refuses by itself. */
+function isSmall({ slots, slotBytes }: DeltaCapacity, { bytes }: AnswerDelta): boolean {
+  return slots > 0 && (slotBytes === 0n || bytes <= slotBytes);
 }
 
 function wrongBase({ model, members, links }: Group, { field, baseDigest }: AnswerDelta): GatewayError {
@@ -55,14 +56,13 @@ function wrongBase({ model, members, links }: Group, { field, baseDigest }: Answ
 }
 
 function noPlace({ model }: Group, based: readonly ReplicaLink[], delta: AnswerDelta): GatewayError {
-  const { field, bytes, recipe } = delta;
-  const capacities = based.flatMap(({ deltas }) => deltas ?? []);
-  const slots = capacities.filter(({ slots }) => slots > 0);
-  if (!isDense(delta) && slots.length > 0) {
-    const largest = Math.max(...slots.map(({ slotBytes }) => Number(slotBytes)));
+  const { field, bytes } = delta;
+  const capacities = based.flatMap(({ deltas }) => (deltas && deltas.slots > 0 ? [deltas] : []));
+  if (capacities.length > 0) {
+    const largest = Math.max(...capacities.map(({ slotBytes }) => Number(slotBytes)));
     const message = `${field}: the delta has ${bytes} bytes, the places of "${model}" at most ${largest}`;
     return new GatewayError('delta_too_large', message, { param: field });
   }
-  const message = `${field}: no replica of "${model}" has places for deltas of recipe ${recipe}`;
+  const message = `${field}: no replica of "${model}" takes deltas`;
   return new GatewayError('unsupported', message, { param: field });
 }
