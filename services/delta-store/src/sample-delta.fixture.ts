@@ -4,24 +4,27 @@ export const BASE = `sha256:${'ab'.repeat(32)}`;
 
 export interface SampleOptions {
   seed: number;
-  /** Its data grow with it: about 90 bytes for each row of 16. */
+  /** Its data have 2 bytes for each of `hidden` outputs of each layer. */
   hidden?: number;
+  layers?: number;
 }
 
-/** A random rank-1 delta of a small model. */
-export function sampleDelta({ seed, hidden = 64 }: SampleOptions): DeltaContent {
+/** A random delta of a model of these sizes. */
+export function sampleDelta({ seed, hidden = 64, layers = 2 }: SampleOptions): DeltaContent {
   let state = seed;
   const next = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state >>> 8;
   };
-  const model: DeltaModel = { layers: 2, hidden, ffn: hidden, heads: 1, kvHeads: 1, headSize: 16 };
+  const model: DeltaModel = { layers, hidden, ffn: hidden, heads: 1, kvHeads: 1, headSize: 16 };
   const { out } = moduleShape(model, 'down');
-  const v = Uint16Array.from({ length: 2 * out }, () => toHalf((next() % 1000) / 1000 + 0.1));
+  const v = Uint16Array.from({ length: layers * out }, () => toHalf((next() % 1000) / 1000 + 0.1));
   return {
     base: BASE,
     recipe: 'vec',
     model,
-    parts: [{ module: 'down', form: 'vec', layers: Int32Array.from([0, 1]), v }],
+    parts: [
+      { module: 'down', form: 'vec', layers: Int32Array.from({ length: layers }, (_, layer) => layer), v },
+    ],
   };
 }
