@@ -1,4 +1,14 @@
 export { ConfigError, type ConfigOf, configHelp, readConfig, type Setting, type Settings } from './config';
 export { serviceSettings } from './service-settings';
 export { type TlsFiles, tlsFiles, tlsSettings } from './tls-settings';
-export { address, bandwidth, bytes, duration, flag, integer, list, parseBandwidth } from './types';
+export {
+  address,
+  bandwidth,
+  bytes,
+  duration,
+  flag,
+  integer,
+  list,
+  parseBandwidth,
+  redisAddress,
+} from './types';

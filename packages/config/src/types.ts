@@ -112,3 +112,12 @@ export function list<T>(entry: z.ZodType<T, string>) {
     .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(entry));
 }
+
+/** `redis://[USER@]HOST[:PORT][/DATABASE]`; a password in it would be shown by whatever shows the environment. */
+export function redisAddress() {
+  return z.string().refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const known = url && /^rediss?:$/.test(url.protocol) && url.hostname !== '' && url.search === '';
+    return known && url.password === '' && /^(\/\d{0,3})?$/.test(url.pathname);
+  }, 'must be redis://[USER@]HOST[:PORT][/DATABASE] or rediss://…, the password in ZEN_REDIS_PASSWORD');
+}

@@ -10,5 +10,6 @@ export type {
 export { type Pushed, type PushOptions, type PushProgress, pushLadder } from './push/push-ladder';
 export { type ArtifactStore, RangesIgnored } from './store/artifact-store';
 export { openStore, type StoreOptions } from './store/open-store';
-export { NO_SETTINGS, type StoreSettings, storeSettings } from './store/store-settings';
+export { S3Client } from './store/s3-client';
+export { NO_SETTINGS, type S3Settings, type StoreSettings, storeSettings } from './store/store-settings';
 export { parseStoreUri, type StoreUri } from './store/store-uri';

@@ -8,6 +8,7 @@ export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinke
 export { packedLadder } from './packed-ladder';
 export { type RandomDelta, randomDelta } from './random-delta';
 export { RedisServer, redisMissing } from './redis-server';
+export { type S3Server, s3Missing, startS3Server } from './s3-server';
 export { SAMPLE_DELTAS, type SampleDelta, sampleDelta } from './sample-deltas';
 export { type SampleLadder, writeSampleLadder } from './sample-ladder';
 export { mountSmallDisk, type SmallDisk, smallDiskMissing } from './small-disk';

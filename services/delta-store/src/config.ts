@@ -1,5 +1,25 @@
-import { address, bytes, type ConfigOf, duration, integer, serviceSettings, tlsSettings } from '@zen/config';
+import {
+  address,
+  bytes,
+  type ConfigOf,
+  duration,
+  integer,
+  list,
+  redisAddress,
+  serviceSettings,
+  tlsSettings,
+} from '@zen/config';
 import { z } from 'zod';
+
+/** A base's name and its ladder's folder. */
+function base() {
+  return z.string().transform((text, context): [string, string] => {
+    const match = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})=(.+)$/.exec(text);
+    if (match) return [match[1]!, match[2]!];
+    context.addIssue({ code: 'custom', message: 'must be NAME=FOLDER' });
+    return z.NEVER;
+  });
+}
 
 export const settings = {
   storage: {
@@ -69,6 +89,34 @@ export const settings = {
     type: duration(1000, 3_600_000).default(60_000),
     help: 'how long a replica is believed to hold what it has named; what is erased is gone from all of them after this',
     default: '60s',
+  },
+  collectMs: {
+    env: 'ZEN_DELTA_COLLECT',
+    type: duration(0, 24 * 3_600_000).default(3_600_000),
+    help: 'time between two collections of garbage; 0s: only when it is asked for',
+    default: '1h',
+  },
+  bases: {
+    env: 'ZEN_DELTA_BASES',
+    type: list(base()).optional(),
+    help: 'bases that builds may name, as NAME=FOLDER of a ladder, comma-separated (default none: no builds)',
+  },
+  buildBytes: {
+    env: 'ZEN_DELTA_BUILD_BYTES',
+    type: bytes(1, 2 ** 42).default(16 * 2 ** 30),
+    help: 'largest fine-tuned model or adapter that a build takes in',
+    default: '16GiB',
+  },
+  redis: {
+    env: 'ZEN_REDIS',
+    type: redisAddress().optional(),
+    help: 'Redis where several delta-stores share their builds, redis:// or rediss:// (default none: each runs its own)',
+  },
+  redisPassword: { env: 'ZEN_REDIS_PASSWORD', type: z.string().optional(), help: 'its password' },
+  redisCa: {
+    env: 'ZEN_REDIS_CA',
+    type: z.string().optional(),
+    help: 'PEM file of the authority that signed its certificate (default those that the system knows)',
   },
   ...stopping(),
 };

@@ -35,6 +35,8 @@ import {
 import { isDigest } from '@zen/deltas';
 import { type CallContext, Rpc } from '@zen/rpc';
 import type { AliasState } from './aliases/aliases';
+import { type BuildRecord, toBuild } from './builds/build-record';
+import type { OpenedBuilds } from './builds/open-builds';
 import type { DeltaService } from './delta-service';
 import type { DeltaStoreMetrics } from './delta-store-metrics';
 import { toDelta } from './deltas/delta-record';
@@ -45,7 +47,8 @@ import { type Authorizer, digestOrNull } from './request/authorize';
 import { generationToken, pageSize } from './request/page';
 import { invalid, StoreError } from './store-error';
 import { eraseTenant } from './tenant/erase-tenant';
-import { AUTHORIZER, METRICS, SERVICE } from './tokens';
+import type { TenantSpace } from './tenant/tenants';
+import { AUTHORIZER, BUILDS, METRICS, SERVICE, STOPPING } from './tokens';
 
 @Injectable()
 export class DeltaStoreController {
@@ -53,6 +56,10 @@ export class DeltaStoreController {
     @Inject(SERVICE) private readonly service: DeltaService,
     @Inject(AUTHORIZER) private readonly authorizer: Authorizer,
     @Inject(METRICS) private readonly metrics: DeltaStoreMetrics,
+    /** Null where this store has no workers. */
+    @Inject(BUILDS) private readonly builds: OpenedBuilds | null,
+    /** Aborted at shutdown: ends watches, which would go on as long as a build. */
+    @Inject(STOPPING) private readonly stopping: AbortSignal,
   ) {}
 
   @Rpc(DeltaStoreServiceDefinition, 'publish')
@@ -194,28 +201,60 @@ export class DeltaStoreController {
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'startBuild')
-  async startBuild(_: AsyncIterable<StartBuildRequest>, __: CallContext): Promise<Build> {
-    throw notYet();
+  async startBuild(messages: AsyncIterable<StartBuildRequest>, context: CallContext): Promise<Build> {
+    const tenant = this.authorizer.tenant(context, 'write', null);
+    const { builds } = this.requireBuilds();
+    const space = await this.service.tenants.findOrMake(tenant);
+    return this.shown(space, await builds.start(space, messages));
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'getBuild')
-  async getBuild(_: GetBuildRequest, __: CallContext): Promise<Build> {
-    throw notYet();
+  async getBuild({ id }: GetBuildRequest, context: CallContext): Promise<Build> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const { records } = this.requireBuilds();
+    const space = await this.service.tenants.find(tenant);
+    return this.shown(space!, await records.require(space, id));
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'watchBuild')
-  watchBuild(_: GetBuildRequest, __: CallContext): AsyncGenerator<Build> {
-    throw notYet();
+  async *watchBuild({ id }: GetBuildRequest, context: CallContext): AsyncGenerator<Build> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const { builds } = this.requireBuilds();
+    const signal = AbortSignal.any([context.signal, this.stopping]);
+    for await (const record of builds.watch(tenant, id, signal)) {
+      yield this.shown(await this.service.tenants.find(tenant), record);
+    }
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'cancelBuild')
-  async cancelBuild(_: GetBuildRequest, __: CallContext): Promise<Build> {
-    throw notYet();
+  async cancelBuild({ id }: GetBuildRequest, context: CallContext): Promise<Build> {
+    const tenant = this.authorizer.tenant(context, 'write', null);
+    const { builds } = this.requireBuilds();
+    const space = await this.service.tenants.find(tenant);
+    return this.shown(space, await builds.cancel(space, id));
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'listBuilds')
-  async listBuilds(_: ListBuildsRequest, __: CallContext): Promise<ListBuildsResponse> {
-    throw notYet();
+  async listBuilds(request: ListBuildsRequest, context: CallContext): Promise<ListBuildsResponse> {
+    const tenant = this.authorizer.tenant(context, 'read', null);
+    const { builds } = this.requireBuilds();
+    const limit = pageSize(request.pageSize);
+    const space = await this.service.tenants.find(tenant);
+    if (!space) return { builds: [], nextPageToken: '' };
+    const page = await builds.list(space, request.pageToken, limit);
+    const shown = await Promise.all(page.items.map((record) => this.shown(space, record)));
+    return { builds: shown, nextPageToken: page.next };
+  }
+
+  private requireBuilds(): OpenedBuilds {
+    if (this.builds) return this.builds;
+    throw new StoreError('unsupported', 'this delta-store knows no base to build for (ZEN_DELTA_BASES)');
+  }
+
+  /** A build with its delta, while that is there. */
+  private async shown(space: TenantSpace | null, record: BuildRecord): Promise<Build> {
+    const found = space && record.digest ? await this.service.catalog.find(space, record.digest) : null;
+    return toBuild(record, found ? toDelta(found) : undefined);
   }
 
   private async *counted(messages: AsyncIterable<PublishRequest>): AsyncGenerator<Uint8Array> {
@@ -224,10 +263,6 @@ export class DeltaStoreController {
       yield chunk;
     }
   }
-}
-
-function notYet(): StoreError {
-  return new StoreError('unsupported', 'not yet');
 }
 
 function toAlias({ name, digest, generation, changedMs }: AliasState): Alias {

@@ -4,10 +4,12 @@ import { descriptorSetPath } from '@zen/contracts';
 import { RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telemetry';
 import { appModule } from './app.module';
+import { openBuilds } from './builds/open-builds';
 import type { DeltaStoreConfig } from './config';
 import { type DeltaService, deltaService } from './delta-service';
 import { DeltaStoreController } from './delta-store.controller';
 import { DeltaStoreMetrics } from './delta-store-metrics';
+import { collectRegularly } from './garbage/collect-regularly';
 import { openKeys } from './open-keys';
 import { openStorage } from './open-storage';
 import { openTls } from './open-tls';
@@ -41,7 +43,7 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
     versions: config.quotaVersions,
     publishesPerMinute: config.quotaPublishes,
   };
-  const objects = await openStorage(config.storage, Date.now());
+  const objects = await openStorage(config.storage, process.env, Date.now());
   const service = deltaService({
     objects,
     masterKey,
@@ -50,8 +52,11 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
     leaseMs: config.leaseMs,
     nowMs: Date.now,
   });
+  const stopping = new AbortController();
+  const builds = openBuilds(service, config, logger);
+  const collecting = collectRegularly(service, config.collectMs, stopping.signal, logger);
   const app = await NestFactory.createApplicationContext(
-    appModule({ service, authorizer: new Authorizer(tokens), metrics }),
+    appModule({ service, authorizer: new Authorizer(tokens), metrics, builds, stopping: stopping.signal }),
     { logger: ['error', 'warn'] },
   );
   const server = await RpcServer.start([app.get(DeltaStoreController)], {
@@ -71,19 +76,24 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
     tls,
     healthListen: config.healthListen,
   });
-  let stopping = false;
   const probes =
     config.probeListen === undefined
       ? undefined
-      : await startProbes({ listen: config.probeListen, registry: metrics.registry, ready: () => !stopping });
+      : await startProbes({
+          listen: config.probeListen,
+          registry: metrics.registry,
+          ready: () => !stopping.signal.aborted,
+        });
   server.setServing(true);
 
   async function stop(): Promise<void> {
-    stopping = true;
     server.setServing(false);
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
     await new Promise((resolve) => setTimeout(resolve, config.settleMs));
+    stopping.abort();
     await server.stop(config.stopGraceMs);
+    await builds?.close();
+    await collecting;
     tls?.certificates.close();
     probes?.stop();
     await app.close();

@@ -8,6 +8,7 @@ import {
   flag,
   integer,
   list,
+  redisAddress,
   serviceSettings,
   tlsSettings,
 } from '@zen/config';
@@ -16,15 +17,6 @@ import type { Objectives } from './answer/wish';
 import { parseFamilies } from './fleet/families';
 
 const MIB = 2 ** 20;
-
-/** `redis://[USER@]HOST[:PORT][/DATABASE]`; a password in it would be shown by whatever shows the environment. */
-function redisAddress() {
-  return z.string().refine((text) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    const known = url && /^rediss?:$/.test(url.protocol) && url.hostname !== '' && url.search === '';
-    return known && url.password === '' && /^(\/\d{0,3})?$/.test(url.pathname);
-  }, 'must be redis://[USER@]HOST[:PORT][/DATABASE] or rediss://…, the password in ZEN_REDIS_PASSWORD');
-}
 
 export const settings = {
   listen: {

@@ -2,11 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLadder } from '@zen/ladder';
-import { type SampleLadder, writeSampleLadder } from '@zen/testing';
+import { type S3Server, type SampleLadder, s3Missing, startS3Server, writeSampleLadder } from '@zen/testing';
 import { LadderDownload } from '../download/ladder-download';
 import { NO_SETTINGS, type StoreSettings } from '../store/store-settings';
 import { startCuttingProxy } from '../testing/cutting-proxy';
-import { type S3Server, s3Missing, startS3Server } from '../testing/s3-server';
 import { pushLadder } from './push-ladder';
 
 jest.setTimeout(180_000);
