@@ -122,6 +122,36 @@ export class DeltaThinker {
   }
 }
 
+/** An answer that goes on until it is told to stop. */
+export class RunningAnswer {
+  readonly tokenIds: number[] = [];
+  private readonly stopping = new AbortController();
+  /** Settles with the answer's end. */
+  readonly ended: Promise<void>;
+
+  constructor(client: Client, request: Asked) {
+    this.ended = this.read(client, request);
+    this.ended.catch(() => undefined);
+  }
+
+  private async read(client: Client, request: Asked): Promise<void> {
+    for await (const { event } of client.generate(request, { signal: this.stopping.signal })) {
+      if (event?.$case === 'piece') this.tokenIds.push(...event.value.tokenIds);
+    }
+  }
+
+  /** Resolves when it has said something. */
+  async begun(): Promise<this> {
+    await until(() => this.tokenIds.length > 0);
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.ended.catch(() => undefined);
+  }
+}
+
 /** Resolves once it is so. */
 export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 20));

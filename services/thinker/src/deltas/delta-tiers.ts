@@ -26,7 +26,7 @@ const REMEMBERED_MS: Record<DeltaFailure, number> = {
   delta_denied: 0,
   delta_not_found: 2_000,
   delta_wrong_base: 60_000,
-  delta_revoked: 60_000,
+  delta_revoked: 5_000,
   delta_corrupt: 5_000,
   delta_too_large: 60_000,
   delta_no_room: 0,
@@ -153,6 +153,8 @@ export class DeltaTiers {
       try {
         this.check(id);
         await this.place(hold.copy, signal);
+        // Nothing that was revoked meanwhile gets this far.
+        if (tier === 'store') this.disk.write(hold.copy);
       } finally {
         hold.release();
       }
@@ -175,9 +177,7 @@ export class DeltaTiers {
       this.waiting(id, 'memory', signal, (bounded) => this.host.bring(id, manifest, bounded));
     const near = await this.disk.read(id, bring);
     if (near) return { tier: 'disk', hold: near };
-    const hold = await fetchDelta(id, this.fetch(id, token), bring, signal);
-    this.disk.write(hold.copy);
-    return { tier: 'store', hold };
+    return { tier: 'store', hold: await fetchDelta(id, this.fetch(id, token), bring, signal) };
   }
 
   private async place(copy: DeltaCopy, signal: AbortSignal): Promise<void> {

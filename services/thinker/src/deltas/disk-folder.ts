@@ -16,7 +16,8 @@ const SUFFIX = '.delta';
 const TENANT_FILE = 'tenant';
 /** A writer that was killed leaves its half behind; none writes for this long, milliseconds. */
 const STALE_MS = 10 * 60_000;
-const MAX_TENANT = 64;
+/** What tokens call a tenant. */
+const TENANT = /^[A-Za-z0-9._-]{1,64}$/;
 
 export interface DiskFile {
   id: DeltaId;
@@ -65,7 +66,7 @@ function tenantFolder(folder: string, tenant: string): string {
 async function readTenant(path: string): Promise<string | null> {
   try {
     const text = await readFile(path, 'utf8');
-    return text.length > 0 && text.length <= MAX_TENANT ? text : null;
+    return TENANT.test(text) ? text : null;
   } catch (error) {
     return absent(error, path);
   }
