@@ -58,6 +58,11 @@ export class DiskTier {
     return [...this.ids.values()];
   }
 
+  /** Whether it is here and may be used. */
+  has(key: string): boolean {
+    return this.confirmed.has(key);
+  }
+
   /** Looks at what is there: other processes bring files and take them away. */
   async scan(): Promise<void> {
     if (this.options.bytes === 0) return;
@@ -77,7 +82,7 @@ export class DiskTier {
 
   /** Reads it in; null where it is not here or turned out bad. */
   async read(id: DeltaId, bring: Bring): Promise<HostHold | null> {
-    if (!this.confirmed.has(id.key)) return null;
+    if (!this.has(id.key)) return null;
     let file: FileHandle;
     try {
       file = await open(deltaPath(this.options.folder, id));
