@@ -115,6 +115,41 @@ type Json = any;
     expect(body.bytes.used).toBeGreaterThan(before.bytes.used);
   });
 
+  test('a deleted delta is gone by name, and one that an alias stands for stays', async () => {
+    const digest = await publish(14);
+    await call('PUT', '/aliases/kept', { digest, expected_generation: 0 });
+    expect(await call('DELETE', `/${digest}`)).toMatchObject({
+      status: 409,
+      body: { error: { code: 'conflict' } },
+    });
+    await call('DELETE', '/aliases/kept?expected_generation=1');
+    expect(await call('DELETE', `/${digest}`)).toEqual({
+      status: 200,
+      body: { id: digest, object: 'delta', deleted: true },
+    });
+    expect(await call('GET', `/${digest}`)).toMatchObject({
+      status: 410,
+      body: { error: { code: 'delta_revoked' } },
+    });
+  });
+
+  test('erasing needs the tenant’s own name, and touches nobody else (promise 7)', async () => {
+    const [mine, theirs] = [await publish(15, 'rival'), await publish(15)];
+    const slip = await call('POST', '/erase', { confirm_tenant: 'acme' }, 'rival');
+    expect(slip).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request', param: 'confirm_tenant' } },
+    });
+    expect((await call('GET', `/${mine}`, undefined, 'rival')).status).toBe(200);
+    expect(await call('POST', '/erase', { confirm_tenant: 'rival' }, 'rival')).toMatchObject({
+      status: 200,
+      body: { object: 'delta.erasure', key_fingerprint: expect.stringMatching(/./) },
+    });
+    expect((await call('GET', `/${mine}`, undefined, 'rival')).status).toBe(404);
+    expect((await call('GET', '', undefined, 'rival')).body.data).toEqual([]);
+    expect((await call('GET', `/${theirs}`)).status).toBe(200);
+  });
+
   describe('an upload', () => {
     /** Sends headers and whatever is written; `answer` is the status, or what broke. */
     function slowly(path = '') {
