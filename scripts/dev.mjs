@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// `npm start`: packs the default model when it is not in the cache, starts thinker and gateway as local
+// `npm start`: packs the default model when it is not in the cache, starts thinker, gateway and delta-store as local
 // processes, shows the main job on the terminal, then stays up. While a quickly packed model serves, the full
 // plan is packed in the background and takes over without dropping a stream. With `--bandwidth` the thinker starts
 // with an empty cache and downloads its ladder at that speed, so that one can watch it climb.
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -29,7 +30,7 @@ if (options.help) {
 
   --model NAME       a model of \`npm run zen -- pull --help\` (default smollm2-135m-instruct)
   --port N           HTTP port of the gateway on 127.0.0.1 (default 8080)
-  --grpc-port N      gRPC port of the gateway; the thinkers take the four ports after it (default 50050)
+  --grpc-port N      gRPC port of the gateway; thinkers and delta-store take the five ports after it (default 50050)
   --threads N        threads of the engine (default: all cores)
   --bandwidth RATE   start with an empty cache and download the ladder at 20mbit, 2MiB (a second) or the like, to
                      watch it climb: answers begin with the first stage; implies --no-upgrade
@@ -38,7 +39,8 @@ if (options.help) {
   --no-upgrade       keep serving the quickly packed model
   --once             stop after the demonstration
 
-Models and ladders are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cache/zen), logs in its logs/.`);
+Models and ladders are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cache/zen), logs in its logs/, deltas and
+their keys in its delta-store/.`);
   process.exit(0);
 }
 const home = process.env.ZEN_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zen');
@@ -153,6 +155,20 @@ const thinkerAddress = { quick: `127.0.0.1:${grpcPort + 1}`, full: `127.0.0.1:${
 const probeAddress = { quick: `127.0.0.1:${grpcPort + 3}`, full: `127.0.0.1:${grpcPort + 4}` };
 const gateway = `http://127.0.0.1:${options.port}`;
 
+/** A file with a random secret, made once. */
+function secret(name) {
+  const folder = join(home, 'delta-store');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, name);
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
+  return path;
+}
+
+const deltas = {
+  ZEN_DELTA_STORE: `127.0.0.1:${grpcPort + 5}`,
+  ZEN_SERVICE_KEY: secret('service.key'),
+};
+
 function startThinker(plan) {
   const folder = ladderPath(home, options.model, plan);
   // Downloads from the gateway's own shelf.
@@ -160,6 +176,7 @@ function startThinker(plan) {
   return start(`thinker-${plan}`, 'services/thinker/dist/main.js', {
     ZEN_LADDER: rate ? `${gateway}/artifacts/${basename(folder)}` : folder,
     ...slow,
+    ...deltas,
     ZEN_LISTEN: thinkerAddress[plan],
     ZEN_PROBE_LISTEN: probeAddress[plan],
     ...(options.threads === '' ? {} : { ZEN_THREADS: options.threads }),
@@ -172,11 +189,19 @@ try {
     say(`first start: packing ${options.model} (quick plan)`);
     await pack('quick', false);
   }
-  say(`starting thinker (${plan} plan) and gateway`);
+  say(`starting thinker (${plan} plan), delta-store and gateway`);
+  start('delta-store', 'services/delta-store/dist/main.js', {
+    ...deltas,
+    ZEN_DELTA_STORAGE: join(home, 'delta-store', 'storage'),
+    ZEN_MASTER_KEY: secret('master.key'),
+    ZEN_LISTEN: deltas.ZEN_DELTA_STORE,
+    ZEN_DELTA_BASES: `${options.model}=${ladderPath(home, options.model, plan)}`,
+  });
   // The gateway first: with --bandwidth it is what the thinker downloads from.
   start('gateway', 'services/gateway/dist/main.js', {
     ZEN_LISTEN: `127.0.0.1:${options.port}`,
     ZEN_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
+    ...deltas,
     ...(rate ? { ZEN_ARTIFACTS: ladderPath(home, options.model, plan) } : {}),
     ZEN_THINKERS: plan === 'full' ? thinkerAddress.full : `${thinkerAddress.quick},${thinkerAddress.full}`,
   });
@@ -205,6 +230,7 @@ try {
   say(`gRPC   127.0.0.1:${grpcPort}   (zen.v1.GatewayService)`);
   say(`probe  http://${probeAddress[plan]}/metrics   (of the thinker)`);
   say(`chat   npm run zen -- chat --url ${gateway}`);
+  say(`delta  npm run zen -- delta list --url ${gateway}`);
   say('stop   Ctrl-C');
   if (plan === 'quick' && !options['no-upgrade'] && !rate) {
     say('packing the full plan in the background; it takes over when it is done');

@@ -29,8 +29,8 @@ export class RedisQueue implements BuildQueue {
     private readonly options: QueueOptions,
     lockMs = 30_000,
   ) {
-    // Whoever asks for a build hears at once that there is no Redis; a worker waits for it to come back.
-    const asking = connect(place, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+    // Whoever asks for a build hears soon that there is no Redis; a worker waits for it to come back.
+    const asking = connect(place, { maxRetriesPerRequest: 3 });
     const working = connect(place, { maxRetriesPerRequest: null });
     this.connections = [asking, working];
     this.queue = new Queue(NAME, { connection: asking, skipWaitingForReady: true });
@@ -75,6 +75,12 @@ export class RedisQueue implements BuildQueue {
     await this.worker.close();
     await this.queue.close();
     for (const connection of this.connections) connection.disconnect();
+  }
+
+  /** Ends as a process does that is killed: without a word. */
+  vanish(): void {
+    for (const connection of this.connections) connection.disconnect();
+    void this.worker.close(true).catch(() => {});
   }
 
   private async run(job: Job<BuildJob>): Promise<void> {
