@@ -1,5 +1,6 @@
 import { batch } from './batch';
 import { cold } from './cold';
+import { deltaScale } from './delta-scale/delta-scale';
 import { deltas } from './deltas/deltas';
 import { deltasQuality } from './deltas-quality/deltas-quality';
 import { run as gateway } from './gateway';
@@ -24,6 +25,10 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   deltas: { about: 'steps with deltas against steps without, switches and loads', run: deltas },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
   routing: { about: 'requests that follow their prefix against round robin, three replicas', run: routing },
+  'delta-scale': {
+    about: '100,000 deltas, three replicas: store, tiers, added time, more than fit, a noisy tenant',
+    run: deltaScale,
+  },
   costs: {
     about: 'what each stage of a family costs at 1, 8 and 32; recorded for `policy`',
     run: recordCosts,
@@ -46,7 +51,7 @@ async function main(): Promise<void> {
   const [name = '--help', ...argv] = process.argv.slice(2);
   const bench = BENCHES[name];
   if (!bench) {
-    const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(10)}${about}`);
+    const list = Object.entries(BENCHES).map(([key, { about }]) => `  ${key.padEnd(16)}${about}`);
     console.log(`usage: npm run bench -- NAME [--model NAME]\n\n${list.join('\n')}`);
     process.exit(name === '--help' ? 0 : 2);
   }
