@@ -31,8 +31,20 @@ describeWith(['helm'], 'API keys', () => {
     expect(envOf(gatewayOf(objects)).ZEN_API_KEYS).toBe('/etc/zen/keys');
   });
 
+  test('the made key may publish and erase deltas, where there are any', () => {
+    const rights = (values: object) =>
+      parseKeys(decoded(find(render(values), 'Secret', 'one-zen-api-keys')).keys ?? '', 'the Secret').map(
+        ({ tenant }) => tenant.deltas,
+      );
+    expect(rights({})).toEqual(['use']);
+    expect(rights({ deltaStore: { enabled: true } })).toEqual(['admin']);
+  });
+
   test('given lines are kept as they are', () => {
-    const entries = [`sha256:${sha256('a')} tenant=a rpm=6`, `sha256:${sha256('b')} tenant=b priority=batch`];
+    const entries = [
+      `sha256:${sha256('a')} tenant=a rpm=6`,
+      `sha256:${sha256('b')} tenant=b priority=batch deltas=publish user-delta=users/{user}`,
+    ];
     const objects = render({ gateway: { keys: { entries } } });
     const { keys = '', ...others } = decoded(find(objects, 'Secret', 'one-zen-api-keys'));
     expect(others).toEqual({});
