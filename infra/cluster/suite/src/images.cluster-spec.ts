@@ -10,7 +10,7 @@ const SECURITY = {
 };
 
 // The node refuses an image whose user is not numeric or is root, so that it runs at all says the first half.
-describe.each(['gateway', 'thinker'])('the image of %s', (service) => {
+describe.each(['gateway', 'thinker', 'delta-store'])('the image of %s', (service) => {
   const { reference } = imageOf(readTarget(), `zen/${service}`);
   let space: TestNamespace;
   beforeAll(async () => {

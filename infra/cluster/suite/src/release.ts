@@ -1,6 +1,6 @@
 import type { Kube } from './kube';
 
-export type ZenComponent = 'gateway' | 'thinker' | 'redis';
+export type ZenComponent = 'gateway' | 'thinker' | 'redis' | 'delta-store';
 
 const ROLLOUT_MS = 300_000;
 
@@ -33,7 +33,7 @@ export class Release {
 
   /** Resolves when every pod is there and ready, and none is on its way out. */
   async whole(): Promise<void> {
-    for (const component of ['redis', 'thinker', 'gateway'] as const) {
+    for (const component of ['redis', 'delta-store', 'thinker', 'gateway'] as const) {
       for (const workload of await this.workloads(component)) await this.kube.rolledOut(workload, ROLLOUT_MS);
     }
     const end = Date.now() + ROLLOUT_MS;
