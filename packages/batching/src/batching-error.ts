@@ -6,7 +6,8 @@
  * - `kv-exhausted` the backend has no KV memory for a sequence that is alone
  * - `stage-lost` the stage that this sequence needs was dropped
  * - `stalled` the consumer took nothing for longer than the limit
- * - `backend` the step that this sequence was part of failed (`cause` says why), or what it gave this one is no number
+ * - `backend` the step that this sequence was part of failed; `cause` says why
+ * - `not-finite` what was computed for this sequence is no number; its neighbours are well
  * - `closed` the scheduler has shut down
  */
 export type BatchingFailure =
@@ -18,6 +19,7 @@ export type BatchingFailure =
   | 'stage-lost'
   | 'stalled'
   | 'backend'
+  | 'not-finite'
   | 'closed';
 
 /** The one error class of this package; the message names field and limit. */

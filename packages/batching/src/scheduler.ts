@@ -335,4 +335,4 @@ export class Scheduler {
 }
 
 const notFinite = () =>
-  new BatchingError('backend', 'the logits of this sequence are no numbers: a stage or its delta is bad');
+  new BatchingError('not-finite', 'the logits of this sequence are no numbers: a stage or its delta is bad');

@@ -73,6 +73,38 @@ test('all recipes in one step: each as alone, the base as if no delta were loade
   model.close();
 });
 
+test.each(FORMS)('the largest numbers that %s can have spoil that one sequence alone', async (form) => {
+  const model = await open();
+  const base = { delta: null, scope: new Uint8Array(0) };
+  const largest = tinyDelta(form, 1).map((part): DeltaPart => {
+    if (part.form === 'lora16') {
+      return { ...part, scale: 1e6, a: part.a.fill(0x7f7f), b: part.b.fill(0x7f7f) };
+    }
+    if (part.form === 'vec') return { ...part, v: part.v.fill(0x7bff) };
+    return { ...part, scales: part.scales.fill(0x7bff) };
+  });
+  const delta = await model.loadDelta(largest);
+  const step = async (identities: Who[]) => {
+    const items = identities.map((identity) => ({
+      sequence: model.createSequence({ ...GREEDY, logprobs: 5 }, undefined, identity),
+      tokens: PROMPT,
+      embeddings: null,
+      stage: 4,
+      sample: true,
+      draft: null,
+    }));
+    const outputs = await model.step(items);
+    for (const { sequence } of items) model.freeSequence(sequence);
+    return outputs;
+  };
+  const [plain] = await step([base]);
+  const [before, spoiled, after] = await step([base, { delta, scope: scope(1) }, base]);
+  expect([before, after]).toEqual([plain, plain]);
+  if (form === 'lora16') expect(spoiled).toMatchObject({ status: 'notFinite', token: -1 });
+  if (spoiled?.status === 'ok') expect(spoiled.token).toBeGreaterThanOrEqual(0);
+  model.close();
+});
+
 test('only equal scopes share blocks', async () => {
   const model = await open();
   const delta = await model.loadDelta(tinyDelta('lora1', 1));

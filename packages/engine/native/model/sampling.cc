@@ -41,14 +41,14 @@ int largest(const float* logits, int vocab) {
   return 0;
 }
 
-// −1: none.
-int firstNan(const float* logits, int vocab) {
+// The first logit that is NaN or plus infinity; −1: none. Minus infinity is one: such a token is never sampled.
+int firstNoNumber(const float* logits, int vocab) {
   int count = 0;
   for (int i = 0; i < vocab; i++)
-    count += logits[i] != logits[i];
+    count += !(logits[i] < std::numeric_limits<float>::infinity());
   if (count == 0) return -1;
   int at = 0;
-  while (!std::isnan(logits[at]))
+  while (logits[at] < std::numeric_limits<float>::infinity())
     at++;
   return at;
 }
@@ -217,7 +217,7 @@ double uniformAt(uint64_t seed, uint64_t position) {
 Sampled sample(const Sampling& s, const std::vector<int32_t>& history,
                const std::unordered_map<int32_t, int>& outputCounts, uint64_t position, float* logits, int vocab,
                SamplerScratch& scratch) {
-  const int bad = firstNan(logits, vocab);
+  const int bad = firstNoNumber(logits, vocab);
   if (bad >= 0) throw NotFinite("logits", "must be numbers; that of token " + std::to_string(bad) + " is not");
   Sampled out;
   out.logprob = std::numeric_limits<float>::quiet_NaN();

@@ -60,7 +60,7 @@ struct SamplerScratch {
 //   presence and frequency penalties (− presence − frequency · count, over output); logit bias;
 //   temperature 0: the largest logit; else temperature, top-k, top-p, min-p, and one draw that depends on seed and
 //   position only.
-// `logits` is changed. `history`: prompt and output so far. Throws Failure where a logit is NaN.
+// `logits` is changed. `history`: prompt and output so far. Throws NotFinite where a logit is NaN or plus infinity.
 Sampled sample(const Sampling& sampling, const std::vector<int32_t>& history,
                const std::unordered_map<int32_t, int>& outputCounts, uint64_t position, float* logits, int vocab,
                SamplerScratch& scratch);

@@ -190,6 +190,14 @@ void extremes() {
     message = failure.what();
   }
   CHECK(message == "logits must be numbers; that of token 1 is not");
+  bad[1] = infinity;
+  message.clear();
+  try {
+    sample(s, {}, {}, 0, bad.data(), 3, scratch);
+  } catch (const NotFinite& failure) {
+    message = failure.what();
+  }
+  CHECK(message == "logits must be numbers; that of token 1 is not");
   std::vector<float> ties(40, 1.5f);
   s.temperature = 0;
   CHECK(sample(s, {}, {}, 0, ties.data(), 40, scratch).token == 0);

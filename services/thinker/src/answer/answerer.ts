@@ -1,4 +1,4 @@
-import type { BatchRequest, GenerationEvent } from '@zen/batching';
+import { BatchingError, type BatchRequest, type GenerationEvent } from '@zen/batching';
 import { FinishReason, type GenerateRequest, type GenerateResponse, Usage } from '@zen/contracts';
 import { cacheScope } from '@zen/deltas';
 import type { CallContext } from '@zen/rpc';
@@ -145,6 +145,10 @@ export class Answerer {
         if (answer.stopped) generation.cancel();
       }
     } catch (error) {
+      // Else whoever asks would take this replica for ill, and try the next one with it.
+      if (lease && error instanceof BatchingError && error.failure === 'not-finite') {
+        throw new ThinkerError('delta_corrupt', `delta: ${error.message}`, { cause: error });
+      }
       if (lease?.lost.aborted || !(error instanceof ThinkerError)) this.observers.metrics.ended('failed');
       throw error;
     } finally {

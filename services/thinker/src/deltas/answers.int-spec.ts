@@ -1,3 +1,4 @@
+import { writeDelta } from '@zen/deltas';
 import { DeltaStoreProcess } from '@zen/testing';
 import {
   type Asked,
@@ -48,6 +49,25 @@ if (missing) console.warn(`skipped: ${missing}`);
     expect(new Set(alone).size).toBe(3);
     const together = await Promise.all([...requests, ...requests].map(seen));
     expect(together).toEqual([...alone, ...alone]);
+  });
+
+  test('one whose numbers overflow fails by name, and nobody else notices', async () => {
+    const { shape: model, baseDigest: base } = server.thinker.replica.require().model;
+    const { hidden } = model;
+    const largest = (count: number) => new Uint16Array(count).fill(0x7f7f);
+    const part = { module: 'o', layers: Int32Array.of(0), form: 'lora16', rank: 1, scale: 1 } as const;
+    const parts = [{ ...part, a: largest(hidden), b: largest(hidden) }];
+    const huge = { tenant: 'acme', ...writeDelta({ base, recipe: 'lora16', model, parts }) };
+    await store.publish('acme', huge.file);
+    const long: Asked = { ...story, maxTokens: 24 };
+    const alone = await server.ask(long);
+    const beside = server.ask(long);
+    await expect(server.ask({ ...story, delta: server.ref(huge) })).rejects.toMatchObject({
+      code: 'DATA_LOSS',
+      metadata: { 'x-zen-failure': 'delta_corrupt' },
+    });
+    expect((await beside).text).toBe(alone.text);
+    await server.ask(story);
   });
 
   test('say which delta it was, and the base that it was none', async () => {

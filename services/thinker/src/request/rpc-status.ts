@@ -34,6 +34,8 @@ const BATCHING: Record<BatchingFailure, RpcCode> = {
   'stage-lost': 'UNAVAILABLE',
   stalled: 'ABORTED',
   backend: 'INTERNAL',
+  // Of the base's own numbers; an answer with a delta says that it is the delta's.
+  'not-finite': 'INTERNAL',
   closed: 'UNAVAILABLE',
 };
 

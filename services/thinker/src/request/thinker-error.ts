@@ -19,7 +19,7 @@ export type ThinkerFailure =
  * - `delta_not_found` the store does not have it for this tenant
  * - `delta_wrong_base` made for another base model
  * - `delta_revoked` deleted or erased
- * - `delta_corrupt` its bytes are not those that its digest names
+ * - `delta_corrupt` its bytes are not those that its digest names, or with it the model computes no numbers
  * - `delta_too_large` above what this replica can hold
  * - `delta_no_room` all places are in use, and stayed so for as long as may be waited
  * - `delta_store_unavailable` the store does not answer, or this replica's lease with it has run out
