@@ -6,7 +6,7 @@ import { ladderOf, SUBJECTS } from '../subjects';
 import { type Batch, compare, DecodingBatch, scopeOf } from './delta-steps';
 import { deltaBytes, RECIPES, type Recipe, randomDelta } from './random-delta';
 
-const ROUNDS = 64;
+const ROUNDS = 40;
 const STREAMS = 16;
 const RESIDENT = [16, 64, 1000];
 const DENSE = 16;

@@ -52,6 +52,10 @@ class Delta {
   bool lowRank(int layer, Module module, LowRank& out) const;
   // y *= 1 + v: f16 [out], or null.
   const uint8_t* vec(int layer, Module module) const;
+  bool anyDense(int layer, Module module) const {
+    const Change& c = changes_[static_cast<size_t>(module)];
+    return c.sum == Sum::Dense && c.sumLayer[static_cast<size_t>(layer)] >= 0;
+  }
   bool anyLowRank(int layer, Module module) const {
     const Change& c = changes_[static_cast<size_t>(module)];
     return c.sum == Sum::LowRank && c.sumLayer[static_cast<size_t>(layer)] >= 0;

@@ -59,6 +59,7 @@ void Graph::reserve(int rows) {
       streams_[t].x = floats(static_cast<size_t>(own), hidden);
       streams_[t].normed = floats(static_cast<size_t>(own), hidden);
       streams_[t].memory = take(groupActsBytes(own, model_.hiddenSize));
+      streams_[t].coarseMemory = take(deltas_ ? actsBytes(own, model_.hiddenSize, 1) : 0);
       streams_[t].factored = floats(deltas_ ? static_cast<size_t>(own) : 0, size_t{kInputs} * kMaxRank);
     }
     qkv_ = floats(n, static_cast<size_t>(qkvWidth()));
@@ -123,6 +124,8 @@ void Graph::bind() {
   ownStreams_ = rows <= kOwnRows;
   for (Stream& s : streams_) {
     bindBands(layout_, s.memory, s.normed, s.acts);
+    if (!runs_.empty())
+      s.coarse = bindActs(s.coarseMemory, s.normed, static_cast<size_t>(model_.hiddenSize), rows, model_.hiddenSize, 1);
     if (!ownStreams_) break;
   }
   bindBands(headLayout_, headMemory_, headIn_, headActs_);

@@ -89,6 +89,8 @@ class Graph {
     uint8_t* memory;
     BandActs acts;
     float* factored;  // [row][kInputs][kMaxRank]: what a delta's thin factors make of the input
+    Acts coarse;      // of every row that has dense signs: its input at 8 bits
+    uint8_t* coarseMemory;
   };
   // Modules with the same input: q, k, v or gate, up.
   static constexpr int kInputs = 3;
@@ -123,6 +125,8 @@ class Graph {
   template <typename Work>
   void eachRun(int begin, int end, Work&& work) const;
   // The thin factors of the modules' input x of some rows; every row is at x + row·ldx.
+  // Every row of x at 8 bits where its delta has dense signs for one of the modules.
+  void coarsen(Stream& stream, int index, std::initializer_list<Module> modules, int begin, int end);
   void factor(const Stream& stream, int index, std::initializer_list<Module> modules, int begin, int end,
               const float* x, size_t ldx);
   // The same for an input that several threads have made, all of them together.

@@ -1,6 +1,6 @@
 // What deltas change in a layer. A row without one is not touched; a row with one gets the same operations in the same
-// order whatever its neighbours are. Thin factors read the input as it was before it became integers, dense signs the
-// integers.
+// order whatever its neighbours are. Thin factors read the input as it was before it became integers; dense signs read it
+// at 8 bits, whatever the stage: a delta is a small part of its matrix, and so is the error of its input.
 #include <algorithm>
 
 #include "model/graph_tasks.h"
@@ -25,6 +25,13 @@ void Graph::eachRun(int begin, int end, Work&& work) const {
     const int from = std::max(begin, run.begin), to = std::min(end, run.end);
     if (from < to) work(*run.delta, from, to);
   }
+}
+
+void Graph::coarsen(Stream& stream, int index, std::initializer_list<Module> modules, int begin, int end) {
+  eachRun(begin, end, [&](const Delta& delta, int from, int to) {
+    const auto has = [&](Module module) { return delta.anyDense(index, module); };
+    if (std::any_of(modules.begin(), modules.end(), has)) kernels_.quantize(stream.coarse, from, to);
+  });
 }
 
 void Graph::factor(const Stream& stream, int index, std::initializer_list<Module> modules, int begin, int end,
@@ -53,10 +60,13 @@ void Graph::addDeltas(const Team& team, const Stream& stream, int index, const T
   eachRun(task.first + task.begin, task.first + task.end, [&](const Delta& delta, int begin, int end) {
     Matrix signs;
     LowRank factors;
-    if (delta.dense(index, task.module, signs))
-      kernels_.matmulAdd(signs, *task.acts, begin - task.first, end - task.first, task.y, task.ldy, from, to,
-                         scratch(team));
-    else if (delta.lowRank(index, task.module, factors))
+    if (delta.dense(index, task.module, signs)) {
+      // The inner inputs have 8 bits already; row `begin` of both is that of the pass.
+      const bool inner = task.module == Module::O || task.module == Module::Down;
+      kernels_.matmulAdd(signs, inner ? *task.acts : stream.coarse, begin, end,
+                         task.y - static_cast<ptrdiff_t>(task.first) * static_cast<ptrdiff_t>(task.ldy), task.ldy, from,
+                         to, scratch(team));
+    } else if (delta.lowRank(index, task.module, factors))
       for (int row = begin; row < end; row++)
         kernels_.lowRankOut(factors, factored(stream, row, task.module), from, to,
                             task.y + static_cast<size_t>(row - task.first) * task.ldy);

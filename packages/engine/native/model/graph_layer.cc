@@ -65,10 +65,11 @@ void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeigh
       kernels_.quantize(stream.acts[rows_[row].band], rows_[row].inBand, rows_[row].inBand + 1);
     }
     const size_t width = static_cast<size_t>(model_.hiddenSize);
-    if (attends)
-      factor(stream, index, {Module::Q, Module::K, Module::V}, begin, end, stream.normed, width);
-    else
-      factor(stream, index, {Module::Gate, Module::Up}, begin, end, stream.normed, width);
+    if (runs_.empty()) return;
+    const std::initializer_list<Module> attention = {Module::Q, Module::K, Module::V}, feed = {Module::Gate, Module::Up};
+    const auto& modules = attends ? attention : feed;
+    coarsen(stream, index, modules, begin, end);
+    factor(stream, index, modules, begin, end, stream.normed, width);
   };
   const int rows = static_cast<int>(rows_.size());
   // delta_ is complete since the last barrier, and is not written before the next two.
