@@ -20,8 +20,10 @@ export function storeError(thrown: unknown, param?: string): GatewayError {
     case 'internal':
       return new GatewayError(failure, 'the delta-store failed; the log names the request', { cause: error });
     case 'invalid_request': {
-      const field = /^[a-z][a-z0-9_.[\]]{0,63}(?=: )/.exec(error.message)?.[0];
-      return new GatewayError(failure, error.message, { ...details, ...(field ? { param: field } : {}) });
+      // A build's fields stand in its query.
+      const message = error.message.replace(/^spec\./, '');
+      const field = /^[a-z][a-z0-9_.[\]]{0,63}(?=: )/.exec(message)?.[0];
+      return new GatewayError(failure, message, { ...details, ...(field ? { param: field } : {}) });
     }
     default:
       return new GatewayError(failure, param ? `${param}: ${error.message}` : error.message, details);
