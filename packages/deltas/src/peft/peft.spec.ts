@@ -13,7 +13,7 @@ import { moduleKey } from './adapter';
 import { readPeft } from './read-peft';
 import { safetensors, writePeft } from './write-peft';
 
-const MODEL: DeltaModel = { layers: 2, hidden: 16, ffn: 24, heads: 4, kvHeads: 2, headSize: 4 };
+const MODEL: DeltaModel = { layers: 2, hidden: 16, ffn: 24, heads: 4, kvHeads: 2, headSize: 6 };
 const ORDERS: RowOrder[] = ['interleaved', 'half'];
 
 function deltaOf(recipe: Recipe, layers: number[], rank = 3) {
@@ -94,10 +94,10 @@ describe.each(ORDERS)('rows that are %s', (order) => {
 });
 
 test('q and k rows of a Hugging Face head go where llama in GGUF has them', () => {
-  // A head of 4: rows 0 1 | 2 3 turn together as (0, 2) and (1, 3), which GGUF puts side by side.
-  const rows = Float32Array.of(0, 1, 2, 3, 10, 11, 12, 13);
+  // Of a head of 6, rows 0 and 3, 1 and 4, 2 and 5 turn together, which GGUF puts side by side.
+  const rows = Float32Array.of(0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15);
   const turned = reorderRows(rows, 1, 'k', MODEL, 'half', 'interleaved');
-  expect([...turned]).toEqual([0, 2, 1, 3, 10, 12, 11, 13]);
+  expect([...turned]).toEqual([0, 3, 1, 4, 2, 5, 10, 13, 11, 14, 12, 15]);
   expect([...reorderRows(turned, 1, 'q', MODEL, 'interleaved', 'half')]).toEqual([...rows]);
   expect(reorderRows(rows, 1, 'v', MODEL, 'half', 'interleaved')).toBe(rows);
 });
@@ -119,7 +119,7 @@ describe('refused', () => {
     shape,
     data: new Uint8Array(new Uint16Array(shape[0] * shape[1]).fill(value).buffer),
   });
-  const good = [tensor(`${at}.lora_A.weight`, [2, 16]), tensor(`${at}.lora_B.weight`, [16, 2])];
+  const good = [tensor(`${at}.lora_A.weight`, [2, 16]), tensor(`${at}.lora_B.weight`, [24, 2])];
   const config = { peft_type: 'LORA', r: 2, lora_alpha: 4, base_model_name_or_path: 'whatever/it-says' };
   const failure = async (json: unknown, tensors = good) => {
     const text = typeof json === 'string' ? json : JSON.stringify(json);
