@@ -129,10 +129,10 @@ export class Answerer {
       return;
     }
     const generation = this.submit(request, loop);
-    const ending = lease ? AbortSignal.any([signal, lease.lost]) : signal;
+    const endings = lease ? [signal, lease.lost] : [signal];
     const cancel = () => generation.cancel();
-    ending.addEventListener('abort', cancel, { once: true });
-    if (ending.aborted) cancel();
+    for (const ending of endings) ending.addEventListener('abort', cancel, { once: true });
+    if (endings.some(({ aborted }) => aborted)) cancel();
     try {
       for await (const events of generation) {
         watch.saw(events);
@@ -152,7 +152,7 @@ export class Answerer {
       if (lease?.lost.aborted || !(error instanceof ThinkerError)) this.observers.metrics.ended('failed');
       throw error;
     } finally {
-      ending.removeEventListener('abort', cancel);
+      for (const ending of endings) ending.removeEventListener('abort', cancel);
     }
   }
 

@@ -1,5 +1,5 @@
 import { writeDelta } from '@zen/deltas';
-import { DeltaStoreProcess } from '@zen/testing';
+import { DeltaStoreProcess, sampleDelta } from '@zen/testing';
 import {
   type Asked,
   DeltaThinker,
@@ -10,6 +10,9 @@ import {
 } from './delta-thinker.fixture';
 
 jest.setTimeout(180_000);
+
+/** One that the fine-tune has not seen. */
+const TICKET = 'Hello, the toilet does not flush in the archive. Whenever you have time.';
 
 const missing = deltaThinkerMissing();
 if (missing) console.warn(`skipped: ${missing}`);
@@ -68,6 +71,16 @@ if (missing) console.warn(`skipped: ${missing}`);
     });
     expect((await beside).text).toBe(alone.text);
     await server.ask(story);
+  });
+
+  test('a fine-tune that was really made answers as it was taught, and the base does not', async () => {
+    const file = sampleDelta('tickets');
+    const { digest } = await store.publish('acme', file);
+    const messages = [{ role: 'user', content: TICKET }];
+    const ask = { prompt: { $case: 'chat' as const, value: { messages } }, maxTokens: 64, tenant: 'acme' };
+    const taught = await server.ask({ ...ask, delta: server.ref({ tenant: 'acme', digest }) });
+    expect(Object.keys(JSON.parse(taught.text))).toEqual(['team', 'place', 'urgent', 'action']);
+    expect((await server.ask(ask)).text).not.toMatch(/^\s*\{/);
   });
 
   test('say which delta it was, and the base that it was none', async () => {
