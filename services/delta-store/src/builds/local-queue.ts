@@ -11,9 +11,7 @@ export class LocalQueue implements BuildQueue {
 
   async add(job: BuildJob): Promise<void> {
     this.jobs.set(`${job.tenant} ${job.id}`, job);
-    this.working ??= this.work().finally(() => {
-      this.working = null;
-    });
+    this.working ??= this.work();
   }
 
   async close(): Promise<void> {
@@ -24,7 +22,11 @@ export class LocalQueue implements BuildQueue {
   private async work(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       const [next] = this.jobs;
-      if (!next) return;
+      if (!next) {
+        // At once: whoever adds the next job must not take this one for working.
+        this.working = null;
+        return;
+      }
       const [key, job] = next;
       await this.tryAll(job).catch((error) => this.options.onError(error));
       this.jobs.delete(key);

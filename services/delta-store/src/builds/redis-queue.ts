@@ -77,12 +77,6 @@ export class RedisQueue implements BuildQueue {
     for (const connection of this.connections) connection.disconnect();
   }
 
-  /** Ends as a process does that is killed: without a word. */
-  vanish(): void {
-    for (const connection of this.connections) connection.disconnect();
-    void this.worker.close(true).catch(() => {});
-  }
-
   private async run(job: Job<BuildJob>): Promise<void> {
     try {
       await this.options.run(job.data, job.attemptsMade + 1, this.stopping.signal);
