@@ -6,6 +6,7 @@ import { deltaParts } from './delta-parts';
 import { deltaDigest } from './digest';
 import { toHalf } from './float16';
 import { RECIPES } from './modules';
+import { parseManifest } from './parse-manifest';
 import { random, SAMPLE_BASE, SAMPLE_MODEL, type SampleOptions, sampleParts } from './sample-delta.fixture';
 
 const content = (options: SampleOptions) => ({
@@ -239,6 +240,22 @@ describe('refused, each by its name', () => {
     const padded = Buffer.concat([file.subarray(0, dataOffset), Buffer.alloc(8, ' '), data]);
     padded.writeBigUInt64LE(BigInt(dataOffset));
     expect(failureOf(() => readDelta(padded))).toBe('not-canonical');
+  });
+
+  test('a manifest that says the same in other bytes', () => {
+    const { manifest, manifestBytes } = writeDelta(content(vec));
+    const text = Buffer.from(manifestBytes).toString();
+    expect(parseManifest(manifestBytes)).toEqual(manifest);
+    const others = [
+      JSON.stringify(manifest),
+      `${text} `,
+      text.replace('"lsb"', '"\\u006csb"'),
+      text.replace('"signOfZero":1', '"signOfZero":1.0'),
+      text.replace('{', '{"recipe":"vec",'),
+    ];
+    for (const other of others) {
+      expect(failureOf(() => parseManifest(Buffer.from(other)))).toBe('not-canonical');
+    }
   });
 
   test('a header longer than any', () => {
