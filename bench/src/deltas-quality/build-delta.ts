@@ -1,8 +1,16 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buildFromFile, fileBytes } from '@zen/delta-build';
-import { type DeltaManifest, deltaParts, readDelta, TensorFile, toHalf, writeDelta } from '@zen/deltas';
+import {
+  ATTENTION,
+  type DeltaManifest,
+  deltaParts,
+  readDelta,
+  TensorFile,
+  toHalf,
+  writeDelta,
+} from '@zen/deltas';
 import { type DeltaPart, loadQuant } from '@zen/engine';
 import { ladderOf, SUBJECTS } from '../subjects';
 import type { Candidate } from './candidates';
@@ -14,6 +22,7 @@ const CALIBRATION_TOKENS = 1024;
 export async function buildDelta(shop: Workshop, candidate: Candidate, tuned: string): Promise<string> {
   const { text, recipe, modules, rank, how, steps } = candidate;
   if (how !== 'trained') {
+    if (recipe === 'attn1') return attention(await build(shop, 'dense1', tuned, 'model.safetensors', null));
     const start = await build(shop, recipe, tuned, 'model.safetensors', null);
     return how === 'distilled' ? distil(shop, candidate, tuned, start) : start;
   }
@@ -47,6 +56,15 @@ async function build(
   });
   if (config !== null && !built.exact) throw new Error(`${path} was fitted, not taken over`);
   await writeFile(path, built.file);
+  return path;
+}
+
+/** The attention's parts of a dense delta: modules are fitted one by one, so these are what attn1 would have. */
+async function attention(dense: string): Promise<string> {
+  const path = join(dirname(dense), 'attn1.delta');
+  const { manifest, data } = readDelta(await readFile(dense));
+  const parts = deltaParts(manifest, data).filter(({ module }) => ATTENTION.includes(module));
+  await writeFile(path, writeDelta({ ...contentOf(manifest, parts), recipe: 'attn1' }).file);
   return path;
 }
 

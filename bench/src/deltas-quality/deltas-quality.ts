@@ -30,7 +30,7 @@ interface Found {
 /**
  * Fine-tunes SmolLM2 on each text, makes every recipe's delta of it and measures them on held-out answers. Retention
  * is the share of the full fine-tune's gain in nats a token that a delta keeps. `--fixtures` writes the small deltas
- * into the tree; `--text NAME` measures one text.
+ * into the tree; `--text NAME` measures one text, `--bars` only what the bars are about.
  */
 export async function deltasQuality(argv: string[]): Promise<BenchReport> {
   const at = argv.indexOf('--text');
@@ -49,7 +49,7 @@ export async function deltasQuality(argv: string[]): Promise<BenchReport> {
   const rows: Row[] = [];
   const found: Found[] = [];
   for (const text of texts) {
-    const one = await measureText(shop, tokenizer, text, argv.includes('--fixtures'));
+    const one = await measureText(shop, tokenizer, text, argv);
     rows.push(...one.rows);
     found.push(...one.found);
   }
@@ -60,10 +60,10 @@ async function measureText(
   shop: Workshop,
   tokenizer: Tokenizer,
   text: Text,
-  fixtures: boolean,
+  argv: string[],
 ): Promise<{ rows: Row[]; found: Found[] }> {
   const tuned = await train(shop, text, 'full', text === 'glossary' ? ['--rate', '2'] : []);
-  const candidates = candidatesOf(text);
+  const candidates = candidatesOf(text, !argv.includes('--bars'));
   const files: string[] = [];
   for (const candidate of candidates) files.push(await buildDelta(shop, candidate, tuned));
   const parameters = join(tuned, 'trained.safetensors');
@@ -93,7 +93,7 @@ async function measureText(
   );
   for (const [index, { recipe, rank, modules }] of candidates.entries()) {
     const kept = recipe === 'lora1' && rank === FIXTURE_RANK && modules === 'all';
-    if (fixtures && kept) await keepFixture(text, files[index] as string);
+    if (kept && argv.includes('--fixtures')) await keepFixture(text, files[index] as string);
   }
   const byBytes = [...found].sort((a, b) => a.bytes - b.bytes).map(({ row }) => row);
   return {
