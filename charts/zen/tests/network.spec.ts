@@ -54,6 +54,7 @@ describeWith(['helm'], 'network policies', () => {
       'gateway>redis:6379',
       'gateway>delta-store:50061',
       'thinker>delta-store:50061',
+      'delta-store>redis:6379',
       'test>gateway:8080',
       'test>gateway:50050',
     ];

@@ -8,13 +8,13 @@ const workloads = (objects: KubeObject[]) =>
 const podOf = (workload: KubeObject) => workload.spec.template.spec;
 
 /** What a test may leave out of the names that --help lists: read by libraries, not by the service. */
-const OTHERS = ['DOCKER_CONFIG'];
+const OTHERS = ['DOCKER_CONFIG', 'TMPDIR'];
 
 describeWith(['helm'], 'workloads', () => {
   test.each(scenarios)('%s sets only variables that the services know', (_, values) => {
     const known = {
       gateway: [...Object.values(gatewaySettings).map(({ env }) => env), ...OTHERS],
-      'delta-store': Object.values(storeSettings).map(({ env }) => env),
+      'delta-store': [...Object.values(storeSettings).map(({ env }) => env), ...OTHERS],
       thinker: [...Object.values(thinkerSettings).map(({ env }) => env), ...OTHERS],
     };
     const deployments = render(values).filter((one) => one.kind === 'Deployment');
@@ -183,6 +183,36 @@ describeWith(['helm'], 'workloads', () => {
     expect(envOf(bucket).ZEN_DELTA_STORAGE).toBe('s3://b/p');
     expect(podOf(bucket).containers[0].envFrom).toEqual([{ secretRef: { name: 'c' } }]);
     expect(volumes(bucket)).not.toContain('deltas');
+  });
+
+  test('a delta-store that builds has its bases, room, and the Redis of all', () => {
+    const bases = [
+      { name: 'a', claim: 'ladders', path: 'a/full' },
+      { name: 'b', hostPath: '/srv/b' },
+      { name: 'c', image: 'r.example.org/c:1' },
+    ];
+    const values = { deltaStore: { enabled: true, builds: { bases } }, redis: { mode: 'bundled' } };
+    const store = find(render(values), 'Deployment', 'one-zen-delta-store');
+    expect(envOf(store)).toMatchObject({
+      ZEN_DELTA_BASES: 'a=/bases/a/a/full,b=/bases/b,c=/bases/c',
+      TMPDIR: '/scratch',
+      ZEN_REDIS: 'redis://one-zen-redis:6379',
+    });
+    expect(podOf(store).volumes).toEqual(
+      expect.arrayContaining([
+        { name: 'scratch', emptyDir: { sizeLimit: '8Gi' } },
+        { name: 'base-a', persistentVolumeClaim: { claimName: 'ladders', readOnly: true } },
+        { name: 'base-b', hostPath: { path: '/srv/b', type: 'Directory' } },
+        { name: 'base-c', image: { reference: 'r.example.org/c:1', pullPolicy: 'IfNotPresent' } },
+      ]),
+    );
+    const none = find(
+      render({ ...values, deltaStore: { enabled: true } }),
+      'Deployment',
+      'one-zen-delta-store',
+    );
+    for (const name of ['ZEN_DELTA_BASES', 'ZEN_REDIS', 'TMPDIR'])
+      expect(envOf(none)).not.toHaveProperty(name);
   });
 
   test('gateways and thinkers use it when it is there', () => {

@@ -63,6 +63,15 @@
 - { name: ZEN_DELTA_QUOTA_PUBLISHES, value: {{ $s.quota.publishesPerMinute | quote }} }
 - { name: ZEN_DELTA_GRACE, value: {{ printf "%ds" (int $s.collectAfterSeconds) | quote }} }
 - { name: ZEN_DELTA_LEASE, value: {{ printf "%ds" (int $s.leaseSeconds) | quote }} }
+{{- with $s.builds.bases }}
+{{- $bases := list }}
+{{- range . }}
+{{- $bases = append $bases (trimSuffix "/" (printf "%s=/bases/%s/%s" .name .name (default "" .path))) }}
+{{- end }}
+- { name: ZEN_DELTA_BASES, value: {{ join "," $bases | quote }} }
+- { name: TMPDIR, value: /scratch }
+{{- include "zen.redis.env" $ | nindent 0 }}
+{{- end }}
 {{- if ne .Values.tls.mode "off" }}
 # A kubelet's gRPC probes know no TLS.
 - { name: ZEN_HEALTH_LISTEN, value: "0.0.0.0:50052" }
@@ -81,6 +90,13 @@
 {{- if eq .Values.deltaStore.storage.type "claim" }}
 - { name: deltas, mountPath: /deltas }
 {{- end }}
+{{- with .Values.deltaStore.builds.bases }}
+- { name: scratch, mountPath: /scratch }
+{{- range . }}
+- { name: base-{{ .name }}, mountPath: /bases/{{ .name }}, readOnly: true }
+{{- end }}
+{{- include "zen.redis.mounts" $ | nindent 0 }}
+{{- end }}
 {{- if ne .Values.tls.mode "off" }}
 - { name: tls, mountPath: /etc/zen/tls, readOnly: true }
 {{- end }}
@@ -95,6 +111,21 @@
 {{- if eq .Values.deltaStore.storage.type "claim" }}
 - name: deltas
   persistentVolumeClaim: { claimName: {{ include "zen.deltaStore.claim" . }} }
+{{- end }}
+{{- with .Values.deltaStore.builds.bases }}
+- name: scratch
+  emptyDir: { sizeLimit: {{ $.Values.deltaStore.builds.scratch }} }
+{{- range . }}
+- name: base-{{ .name }}
+  {{- if .claim }}
+  persistentVolumeClaim: { claimName: {{ .claim | quote }}, readOnly: true }
+  {{- else if .hostPath }}
+  hostPath: { path: {{ .hostPath | quote }}, type: Directory }
+  {{- else }}
+  image: { reference: {{ .image | quote }}, pullPolicy: {{ $.Values.image.pullPolicy }} }
+  {{- end }}
+{{- end }}
+{{- include "zen.redis.volumes" $ | nindent 0 }}
 {{- end }}
 {{- if ne .Values.tls.mode "off" }}
 - name: tls
