@@ -28,6 +28,9 @@ describe('deltas in the cluster', () => {
   let serviceKey: Buffer;
   let base = '';
   const doors: DeltaStoreDoor[] = [];
+  /** Deltas and aliases are new ones each time, so that a test that runs again finds nothing of its own. */
+  let next = 1;
+  let raced = '';
   /** Digests that a store has said it has. */
   const kept = new Map<string, Buffer>();
 
@@ -47,11 +50,10 @@ describe('deltas in the cluster', () => {
     await space.remove();
   });
 
-  const small = (seed: number, scale = 2 ** -11) =>
-    randomDelta({ base, model: SMOLLM2, recipe: 'lora1', rank: 8, scale, seed });
+  const small = (scale = 2 ** -11) =>
+    randomDelta({ base, model: SMOLLM2, recipe: 'lora1', rank: 8, scale, seed: next++ });
   /** 13.6 MB: more than a connection holds on its way. */
-  const large = (seed: number) =>
-    randomDelta({ base, model: SMOLLM2, recipe: 'dense1', scale: 2 ** -11, seed });
+  const large = () => randomDelta({ base, model: SMOLLM2, recipe: 'dense1', scale: 2 ** -11, seed: next++ });
 
   async function doorTo(pod: string): Promise<DeltaStoreDoor> {
     const door = await DeltaStoreDoor.open(space, pod, serviceKey, TENANT);
@@ -82,26 +84,33 @@ describe('deltas in the cluster', () => {
   it('a delta published through the gateway answers through the gateway, by digest and by alias', () =>
     space.guard('answer', async () => {
       const key = (await secretOf(space, `${NAME}-api-keys`)).toString('utf8');
-      const delta = small(1, 2 ** -5);
+      const delta = small(2 ** -5);
+      const name = `anna-${next}`;
       const forward = await portForward(space, `service/${NAME}-gateway`, 80);
       try {
         const call = callsAt(forward, key);
         const published = await call('POST', '/v1/deltas', delta.file);
         expect(published).toMatchObject({ status: 201, json: { id: delta.digest } });
         kept.set(delta.digest, delta.file);
-        const alias = await call('PUT', '/v1/deltas/aliases/anna', {
+        const alias = await call('PUT', `/v1/deltas/aliases/${name}`, {
           digest: delta.digest,
           expected_generation: 0,
         });
         expect(alias).toMatchObject({ status: 200, json: { digest: delta.digest, generation: 1 } });
         const plain = await until('the base answers', async () => {
-          const answer = await call('POST', '/v1/chat/completions', question, { 'x-zen-delta': 'none' });
+          const answer = await call('POST', '/v1/chat/completions', question, {
+            ...top,
+            'x-zen-delta': 'none',
+          });
           return answer.status === 200 && answer;
         });
-        const changed = await call('POST', '/v1/chat/completions', question, { 'x-zen-delta': delta.digest });
+        const changed = await call('POST', '/v1/chat/completions', question, {
+          ...top,
+          'x-zen-delta': delta.digest,
+        });
         expect(changed).toMatchObject({ status: 200, delta: delta.digest });
         expect(textOf(changed)).not.toBe(textOf(plain));
-        const named = await call('POST', '/v1/chat/completions', question, { 'x-zen-delta': 'anna' });
+        const named = await call('POST', '/v1/chat/completions', question, { ...top, 'x-zen-delta': name });
         expect(named).toMatchObject({ status: 200, delta: delta.digest });
         expect(textOf(named)).toBe(textOf(changed));
         const unknown = await call('POST', '/v1/chat/completions', question, { 'x-zen-delta': 'nobody' });
@@ -117,12 +126,13 @@ describe('deltas in the cluster', () => {
         ({ metadata }) => metadata.name,
       );
       expect(pods).toHaveLength(2);
+      raced = `raced-${next}`;
       const [left, right] = [await doorTo(pods[0]!), await doorTo(pods[1]!)];
-      const [a, b] = [small(2), small(3)];
+      const [a, b] = [small(), small()];
       await publish(left, a);
       await publish(right, b);
       const move = (door: DeltaStoreDoor, digest: string, expectedGeneration: bigint) =>
-        door.rpc.setAlias({ name: 'raced', digest, expectedGeneration }, door.as).then(
+        door.rpc.setAlias({ name: raced, digest, expectedGeneration }, door.as).then(
           () => 'moved',
           ({ code }) => code,
         );
@@ -132,11 +142,11 @@ describe('deltas in the cluster', () => {
         expect([...outcomes].sort()).toEqual(['ABORTED', 'moved']);
         const winner = outcomes[0] === 'moved' ? a.digest : b.digest;
         for (const door of [left, right]) {
-          const { delta, generation } = await door.rpc.resolve({ name: 'raced' }, door.as);
+          const { delta, generation } = await door.rpc.resolve({ name: raced }, door.as);
           expect({ digest: delta?.digest, generation }).toEqual({ digest: winner, generation: from + 1n });
         }
       }
-      const { generations } = await left.rpc.aliasHistory({ name: 'raced' }, left.as);
+      const { generations } = await left.rpc.aliasHistory({ name: raced }, left.as);
       expect(generations.map(({ generation }) => Number(generation))).toEqual(
         Array.from({ length: ROUNDS }, (_, at) => ROUNDS - at),
       );
@@ -145,9 +155,9 @@ describe('deltas in the cluster', () => {
   it('killed while it takes a delta in: nothing is half there, and what it had said is', () =>
     space.guard('killed during publish', async () => {
       const door = await doorTo((await release.pod('delta-store')).name);
-      const before = small(4);
+      const before = small();
       await publish(door, before);
-      const delta = large(5);
+      const delta = large();
       const pieces = [...piecesOf(delta.file)];
       const sent = door.rpc.publish(
         (async function* () {
@@ -158,19 +168,19 @@ describe('deltas in the cluster', () => {
         door.as,
       );
       await expect(sent).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-      const next = await doorTo((await release.pod('delta-store')).name);
-      await expect(next.rpc.resolve({ name: delta.digest }, next.as)).rejects.toMatchObject({
+      const other = await doorTo((await release.pod('delta-store')).name);
+      await expect(other.rpc.resolve({ name: delta.digest }, other.as)).rejects.toMatchObject({
         code: 'NOT_FOUND',
       });
-      await everythingIsThere(next);
-      await publish(next, delta);
-      await everythingIsThere(next);
+      await everythingIsThere(other);
+      await publish(other, delta);
+      await everythingIsThere(other);
     }));
 
   it('killed while it sends a delta: the rest comes from another, from where it broke off', () =>
     space.guard('killed during fetch', async () => {
       const door = await doorTo((await release.pod('delta-store')).name);
-      const delta = large(6);
+      const delta = large();
       await publish(door, delta);
       const came: Buffer[] = [];
       let manifest = Buffer.alloc(0);
@@ -184,8 +194,8 @@ describe('deltas in the cluster', () => {
       await expect(broken()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
       const offset = came.reduce((sum, { length }) => sum + length, 0);
       expect(offset).toBeGreaterThan(0);
-      const next = await doorTo((await release.pod('delta-store')).name);
-      const rest = await next.fetch(delta.digest, offset);
+      const other = await doorTo((await release.pod('delta-store')).name);
+      const rest = await other.fetch(delta.digest, offset);
       const whole = Buffer.concat([headerBytes(manifest), ...came, rest.data]);
       expect(readDelta(whole).digest).toBe(delta.digest);
     }));
@@ -214,21 +224,21 @@ describe('deltas in the cluster', () => {
         return stdout;
       };
       // While it serves: a copy needs no pause.
-      await shell('cp -a /deltas/. /copy/');
+      await shell('cp -a /deltas/* /copy/');
       const after = await doorTo((await release.pod('delta-store')).name);
-      const late = small(7);
+      const late = small();
       expect(await after.publish(late.file)).toBe(late.digest);
       await space.kubectl(['scale', `deployment/${NAME}-delta-store`, '--replicas=0']);
       await until(
         'no store runs',
         async () => (await space.list('pods', release.selector('delta-store'))).length === 0,
       );
-      await shell('rm -rf /deltas/* && cp -a /copy/. /deltas/');
+      await shell('rm -rf /deltas/* && cp -a /copy/* /deltas/');
       await space.kubectl(['scale', `deployment/${NAME}-delta-store`, '--replicas=1']);
       await release.whole();
       const restored = await doorTo((await release.pod('delta-store')).name);
       await everythingIsThere(restored);
-      const { generation } = await restored.rpc.resolve({ name: 'raced' }, restored.as);
+      const { generation } = await restored.rpc.resolve({ name: raced }, restored.as);
       expect(generation).toBe(BigInt(ROUNDS));
       // What came after the copy is not there, and can be published again.
       await expect(restored.rpc.resolve({ name: late.digest }, restored.as)).rejects.toMatchObject({
@@ -239,6 +249,8 @@ describe('deltas in the cluster', () => {
     }));
 });
 
+/** One stage for all, as answers of two may differ. */
+const top = { 'x-zen-stage': '4' };
 const question = {
   model: MODEL,
   messages: [{ role: 'user', content: 'Name a colour.' }],
