@@ -163,6 +163,17 @@ describeWith(['helm'], 'the keys of deltas', () => {
     expect(kept.map(({ kind }) => kind).sort()).toEqual(['PersistentVolumeClaim', 'Secret']);
   });
 
+  test('notes say that the master key is to be kept, and print none', () => {
+    const notes = (masterKey: object) =>
+      helm(['install', 'one', CHART, '--dry-run=client', '--hide-secret', '--values', '-'], {
+        models: [MODEL],
+        deltaStore: { enabled: true, masterKey },
+      }).stdout;
+    expect(notes({})).toContain('under the key in the Secret one-zen-delta-master-key');
+    expect(notes({})).not.toMatch(/key: [A-Za-z0-9+/=]{40,}/);
+    expect(notes({ existingSecret: 'mine' })).not.toContain('under the key in the Secret');
+  });
+
   test('both may be given', () => {
     const given = { serviceKey: { existingSecret: 's' }, masterKey: { existingSecret: 'm' } };
     const objects = render({ deltaStore: { enabled: true, ...given } });
