@@ -7,7 +7,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { CallContext } from './controller';
 import { incomingMessages } from './incoming-messages';
-import { fromMetadata, RpcError, toMetadata } from './rpc-error';
+import { fromMetadata, type RpcCode, RpcError, toMetadata } from './rpc-error';
 import type { RunningCalls } from './running-calls';
 
 type SingleAnswer = ServerUnaryCall<object, object> | ServerReadableStream<object, object>;
@@ -17,6 +17,7 @@ type Call = SingleAnswer | Answers;
 interface Failures {
   translate(error: unknown): RpcError | undefined;
   onError(error: unknown, method: string): void;
+  onEnd?(method: string, code: RpcCode | 'OK'): void;
 }
 
 /** A promise-returning handler as grpc-js wants it. */
@@ -33,8 +34,11 @@ export function unaryCall(
       leave = calls.enter(abort);
       const response = await handler(requestOf(call, context.signal), context);
       done(null, response, toMetadata(trailers));
+      failures.onEnd?.(method, 'OK');
     } catch (error) {
-      done(toRpcError(error, context, method, failures, trailers).toStatus());
+      const known = toRpcError(error, context, method, failures, trailers);
+      done(known.toStatus());
+      failures.onEnd?.(method, known.code);
     } finally {
       leave();
     }
@@ -62,8 +66,11 @@ export function streamCall(
       }
       if (context.signal.aborted) throw context.signal.reason;
       call.end(toMetadata(trailers));
+      failures.onEnd?.(method, 'OK');
     } catch (error) {
-      call.emit('error', toRpcError(error, context, method, failures, trailers).toStatus());
+      const known = toRpcError(error, context, method, failures, trailers);
+      call.emit('error', known.toStatus());
+      failures.onEnd?.(method, known.code);
     } finally {
       leave();
     }

@@ -11,7 +11,7 @@ import { routesOf } from './controller';
 import { type ServerTls, serverCredentials } from './credentials';
 import { grpcMethod, type RpcService } from './definition';
 import { streamCall, unaryCall } from './handle-call';
-import type { RpcError } from './rpc-error';
+import type { RpcCode, RpcError } from './rpc-error';
 import { RunningCalls } from './running-calls';
 
 export interface ServeOptions {
@@ -25,6 +25,8 @@ export interface ServeOptions {
   translate(error: unknown): RpcError | undefined;
   /** Told of every error that `translate` does not know. */
   onError(error: unknown, method: string): void;
+  /** Told how every call ended: the status that its client was given. */
+  onEnd?(method: string, code: RpcCode | 'OK'): void;
   /** A FileDescriptorSet for reflection. */
   descriptorSetPath: string;
   tls?: ServerTls | undefined;

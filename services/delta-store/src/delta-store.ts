@@ -72,6 +72,7 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
       return status;
     },
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
+    onEnd: (method, code) => metrics.called(method, code),
     descriptorSetPath,
     tls,
     healthListen: config.healthListen,

@@ -125,9 +125,15 @@ if (missing) console.warn(`skipped: ${missing}`);
     expect((await store.client.lease({ holder: 'replica-1', held }, operator)).revoked).toEqual(held);
   });
 
-  test('11: metrics tell what moved', async () => {
+  test('11: metrics tell what moved, and how calls ended', async () => {
     const text = await (await fetch(`http://${store.probeAddress}/metrics`)).text();
     expect(text).toMatch(/zen_delta_store_bytes_total\{direction="in"\} [1-9]/);
     expect(text).toMatch(/zen_delta_store_verification_failures_total 0/);
+    const calls = (method: string, code: string) =>
+      new RegExp(
+        `zen_delta_store_calls_total\\{method="zen.v1.DeltaStoreService/${method}",code="${code}"\\} [1-9]`,
+      );
+    expect(text).toMatch(calls('Publish', 'OK'));
+    expect(text).toMatch(calls('Resolve', 'NOT_FOUND'));
   });
 });
