@@ -31,7 +31,7 @@ const EACH: readonly Wanted[] = [
 /** More points of quality against bytes, of one text. */
 const CURVE: readonly Wanted[] = [
   { recipe: 'lora1', modules: 'all', rank: 1, how: 'trained', steps: 6 },
-  { recipe: 'lora1', modules: 'all', rank: 8, how: 'trained', steps: 30 },
+  { recipe: 'lora1', modules: 'all', rank: 8, how: 'trained', steps: 6 },
   { recipe: 'vec', modules: 'all', rank: 0, how: 'trained', steps: 10 },
   { recipe: 'lora1', modules: 'attention', rank: 1, how: 'trained', steps: 6 },
   { recipe: 'lora16', modules: 'all', rank: 1, how: 'trained', steps: 10 },
