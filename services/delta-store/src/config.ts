@@ -118,6 +118,11 @@ export const settings = {
     type: z.string().optional(),
     help: 'PEM file of the authority that signed its certificate (default those that the system knows)',
   },
+  connectionAgeMs: {
+    env: 'ZEN_CONNECTION_AGE',
+    type: duration(1000).optional(),
+    help: 'a gRPC connection is told to go after this, so that gateways and thinkers spread over several stores; calls on it end by themselves (default never)',
+  },
   ...stopping(),
 };
 

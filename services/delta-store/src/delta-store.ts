@@ -76,6 +76,7 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
     descriptorSetPath,
     tls,
     healthListen: config.healthListen,
+    maxConnectionAgeMs: config.connectionAgeMs,
   });
   const probes =
     config.probeListen === undefined
