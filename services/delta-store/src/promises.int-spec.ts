@@ -405,4 +405,21 @@ describe('what the store promises', () => {
     expect(whole(lines.map((line, at) => (at === 2 ? { ...line, bytes: 1 } : line)))).toBe(false);
     expect(JSON.stringify(lines)).not.toContain(sample(1).data.toString('base64').slice(0, 20));
   });
+
+  test('replicas that take turns, or write at once, make one chain of the audit log', async () => {
+    const first = await open();
+    const second = await TestService.open({}, first.folder);
+    for (const [at, store] of [first, second, first, first, second].entries()) {
+      await store.publish('acme', sample(at + 1).file);
+    }
+    await Promise.all(
+      [6, 7, 8, 9].map((seed) => (seed % 2 ? first : second).publish('acme', sample(seed).file)),
+    );
+    const lines = await second.service.audit.day('acme', '2026-03-01');
+    expect(lines.map(({ previous }) => previous)).toEqual([
+      '',
+      ...lines.slice(0, -1).map(({ hash }) => hash),
+    ]);
+    expect(new Set(lines.map(({ digest }) => digest)).size).toBe(9);
+  });
 });

@@ -33,6 +33,15 @@ export interface AuditLine extends AuditEvent {
   hash: string;
 }
 
+/** The end of one day's log. */
+interface Head {
+  generation: number;
+  hash: string;
+}
+
+/** Tenants' days whose ends are remembered. */
+const MOST_HEADS = 10_000;
+
 interface Waiting {
   event: AuditEvent;
   resolve: () => void;
@@ -46,6 +55,8 @@ interface Waiting {
  */
 export class AuditLog {
   private readonly waiting = new Map<string, Waiting[]>();
+  /** Of logs that this process has written to: where another replica has written meanwhile, the swap says so. */
+  private readonly heads = new Map<string, Head>();
 
   constructor(
     private readonly objects: ObjectStore,
@@ -103,16 +114,28 @@ export class AuditLog {
     for (;;) {
       const at = new Date(this.nowMs()).toISOString();
       const day = at.slice(0, 10);
-      const head = await this.registers.read(nameOf(tenant, day));
-      let previous = head ? parse(head.value).at(-1)!.hash : await this.lastBefore(tenant, day);
+      const name = nameOf(tenant, day);
+      const head = this.heads.get(name) ?? (await this.head(tenant, day));
+      let previous = head.hash;
       const lines = events.map((event) => {
         const line = { at, tenant, ...event, previous };
         previous = hashOf(line);
         return `${JSON.stringify({ ...line, hash: previous })}\n`;
       });
       const text = Buffer.from(lines.join(''));
-      if (await this.registers.swap(nameOf(tenant, day), head?.generation ?? 0, text)) return;
+      this.heads.delete(name);
+      if (!(await this.registers.swap(name, head.generation, text))) continue;
+      if (this.heads.size >= MOST_HEADS) this.heads.clear();
+      this.heads.set(name, { generation: head.generation + 1, hash: previous });
+      return;
     }
+  }
+
+  /** To read it means to list all of a day's batches. */
+  private async head(tenant: string, day: string): Promise<Head> {
+    const newest = await this.registers.read(nameOf(tenant, day));
+    if (!newest) return { generation: 0, hash: await this.lastBefore(tenant, day) };
+    return { generation: newest.generation, hash: parse(newest.value).at(-1)!.hash };
   }
 
   private async lastBefore(tenant: string, day: string): Promise<string> {
