@@ -1,4 +1,5 @@
 export { ConfigError, type ConfigOf, configHelp, readConfig, type Setting, type Settings } from './config';
+export { rpcServerSettings, serverTlsFiles } from './rpc-server-settings';
 export { serviceSettings } from './service-settings';
 export { type TlsFiles, tlsFiles, tlsSettings } from './tls-settings';
 export {

@@ -6,8 +6,8 @@ import {
   integer,
   list,
   redisAddress,
+  rpcServerSettings,
   serviceSettings,
-  tlsSettings,
 } from '@zen/config';
 import { z } from 'zod';
 
@@ -43,23 +43,7 @@ export const settings = {
     help: 'gRPC address',
     default: '127.0.0.1:50061',
   },
-  probeListen: {
-    env: 'ZEN_PROBE_LISTEN',
-    type: address().optional(),
-    help: 'HTTP address of /metrics, /healthz and /readyz (default none)',
-  },
-  healthListen: {
-    env: 'ZEN_HEALTH_LISTEN',
-    type: address().optional(),
-    help: 'address of gRPC health alone, without TLS, for probes that know none (default none)',
-  },
-  ...tlsSettings,
-  tlsClients: {
-    env: 'ZEN_TLS_CLIENTS',
-    type: z.enum(['off', 'require'], 'must be off or require').default('off'),
-    help: 'require: only clients with a certificate signed by ZEN_TLS_CA',
-    default: 'off',
-  },
+  ...rpcServerSettings,
   quotaBytes: {
     env: 'ZEN_DELTA_QUOTA_BYTES',
     type: bytes(1, 2 ** 50).default(10 * 2 ** 30),

@@ -7,8 +7,8 @@ import {
   type ConfigOf,
   duration,
   integer,
+  rpcServerSettings,
   serviceSettings,
-  tlsSettings,
 } from '@zen/config';
 import { z } from 'zod';
 
@@ -50,23 +50,7 @@ export const settings = {
     help: 'gRPC address',
     default: '127.0.0.1:50051',
   },
-  probeListen: {
-    env: 'ZEN_PROBE_LISTEN',
-    type: address().optional(),
-    help: 'HTTP address of /metrics, /healthz and /readyz (default none)',
-  },
-  healthListen: {
-    env: 'ZEN_HEALTH_LISTEN',
-    type: address().optional(),
-    help: 'address of gRPC health alone, without TLS, for probes that know none (default none)',
-  },
-  ...tlsSettings,
-  tlsClients: {
-    env: 'ZEN_TLS_CLIENTS',
-    type: z.enum(['off', 'require'], 'must be off or require').default('off'),
-    help: 'require: only clients with a certificate signed by ZEN_TLS_CA',
-    default: 'off',
-  },
+  ...rpcServerSettings,
   threads: {
     env: 'ZEN_THREADS',
     type: integer(1, 256).default(availableParallelism()),
