@@ -98,6 +98,7 @@ export class PacedThinker {
   private prefillTokensWaiting = 0;
   private readonly watchers = new Set<() => void>();
   private server: RpcServer | undefined;
+  private listening = false;
   private arriving = { share: 0, bytesPerSecond: 0 };
 
   constructor(options: Partial<PacedOptions> = {}) {
@@ -105,8 +106,10 @@ export class PacedThinker {
     this.slots = new Slots(this.options.maxRunning, this.options.maxWaiting);
   }
 
-  /** Listens on 127.0.0.1, on a free port unless one is given; returns `host:port`. */
+  /** Listens on 127.0.0.1, on a free port unless one is given, if it does not yet; returns `host:port`. */
   async start(port = 0): Promise<string> {
+    // Two gateways may stand before one thinker.
+    if (this.server && this.listening) return this.server.address;
     this.server = await RpcServer.start([this], {
       listen: `127.0.0.1:${port}`,
       maxMessageBytes: 64 * 2 ** 20,
@@ -117,11 +120,13 @@ export class PacedThinker {
       tls: this.options.tls,
     });
     this.server.setServing(true);
+    this.listening = true;
     return this.server.address;
   }
 
   /** Cuts every connection at once, as a crash would. */
   async stop(): Promise<void> {
+    this.listening = false;
     this.server?.cut();
   }
 
