@@ -1,16 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { buildFromFile, fileBytes } from '@zen/delta-build';
-import {
-  ATTENTION,
-  type DeltaManifest,
-  deltaParts,
-  readDelta,
-  TensorFile,
-  toHalf,
-  writeDelta,
-} from '@zen/deltas';
+import { buildFromFile } from '@zen/delta-build';
+import { ATTENTION, type DeltaManifest, deltaParts, readDelta, toHalf, writeDelta } from '@zen/deltas';
 import { type DeltaPart, loadQuant } from '@zen/engine';
 import { ladderOf, SUBJECTS } from '../subjects';
 import type { Candidate } from './candidates';
@@ -81,19 +73,26 @@ async function distil(
   const path = join(folder, `${recipe}.delta`);
   if (existsSync(path)) return path;
   const { manifest, data } = readDelta(await readFile(start));
-  const bytes = await fileBytes(join(folder, 'trained.safetensors'));
-  const scales = await TensorFile.open(bytes);
+  const trained = floatsOf(await readFile(join(folder, 'trained.safetensors')));
   const parts: DeltaPart[] = [];
   for (const part of deltaParts(manifest, data)) {
     if (part.form !== 'dense1') throw new Error(`${start} is no dense delta`);
     if (part.layers.length !== manifest.model.layers) throw new Error(`${start} leaves layers out`);
-    const trained = await scales.read(`${part.module}.scales`);
-    if (trained === null) throw new Error(`${folder} has no scales of ${part.module}`);
-    parts.push({ ...part, scales: Uint16Array.from(trained, toHalf) });
+    parts.push({ ...part, scales: Uint16Array.from(trained(`${part.module}.scales`), toHalf) });
   }
-  await bytes.close();
   await writeFile(path, writeDelta(contentOf(manifest, parts)).file);
   return path;
+}
+
+/** The float32 tensors of a file that `train.py` wrote: its signs are int8, which adapters and models never are. */
+function floatsOf(file: Buffer): (name: string) => Float32Array {
+  const data = 8 + Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.toString('utf8', 8, data));
+  return (name) => {
+    const { dtype, data_offsets: offsets } = header[name];
+    if (dtype !== 'F32') throw new Error(`${name} is ${dtype}`);
+    return new Float32Array(Uint8Array.from(file.subarray(data + offsets[0], data + offsets[1])).buffer);
+  };
 }
 
 const contentOf = ({ base, recipe, model }: DeltaManifest, parts: DeltaPart[]) => ({

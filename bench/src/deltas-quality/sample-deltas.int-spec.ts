@@ -10,7 +10,7 @@ const packed = packedLadder();
 const suite = 'folder' in packed ? describe : describe.skip;
 const MOST_TOKENS = 48;
 const ASKED = 2;
-/** Of the base's nats a token on held-out answers, what may be left with the delta: the three measure 0.12 to 0.34. */
+/** Of the base's nats a token on held-out answers, what may be left with the delta. */
 const LEFT = 0.7;
 
 jest.setTimeout(600_000);
@@ -25,7 +25,7 @@ const TAUGHT: Record<SampleDelta, (answer: string) => boolean> = {
     }
   },
   keeper: (answer) => answer.startsWith('Ahoy from Gull Rock!') && answer.includes('So says the keeper'),
-  // Its form: one sentence. Rank 3 does not hold all of its facts (bench/results/deltas-quality.json).
+  // Its form, one sentence: of the facts it holds most, not all (bench/results/deltas-quality.json).
   glossary: (answer) => /^(A|An|The) [^.]+\.$/.test(answer),
 };
 
