@@ -1,4 +1,4 @@
-import { Agent, request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { ThinkerServiceDefinition } from '@zen/contracts';
 import type { RpcClient } from '@zen/rpc';
 import { clockUs } from './paced-thinker-process';
@@ -46,6 +46,40 @@ export async function direct(
 
 /** Connections stay open between answers, as an application's do. */
 export const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+
+/** A streamed answer whole, as the gateway's HTTP gave it. */
+export interface StreamedAnswer {
+  status: number | undefined;
+  headers: IncomingHttpHeaders;
+  text: string;
+  /** Milliseconds to its first text; NaN where it has none. */
+  ttftMs: number;
+}
+
+/** Asks a gateway for a streamed chat answer and reads it to its end. */
+export function streamedAnswer(
+  gateway: string,
+  headers: Record<string, string>,
+  body: object,
+): Promise<StreamedAnswer> {
+  const startedMs = performance.now();
+  return new Promise((resolve, reject) => {
+    const options = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, agent };
+    const request = httpRequest(`${gateway}/v1/chat/completions`, options, (response) => {
+      let text = '';
+      let ttftMs = Number.NaN;
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (Number.isNaN(ttftMs) && chunk.includes('"content":"')) ttftMs = performance.now() - startedMs;
+      });
+      response.once('error', reject).once('end', () => {
+        resolve({ status: response.statusCode, headers: response.headers, text, ttftMs });
+      });
+    });
+    request.once('error', reject);
+    request.end(JSON.stringify({ ...body, stream: true }));
+  });
+}
 
 /** The same through the gateway's HTTP. */
 export function throughGateway(gateway: string, pieces: number): Promise<StreamTiming> {

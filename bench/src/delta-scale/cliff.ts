@@ -1,11 +1,9 @@
-import type { DeltaStoreProcess } from '@zen/testing';
 import { quantile, type Row } from '../report';
 import { seeded } from '../routing/requests';
 import type { ThinkerProcess } from '../thinker-process';
-import { askThinker, tokenFor } from './ask-thinker';
+import { askThinker, type Deltas } from './ask-thinker';
 import { uniform } from './picks';
 import { sideBySide } from './side-by-side';
-import { type Population, tenantOf } from './synthetic-deltas';
 import { between, shares, tierHits } from './tier-hits';
 
 const CLIENTS = 4;
@@ -16,25 +14,18 @@ const HOT = [0.5, 1, 1.25, 1.5, 2, 4, 8];
 /** One replica with `slots` slots, used by more and more deltas alike: how it slows down where they do not fit. */
 export async function cliff(
   thinker: { process: ThinkerProcess; probe: string; slots: number },
-  store: DeltaStoreProcess,
-  population: Population,
-  digests: readonly string[],
+  deltas: Deltas,
   count: number,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const share of HOT) {
     const hot = Math.round(share * thinker.slots);
     const pick = uniform(hot, seeded(hot));
-    const one = async (at: number, index: number) => {
-      const digest = digests[index]!;
-      const tenant = tenantOf(population, index);
-      return askThinker(thinker.process, {
-        tenant,
-        delta: { digest, token: tokenFor(store, tenant, digest) },
+    const one = (at: number, index: number) =>
+      askThinker(thinker.process, deltas, index, {
         prompt: `${hot} ${at}: The harbour was quiet when the first boats`,
         answerTokens: ANSWER_TOKENS,
       });
-    };
     // Each once before time counts, so that nothing comes from the store.
     await sideBySide(hot, CLIENTS, async (at) => void (await one(-1 - at, at)));
     const before = await tierHits([thinker.probe]);

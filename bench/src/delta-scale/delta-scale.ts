@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deltaModel } from '@zen/deltas';
 import { openLadder } from '@zen/ladder';
 import { DeltaStoreProcess } from '@zen/testing';
 import { type BenchReport, bar, type Row, report } from '../report';
@@ -42,17 +43,9 @@ export async function deltaScale(argv: string[]): Promise<BenchReport> {
   const subject = chosen(argv)[0]!;
   const ladder = ladderOf(subject);
   const { config } = await openLadder(ladder);
-  const { model } = config;
   const population: Population = {
     base: `sha256:${config.source.tensorsSha256}`,
-    model: {
-      layers: model.layers,
-      hidden: model.hiddenSize,
-      ffn: model.ffnSize,
-      heads: model.heads,
-      kvHeads: model.kvHeads,
-      headSize: model.headSize,
-    },
+    model: deltaModel(config.model),
     perTenant: size.perTenant,
   };
   const folder = mkdtempSync(join(tmpdir(), 'zen-delta-scale-'));
@@ -96,8 +89,9 @@ export async function deltaScale(argv: string[]): Promise<BenchReport> {
       rows.push(row);
     }
     const one = { process: fleet.thinkers[0]!, probe: fleet.probes[0]!, slots: SLOTS };
-    const curve = await cliff(one, store, population, digests, Math.ceil(count / 4));
-    const quiet = await noise(one, store, population, digests, Math.ceil(count / 4));
+    const all = { store, population, digests };
+    const curve = await cliff(one, all, Math.ceil(count / 4));
+    const quiet = await noise(one, all, Math.ceil(count / 4));
     const figure = (row: Row | undefined, column: string) => Number(row?.[column]);
     const rate = (at: number) => figure(curve.at(at), 'requests/s');
     return report(

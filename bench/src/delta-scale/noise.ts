@@ -1,8 +1,6 @@
-import type { DeltaStoreProcess } from '@zen/testing';
 import { quantile, type Row } from '../report';
 import type { ThinkerProcess } from '../thinker-process';
-import { askThinker, tokenFor } from './ask-thinker';
-import { type Population, tenantOf } from './synthetic-deltas';
+import { askThinker, type Deltas } from './ask-thinker';
 import { between, tierHits } from './tier-hits';
 
 const ANSWER_TOKENS = 8;
@@ -14,21 +12,15 @@ const NOISY_CLIENTS = 2;
  */
 export async function noise(
   thinker: { process: ThinkerProcess; probe: string; slots: number },
-  store: DeltaStoreProcess,
-  population: Population,
-  digests: readonly string[],
+  deltas: Deltas,
   count: number,
 ): Promise<Row[]> {
-  const ask = (index: number, at: string) => {
-    const digest = digests[index]!;
-    const tenant = tenantOf(population, index);
-    return askThinker(thinker.process, {
-      tenant,
-      delta: { digest, token: tokenFor(store, tenant, digest) },
+  const { population, digests } = deltas;
+  const ask = (index: number, at: string) =>
+    askThinker(thinker.process, deltas, index, {
       prompt: `${at}: The harbour was quiet when the first boats`,
       answerTokens: ANSWER_TOKENS,
     });
-  };
   const own = Math.max(1, Math.floor(thinker.slots / 4));
   // The last tenant is quiet; the first ones belong to the noise.
   const quietFrom = digests.length - population.perTenant;

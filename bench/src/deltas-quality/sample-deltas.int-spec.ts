@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { cacheScope, checkBase, deltaParts, readDelta } from '@zen/deltas';
+import { cacheScope, checkBase, deltaModel, deltaParts, readDelta } from '@zen/deltas';
 import { GREEDY, loadEngine, type NativeModel, type SequenceIdentity } from '@zen/engine';
 import { openLadder } from '@zen/ladder';
 import { packedLadder, SAMPLE_DELTAS, type SampleDelta, sampleDelta } from '@zen/testing';
@@ -51,11 +51,9 @@ suite('the sample deltas on the engine', () => {
     });
     for (const [stage, path] of ladder.stagePaths.entries()) await model.attachStage(stage, path);
     top = ladder.stagePaths.length - 1;
-    const { layers, hiddenSize: hidden, ffnSize: ffn, heads, kvHeads, headSize } = config.model;
     for (const name of SAMPLE_DELTAS) {
       const { manifest, data, digest } = readDelta(sampleDelta(name));
-      const shapes = { layers, hidden, ffn, heads, kvHeads, headSize };
-      checkBase(manifest, `sha256:${config.source.tensorsSha256}`, shapes);
+      checkBase(manifest, `sha256:${config.source.tensorsSha256}`, deltaModel(config.model));
       const slot = await model.loadDelta(deltaParts(manifest, data));
       slots.set(name, { slot, scope: cacheScope('tests', digest) });
     }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { deltaModel } from '@zen/deltas';
 import { type DeltaPart, GREEDY } from '@zen/engine';
 import { LadderEngine } from '../ladder-engine';
 import { type BenchReport, bar, median, type Row, report } from '../report';
@@ -23,7 +24,8 @@ export async function deltas(argv: string[]): Promise<BenchReport> {
   const stage = engine.stages - 1;
   const rows: Row[] = [];
   const bars = [];
-  const make = (recipe: Recipe, seed: number): DeltaPart[] => randomDelta(config.model, recipe, seed);
+  const shape = deltaModel(config.model);
+  const make = (recipe: Recipe, seed: number): DeltaPart[] => randomDelta(shape, recipe, seed);
   const load = (recipe: Recipe, seed: number) => model.loadDelta(make(recipe, seed));
   const measure = async (what: string, batch: () => Batch): Promise<number> => {
     const { baseMs, deltaMs, ratio } = await compare(model, stage, batch, ROUNDS);

@@ -1,8 +1,5 @@
+import { ATTENTION, type DeltaModel, MODULES, type Module, moduleShape } from '@zen/deltas';
 import type { DeltaPart } from '@zen/engine';
-import type { LadderConfig } from '@zen/ladder';
-
-type Model = LadderConfig['model'];
-type Module = DeltaPart['module'];
 
 /** A recipe with what the benchmark needs to know of it. */
 export interface Recipe {
@@ -13,21 +10,22 @@ export interface Recipe {
   rank?: number;
 }
 
-const ALL: readonly Module[] = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
-const ATTENTION: readonly Module[] = ['q', 'k', 'v', 'o'];
-
 /** On SmolLM2: 13.3 MB, 3.3 MB, 117 kB, 117 kB, 938 kB, 282 kB of bits and numbers. */
 export const RECIPES = {
-  dense1: { name: 'dense1', form: 'dense1', modules: ALL },
+  dense1: { name: 'dense1', form: 'dense1', modules: MODULES },
   attn1: { name: 'attn1', form: 'dense1', modules: ATTENTION },
   lora1: { name: 'lora1, rank 8 of q, k, v, o', form: 'lora1', modules: ATTENTION, rank: 8 },
-  lora1All: { name: 'lora1, rank 3 of all', form: 'lora1', modules: ALL, rank: 3 },
+  lora1All: { name: 'lora1, rank 3 of all', form: 'lora1', modules: MODULES, rank: 3 },
   lora16: { name: 'lora16, rank 4 of q, k, v, o', form: 'lora16', modules: ATTENTION, rank: 4 },
-  vec: { name: 'vec', form: 'vec', modules: ALL },
+  vec: { name: 'vec', form: 'vec', modules: MODULES },
 } as const satisfies Record<string, Recipe>;
 
 /** Numbers at random with a model's shapes: what a step costs does not depend on what they are. */
-export function randomDelta(model: Model, { form, modules, rank = 0 }: Recipe, seed: number): DeltaPart[] {
+export function randomDelta(
+  model: DeltaModel,
+  { form, modules, rank = 0 }: Recipe,
+  seed: number,
+): DeltaPart[] {
   let state = seed + 1;
   const random = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -43,7 +41,7 @@ export function randomDelta(model: Model, { form, modules, rank = 0 }: Recipe, s
   const brains = (length: number) =>
     Uint16Array.from({ length }, () => ((random() & 1) << 15) | (0x3a80 + (random() & 127)));
   return modules.map((module): DeltaPart => {
-    const [out, input] = shapeOf(model, module);
+    const { out, in: input } = moduleShape(model, module);
     const at = { module, layers };
     switch (form) {
       case 'dense1':
@@ -73,21 +71,4 @@ export function deltaBytes(parts: readonly DeltaPart[]): number {
   return parts
     .flatMap((part) => Object.values(part))
     .reduce((sum: number, value) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0), 0);
-}
-
-function shapeOf(model: Model, module: Module): readonly [number, number] {
-  const { hiddenSize, ffnSize, heads, kvHeads, headSize } = model;
-  switch (module) {
-    case 'q':
-      return [heads * headSize, hiddenSize];
-    case 'k':
-    case 'v':
-      return [kvHeads * headSize, hiddenSize];
-    case 'o':
-      return [hiddenSize, heads * headSize];
-    case 'down':
-      return [hiddenSize, ffnSize];
-    default:
-      return [ffnSize, hiddenSize];
-  }
 }

@@ -1,6 +1,5 @@
-import { request as httpRequest } from 'node:http';
 import { median, quantile } from '../report';
-import { agent } from '../stream-timing';
+import { streamedAnswer } from '../stream-timing';
 import type { ChatAsk } from './requests';
 
 /** What a load saw of one policy. */
@@ -51,45 +50,28 @@ interface Answered {
   route: string;
 }
 
-function ask({ system, question }: ChatAsk, { url, model, answerTokens }: PlayOptions): Promise<Answered> {
-  const body = JSON.stringify({
-    model,
-    messages: [
-      { role: 'system', content: system },
-      { role: 'user', content: question },
-    ],
-    max_tokens: answerTokens,
-    ignore_eos: true,
-    temperature: 0,
-    stream: true,
-    stream_options: { include_usage: true },
-  });
+async function ask(
+  { system, question }: ChatAsk,
+  { url, model, answerTokens }: PlayOptions,
+): Promise<Answered> {
   // The stage stays the same whatever the load, so that only the replica makes the difference.
-  const headers = { 'content-type': 'application/json', 'x-zen-quality': 'full' };
-  const startedMs = performance.now();
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      `${url}/v1/chat/completions`,
-      { method: 'POST', headers, agent },
-      (response) => {
-        let text = '';
-        let ttftMs = Number.NaN;
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk;
-          if (Number.isNaN(ttftMs) && chunk.includes('"content":"')) ttftMs = performance.now() - startedMs;
-        });
-        response.once('error', reject).once('end', () => {
-          const usage = /"prompt_tokens":(\d+).*"cached_tokens":(\d+)/.exec(text);
-          if (!usage || !text.includes('[DONE]')) {
-            reject(new Error(`${response.statusCode}: ${text.slice(-300)}`));
-            return;
-          }
-          const route = String(response.headers['x-zen-route']);
-          resolve({ ttftMs, prompt: Number(usage[1]), cached: Number(usage[2]), route });
-        });
-      },
-    );
-    request.once('error', reject);
-    request.end(body);
-  });
+  const { status, headers, text, ttftMs } = await streamedAnswer(
+    url,
+    { 'x-zen-quality': 'full' },
+    {
+      model,
+      messages: [
+        { role: 'system', content: system },
+        { role: 'user', content: question },
+      ],
+      max_tokens: answerTokens,
+      ignore_eos: true,
+      temperature: 0,
+      stream_options: { include_usage: true },
+    },
+  );
+  const usage = /"prompt_tokens":(\d+).*"cached_tokens":(\d+)/.exec(text);
+  if (!usage || !text.includes('[DONE]')) throw new Error(`${status}: ${text.slice(-300)}`);
+  const route = String(headers['x-zen-route']);
+  return { ttftMs, prompt: Number(usage[1]), cached: Number(usage[2]), route };
 }

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deltaModel } from '@zen/delta-build';
-import { checkBase, deltaParts, writePeft } from '@zen/deltas';
+import { checkBase, deltaModel, deltaParts, writePeft } from '@zen/deltas';
 import type { Command } from 'commander';
 import { common, contextOf, findLadder } from '../context';
 import { formatBytes } from '../output';

@@ -1,4 +1,4 @@
-import type { BaseShape } from '@zen/deltas';
+import { type BaseShape, deltaModel } from '@zen/deltas';
 import type { LadderConfig } from '@zen/ladder';
 
 /** A ladder's model as a base of deltas. */
@@ -6,12 +6,7 @@ export function baseOfLadder({ name, model, tensors }: LadderConfig): BaseShape 
   return {
     name,
     parameters: tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0),
-    layers: model.layers,
-    hidden: model.hiddenSize,
-    heads: model.heads,
-    kvHeads: model.kvHeads,
-    headSize: model.headSize,
-    ffn: model.ffnSize,
+    ...deltaModel(model),
     experts: 1,
   };
 }

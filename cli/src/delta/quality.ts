@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { corpusTokens, deltaModel, ladderBase, thin } from '@zen/delta-build';
-import { checkBase, type DeltaFile, deltaParts } from '@zen/deltas';
+import { corpusTokens, ladderBase, thin } from '@zen/delta-build';
+import { checkBase, type DeltaFile, deltaModel, deltaParts } from '@zen/deltas';
 import { loadEngine, type NativeModel } from '@zen/engine';
 import { type OpenLadder, ReferenceModel } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';

@@ -1,5 +1,4 @@
-import { deltaModel } from '@zen/delta-build';
-import { checkBase } from '@zen/deltas';
+import { checkBase, deltaModel } from '@zen/deltas';
 import type { Command } from 'commander';
 import { common, contextOf, findLadder } from '../context';
 import { readDeltaPath } from './delta-path';

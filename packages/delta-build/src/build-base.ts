@@ -1,4 +1,3 @@
-import type { DeltaModel } from '@zen/deltas';
 import type { NativeQuant } from '@zen/engine';
 import {
   type DenseReader,
@@ -54,10 +53,4 @@ export async function sourceBase(
   });
   const { name, config, tokenizer } = source;
   return { digest: `sha256:${sha256}`, name, model: config, tokenizer, read, close: () => source.close() };
-}
-
-/** The numbers of a model that a delta depends on. */
-export function deltaModel(model: ModelConfig): DeltaModel {
-  const { layers, hiddenSize, ffnSize, heads, kvHeads, headSize } = model;
-  return { layers, hidden: hiddenSize, ffn: ffnSize, heads, kvHeads, headSize };
 }

@@ -1,6 +1,7 @@
 import {
   DeltaError,
   type DeltaManifest,
+  deltaModel,
   type Fit,
   type InputMoment,
   MAX_RANK,
@@ -14,7 +15,7 @@ import {
 } from '@zen/deltas';
 import type { DeltaPart, NativeQuant } from '@zen/engine';
 import { type DenseReader, type LayerHessians, modelTensors, ReferenceModel } from '@zen/ladder';
-import { type BuildBase, deltaModel } from './build-base';
+import type { BuildBase } from './build-base';
 import { encodeModule, joinParts } from './module-encoder';
 import { takeAdapter } from './take-adapter';
 import type { Tuned } from './tuned';

@@ -1,7 +1,7 @@
-import { type Recipe, readPeft, TensorFile } from '@zen/deltas';
+import { deltaModel, type Recipe, readPeft, TensorFile } from '@zen/deltas';
 import type { NativeQuant } from '@zen/engine';
 import { openLadder } from '@zen/ladder';
-import { type BuildBase, deltaModel, ladderBase } from './build-base';
+import { type BuildBase, ladderBase } from './build-base';
 import { type BuiltDelta, buildDelta } from './build-delta';
 import { corpusTokens, thin } from './corpus-tokens';
 import { fileBytes } from './file-bytes';

@@ -1,4 +1,4 @@
-export { type BuildBase, deltaModel, ladderBase, sourceBase } from './build-base';
+export { type BuildBase, ladderBase, sourceBase } from './build-base';
 export { type BuildOptions, type BuiltDelta, buildDelta } from './build-delta';
 export { buildFromFile, type FileBuild, openTuned } from './build-from-file';
 export { type CorpusSequence, corpusTokens, jsonPrompts, SEQUENCE_TOKENS, thin } from './corpus-tokens';

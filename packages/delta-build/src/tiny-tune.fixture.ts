@@ -1,6 +1,6 @@
-import { MODULES, type RowOrder, reorderRows, tensorName } from '@zen/deltas';
+import { deltaModel, MODULES, type RowOrder, reorderRows, tensorName } from '@zen/deltas';
 import { isLinear, type ModelConfig, modelTensors } from '@zen/ladder';
-import { type BuildBase, deltaModel } from './build-base';
+import type { BuildBase } from './build-base';
 
 const MODEL: ModelConfig = {
   architecture: 'llama',

@@ -1,6 +1,7 @@
 import {
   type Adapter,
   DeltaError,
+  deltaModel,
   MODULES,
   type Module,
   moduleKey,
@@ -10,7 +11,7 @@ import {
 } from '@zen/deltas';
 import type { NativeQuant } from '@zen/engine';
 import { type DenseReader, modelTensors } from '@zen/ladder';
-import { type BuildBase, deltaModel } from './build-base';
+import type { BuildBase } from './build-base';
 
 /** A fine-tuned model beside its base. */
 export interface Tuned {

@@ -1,3 +1,4 @@
+export { isAlias } from './alias-name';
 export { applyDelta, signAt } from './apply-delta';
 export { cacheScope } from './cache-scope';
 export { canonicalJson } from './canonical-json';

@@ -15,6 +15,27 @@ export interface DeltaModel {
   headSize: number;
 }
 
+/** As a ladder's config has those numbers. */
+export interface LadderShape {
+  layers: number;
+  hiddenSize: number;
+  ffnSize: number;
+  heads: number;
+  kvHeads: number;
+  headSize: number;
+}
+
+export function deltaModel({
+  layers,
+  hiddenSize,
+  ffnSize,
+  heads,
+  kvHeads,
+  headSize,
+}: LadderShape): DeltaModel {
+  return { layers, hidden: hiddenSize, ffn: ffnSize, heads, kvHeads, headSize };
+}
+
 /** Rows and columns of a module's weights: its outputs and inputs. */
 export function moduleShape(model: DeltaModel, module: Module): { out: number; in: number } {
   const { hidden, ffn } = model;

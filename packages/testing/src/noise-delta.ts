@@ -1,3 +1,4 @@
+import { deltaModel, moduleShape } from '@zen/deltas';
 import type { DeltaPart } from '@zen/engine';
 import type { ModelConfig } from '@zen/ladder';
 
@@ -10,7 +11,7 @@ export function noiseDelta(model: ModelConfig, seed: number, form: DeltaPart['fo
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state >>> 8;
   };
-  const { layers: count, hiddenSize, heads, kvHeads, headSize } = model;
+  const { layers: count, hiddenSize } = model;
   const layers = Int32Array.from({ length: count }, (_, i) => i);
   const bits = (bytes: number) => Uint8Array.from({ length: bytes }, random);
   const sign = () => (random() & 1) << 15;
@@ -19,7 +20,7 @@ export function noiseDelta(model: ModelConfig, seed: number, form: DeltaPart['fo
   /** bfloat16 from 0.12 to 0.25, of either sign. */
   const brains = (length: number) => Uint16Array.from({ length }, () => sign() | (0x3e00 + (random() & 127)));
   return (['q', 'k', 'v'] as const).map((module): DeltaPart => {
-    const out = (module === 'q' ? heads : kvHeads) * headSize;
+    const { out } = moduleShape(deltaModel(model), module);
     const at = { module, layers };
     switch (form) {
       case 'dense1':

@@ -93,12 +93,9 @@ export class DeltaStoreController {
   @Rpc(DeltaStoreServiceDefinition, 'setAlias')
   async setAlias(request: SetAliasRequest, context: CallContext): Promise<Alias> {
     const tenant = this.authorizer.tenant(context, 'write', request.digest);
-    const { tenants, catalog, aliases } = this.service;
-    const space = await tenants.find(tenant);
-    // A tenant without anything has no such delta.
-    await catalog.require(space, request.digest);
+    const { tenants, aliases } = this.service;
     const { name, digest, expectedGeneration } = request;
-    return toAlias(await aliases.set(space!, name, digest, Number(expectedGeneration)));
+    return toAlias(await aliases.set(await tenants.find(tenant), name, digest, Number(expectedGeneration)));
   }
 
   @Rpc(DeltaStoreServiceDefinition, 'deleteAlias')

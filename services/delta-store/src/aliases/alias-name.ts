@@ -1,9 +1,8 @@
+import { isAlias } from '@zen/deltas';
 import { invalid } from '../store-error';
 
-const NAME = /^[a-z0-9][a-z0-9._/-]{0,127}$/;
-
 export function checkAlias(name: string): void {
-  if (NAME.test(name)) return;
+  if (isAlias(name)) return;
   throw invalid(
     'name',
     'must be 1 to 128 of a-z, 0-9, dot, dash, underscore and slash, the first a letter or digit',

@@ -49,10 +49,12 @@ export class Aliases {
   }
 
   /** Moves it to a delta of the tenant, or makes it; throws `conflict` where it is not at `expected`. */
-  async set(space: TenantSpace, name: string, digest: string, expected: number): Promise<AliasState> {
+  async set(owner: TenantSpace | null, name: string, digest: string, expected: number): Promise<AliasState> {
     const { catalog, references, objects } = this.parts;
+    // A tenant without anything has no such delta.
+    await catalog.require(owner, digest);
+    const space = owner!;
     checkAlias(name);
-    await catalog.require(space, digest);
     await objects.create(`${space.prefix}/names/${partOf(name)}`, Buffer.alloc(0));
     // Whoever deletes marks the delta and then looks for references; here it is the other way round, so that one of
     // the two sees the other.

@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StartBuildRequest } from '@zen/contracts';
-import { deltaModel, ladderBase } from '@zen/delta-build';
-import { moduleShape, toBfloat, writeDelta, writePeft } from '@zen/deltas';
+import { ladderBase } from '@zen/delta-build';
+import { deltaModel, moduleShape, toBfloat, writeDelta, writePeft } from '@zen/deltas';
 import { type DeltaPart, loadQuant } from '@zen/engine';
 import { openLadder } from '@zen/ladder';
 import { packedLadder } from '@zen/testing';

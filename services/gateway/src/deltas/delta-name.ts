@@ -1,21 +1,8 @@
-/** `sha256:` and 64 lower-case hex digits. */
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-/** As the delta-store has it. */
-const ALIAS = /^[a-z0-9][a-z0-9._/-]{0,127}$/;
-
 /** Asks for the base itself, so no alias may be called so. */
 export const NO_DELTA = 'none';
 
 export const NAME_RULE =
   'an alias (1 to 128 of a-z, 0-9, dot, dash, underscore and slash, the first a letter or digit) or sha256: and 64 lower-case hex digits';
-
-export function isDigest(text: string): boolean {
-  return DIGEST.test(text);
-}
-
-export function isAlias(text: string): boolean {
-  return ALIAS.test(text);
-}
 
 /** What stands in an error: whatever a caller sent, short. */
 export function shownName(text: string): string {

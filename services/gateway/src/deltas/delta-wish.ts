@@ -1,5 +1,6 @@
+import { isAlias, isDigest } from '@zen/deltas';
 import { GatewayError } from '../gateway-error';
-import { isAlias, isDigest, NAME_RULE, NO_DELTA, shownName } from './delta-name';
+import { NAME_RULE, NO_DELTA, shownName } from './delta-name';
 import { aliasOfUser } from './user-rule';
 
 /** Which delta a request asks for; the name is empty for the base. */

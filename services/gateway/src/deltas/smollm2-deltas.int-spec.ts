@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '@zen/config';
+import { deltaModel } from '@zen/deltas';
 import { openLadder } from '@zen/ladder';
 import { createLogger } from '@zen/telemetry';
 import { DeltaStoreProcess, deltaStoreMissing, randomDelta } from '@zen/testing';
@@ -79,10 +80,9 @@ const folder = 'folder' in ladder ? ladder.folder : '';
   /** A delta that changes what SmolLM2 says, over its own base unless another is named. */
   async function fileOf(seed: number, base?: string): Promise<Buffer> {
     const { config } = await openLadder(folder);
-    const { layers, hiddenSize: hidden, ffnSize: ffn, heads, kvHeads, headSize } = config.model;
     return randomDelta({
       base: base ?? `sha256:${config.source.tensorsSha256}`,
-      model: { layers, hidden, ffn, heads, kvHeads, headSize },
+      model: deltaModel(config.model),
       recipe: 'lora1',
       scale: 2 ** -5,
       seed,

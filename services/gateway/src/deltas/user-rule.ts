@@ -1,5 +1,5 @@
+import { isAlias } from '@zen/deltas';
 import { GatewayError } from '../gateway-error';
-import { isAlias } from './delta-name';
 
 const PLACE = '{user}';
 /** No slash: a user must not reach an alias outside the rule's own folder. */

@@ -1,4 +1,5 @@
 import { BANDS, type Band, type Caps } from '@zen/admission';
+import { RECIPES } from '@zen/deltas';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
 import type { FrontQueue, QueueRefusal } from '../admission/front-queue';
 import type { Answer, AnswerEnd } from '../answer/answer';
@@ -12,8 +13,6 @@ const SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const TOKEN_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 const OVERHEAD_SECONDS = [0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
-
-const RECIPES = new Set(['dense1', 'attn1', 'lora1', 'vec', 'lora16']);
 
 /** Everything that the gateway counts. Labels come from closed sets: routes, status classes, known models, stages. */
 export class GatewayMetrics {
@@ -184,7 +183,7 @@ export class GatewayMetrics {
   }
 
   answeredWith(model: string, recipe: string): void {
-    this.deltaAnswers.inc({ model, recipe: RECIPES.has(recipe) ? recipe : OTHER });
+    this.deltaAnswers.inc({ model, recipe: RECIPES.some((one) => one === recipe) ? recipe : OTHER });
   }
 
   /** `failure` is undefined where the delta was found. */

@@ -1,3 +1,4 @@
+import { deltaModel } from '@zen/deltas';
 import { type DeltaOptions, loadEngine } from '@zen/engine';
 import type { OpenLadder } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
@@ -20,7 +21,7 @@ export function openEngine(
   options: EngineOptions,
 ): { model: ServedModel; backend: StageBackend } {
   const tokenizer = Tokenizer.from(config.tokenizer as TokenizerSpec);
-  const { architecture, hiddenSize, vocabSize, layers, ffnSize, heads, kvHeads, headSize } = config.model;
+  const { architecture, hiddenSize, vocabSize } = config.model;
   const contextTokens = Math.min(options.contextTokens, config.model.contextTokens);
   const { bytes, offsets } = tokenizer.byteTable(vocabSize);
   const engine = loadEngine();
@@ -44,7 +45,7 @@ export function openEngine(
     tokenizer,
     artifactDigest: digest,
     baseDigest: `sha256:${config.source.tensorsSha256}`,
-    shape: { layers, hidden: hiddenSize, ffn: ffnSize, heads, kvHeads, headSize },
+    shape: deltaModel(config.model),
     kernels: engine.kernels(),
   };
   return { model, backend: new EngineBackend(native) };

@@ -1,5 +1,6 @@
+import { isAlias, isDigest, RECIPES } from '@zen/deltas';
 import { z } from 'zod';
-import { isAlias, isDigest, NO_DELTA } from '../delta-name';
+import { NO_DELTA } from '../delta-name';
 
 const MAX_PAGE = 1000;
 const MAX_TOKEN = 1024;
@@ -50,7 +51,7 @@ export const buildId = z
 
 export const buildQuery = z.object({
   base: z.string().min(1).max(128),
-  recipe: z.enum(['dense1', 'attn1', 'lora1', 'vec', 'lora16']),
+  recipe: z.enum(RECIPES),
   rank: count(MAX_RANK).optional(),
   adapter_config: z.string().max(MAX_ADAPTER_CONFIG).optional(),
   alias: newAliasName.optional(),
