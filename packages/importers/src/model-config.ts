@@ -3,7 +3,7 @@ import { SourceError } from './source-error';
 
 type Counts = Exclude<
   keyof ModelConfig,
-  'architecture' | 'ropeTheta' | 'rmsEps' | 'tiedEmbeddings' | 'ropeStyle'
+  'architecture' | 'ropeTheta' | 'rmsEps' | 'tiedEmbeddings' | 'ropeStyle' | 'experts'
 >;
 
 /** Far above any model that fits a machine, far below what would overflow a product of two. */

@@ -19,9 +19,25 @@ export function modelTensors(model: ModelConfig): Map<string, { shape: [number, 
     add(at('attn_v.weight'), k, h);
     add(at('attn_output.weight'), h, q);
     add(at('ffn_norm.weight'), 1, h);
-    add(at('ffn_gate.weight'), f, h);
-    add(at('ffn_up.weight'), f, h);
-    add(at('ffn_down.weight'), h, f);
+    if (model.experts) {
+      const { count, sharedFfnSize } = model.experts;
+      add(at('ffn_gate_inp.weight'), count, h);
+      for (let expert = 0; expert < count; expert++) {
+        add(at(`ffn_gate.${expert}.weight`), f, h);
+        add(at(`ffn_up.${expert}.weight`), f, h);
+        add(at(`ffn_down.${expert}.weight`), h, f);
+      }
+      if (sharedFfnSize > 0) {
+        add(at('ffn_gate_inp_shexp.weight'), 1, h);
+        add(at('ffn_gate_shexp.weight'), sharedFfnSize, h);
+        add(at('ffn_up_shexp.weight'), sharedFfnSize, h);
+        add(at('ffn_down_shexp.weight'), h, sharedFfnSize);
+      }
+    } else {
+      add(at('ffn_gate.weight'), f, h);
+      add(at('ffn_up.weight'), f, h);
+      add(at('ffn_down.weight'), h, f);
+    }
     if (model.architecture === 'qwen2') {
       add(at('attn_q.bias'), 1, q);
       add(at('attn_k.bias'), 1, k);

@@ -14,6 +14,23 @@ export interface ModelConfig {
   tiedEmbeddings: boolean;
   /** `interleaved` rotates neighbours (GGUF llama); `half` rotates i with i + headSize/2. */
   ropeStyle: 'interleaved' | 'half';
+  /** A mixture of experts in place of every layer's feed-forward, whose width `ffnSize` is then; absent: dense. */
+  experts?: ExpertShape;
+}
+
+/**
+ * Of every layer. The router's softmax is over all experts in float32; the `perToken` largest are taken (of equals
+ * the lowest number), their outputs times their gates are added by ascending number, the shared expert's last.
+ */
+export interface ExpertShape {
+  /** 2 to 1,024. */
+  count: number;
+  /** 1 to min(count, 64). */
+  perToken: number;
+  /** Divide the chosen gates by their sum (Mixtral always, Qwen by `norm_topk_prob`). */
+  normalized: boolean;
+  /** Width of the expert that every token passes, times the sigmoid of its own gate (Qwen2-MoE); 0 for none. */
+  sharedFfnSize: number;
 }
 
 export const SOURCE_TYPES = [

@@ -40,6 +40,7 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
     draining,
     baseDigest: model.baseDigest,
     deltas: serving.deltas?.capacity(),
+    experts: undefined,
   };
 }
 

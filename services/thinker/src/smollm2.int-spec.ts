@@ -131,7 +131,7 @@ withModel('SmolLM2 with little KV memory', () => {
     await complete(thinker);
     const ask = (i: number) =>
       collect(
-        thinker.client.generate({ ...endless, prompt: text(`Story number ${i}:`), maxTokens: 90, stage: 0 }),
+        thinker.client.generate({ ...endless, prompt: text(`Story number ${i}:`), maxTokens: 220, stage: 0 }),
       );
     const together = await Promise.all([1, 2, 3, 4].map(ask));
     const { load } = await thinker.client.describe({});

@@ -33,6 +33,7 @@ export async function* watchThinker(
       progress: progressNow(replica),
       draining: replica.draining.aborted,
       deltas: serving?.deltas?.capacity(),
+      experts: undefined,
     };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {

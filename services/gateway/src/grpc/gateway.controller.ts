@@ -104,7 +104,7 @@ export class GatewayController {
           yield { $case: 'piece', value: { text, logprobs, stage, resumeToken: resume.position() ?? '' } };
         } else {
           const { reason, usage, stop } = event;
-          yield { $case: 'finished', value: { reason, usage, stop } };
+          yield { $case: 'finished', value: { reason, usage, stop, expertFalls: undefined } };
         }
       }
     } catch (error) {

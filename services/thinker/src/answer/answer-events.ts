@@ -118,7 +118,7 @@ export class AnswerEvents {
       draftTokens,
       acceptedDraftTokens,
     });
-    yield { event: { $case: 'finished', value: { reason, usage, stop } } };
+    yield { event: { $case: 'finished', value: { reason, usage, stop, expertFalls: undefined } } };
   }
 
   private logprob({ token, logprob, topTokens, topLogprobs }: Token): TokenLogprob {

@@ -8,6 +8,10 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   ChatMessage,
+  ExpertFalls,
+  ExpertFloor,
+  expertFloorFromJSON,
+  expertFloorToJSON,
   FinishReason,
   finishReasonFromJSON,
   finishReasonToJSON,
@@ -67,6 +71,8 @@ export interface ChatRequest {
   delta: string;
   /** Whom the request is for, at most 256 characters; the key's rule may choose a delta by it. */
   user: string;
+  /** How far the answer may fall where experts of a mixture are away. */
+  expertFloor: ExpertFloor;
 }
 
 export interface ChatResponse {
@@ -86,6 +92,8 @@ export interface CompleteRequest {
   resumeToken: string;
   delta: string;
   user: string;
+  /** How far the answer may fall where experts of a mixture are away. */
+  expertFloor: ExpertFloor;
 }
 
 export interface CompleteResponse {
@@ -126,6 +134,8 @@ export interface AnswerFinished {
     | undefined;
   /** The stop text that matched, if one did. */
   stop: string;
+  /** As in the thinker's Finished. */
+  expertFalls: ExpertFalls | undefined;
 }
 
 export interface ListModelsRequest {
@@ -316,6 +326,7 @@ function createBaseChatRequest(): ChatRequest {
     resumeToken: "",
     delta: "",
     user: "",
+    expertFloor: 0,
   };
 }
 
@@ -347,6 +358,9 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     }
     if (message.user !== "") {
       writer.uint32(74).string(message.user);
+    }
+    if (message.expertFloor !== 0) {
+      writer.uint32(80).int32(message.expertFloor);
     }
     return writer;
   },
@@ -436,6 +450,14 @@ export const ChatRequest: MessageFns<ChatRequest> = {
             message.user = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.expertFloor = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -469,6 +491,11 @@ export const ChatRequest: MessageFns<ChatRequest> = {
         : "",
       delta: isSet(object.delta) ? globalThis.String(object.delta) : "",
       user: isSet(object.user) ? globalThis.String(object.user) : "",
+      expertFloor: isSet(object.expertFloor)
+        ? expertFloorFromJSON(object.expertFloor)
+        : isSet(object.expert_floor)
+        ? expertFloorFromJSON(object.expert_floor)
+        : 0,
     };
   },
 
@@ -501,6 +528,9 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     if (message.user !== "") {
       obj.user = message.user;
     }
+    if (message.expertFloor !== 0) {
+      obj.expertFloor = expertFloorToJSON(message.expertFloor);
+    }
     return obj;
   },
 
@@ -522,6 +552,7 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     message.resumeToken = object.resumeToken ?? "";
     message.delta = object.delta ?? "";
     message.user = object.user ?? "";
+    message.expertFloor = object.expertFloor ?? 0;
     return message;
   },
 };
@@ -659,6 +690,7 @@ function createBaseCompleteRequest(): CompleteRequest {
     resumeToken: "",
     delta: "",
     user: "",
+    expertFloor: 0,
   };
 }
 
@@ -690,6 +722,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.user !== "") {
       writer.uint32(74).string(message.user);
+    }
+    if (message.expertFloor !== 0) {
+      writer.uint32(80).int32(message.expertFloor);
     }
     return writer;
   },
@@ -779,6 +814,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.user = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.expertFloor = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -810,6 +853,11 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : "",
       delta: isSet(object.delta) ? globalThis.String(object.delta) : "",
       user: isSet(object.user) ? globalThis.String(object.user) : "",
+      expertFloor: isSet(object.expertFloor)
+        ? expertFloorFromJSON(object.expertFloor)
+        : isSet(object.expert_floor)
+        ? expertFloorFromJSON(object.expert_floor)
+        : 0,
     };
   },
 
@@ -842,6 +890,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.user !== "") {
       obj.user = message.user;
     }
+    if (message.expertFloor !== 0) {
+      obj.expertFloor = expertFloorToJSON(message.expertFloor);
+    }
     return obj;
   },
 
@@ -863,6 +914,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     message.resumeToken = object.resumeToken ?? "";
     message.delta = object.delta ?? "";
     message.user = object.user ?? "";
+    message.expertFloor = object.expertFloor ?? 0;
     return message;
   },
 };
@@ -1291,7 +1343,7 @@ export const AnswerPiece: MessageFns<AnswerPiece> = {
 };
 
 function createBaseAnswerFinished(): AnswerFinished {
-  return { reason: 0, usage: undefined, stop: "" };
+  return { reason: 0, usage: undefined, stop: "", expertFalls: undefined };
 }
 
 export const AnswerFinished: MessageFns<AnswerFinished> = {
@@ -1304,6 +1356,9 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     }
     if (message.stop !== "") {
       writer.uint32(26).string(message.stop);
+    }
+    if (message.expertFalls !== undefined) {
+      ExpertFalls.encode(message.expertFalls, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1345,6 +1400,14 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
             message.stop = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expertFalls = ExpertFalls.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1362,6 +1425,11 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
       reason: isSet(object.reason) ? finishReasonFromJSON(object.reason) : 0,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       stop: isSet(object.stop) ? globalThis.String(object.stop) : "",
+      expertFalls: isSet(object.expertFalls)
+        ? ExpertFalls.fromJSON(object.expertFalls)
+        : isSet(object.expert_falls)
+        ? ExpertFalls.fromJSON(object.expert_falls)
+        : undefined,
     };
   },
 
@@ -1376,6 +1444,9 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     if (message.stop !== "") {
       obj.stop = message.stop;
     }
+    if (message.expertFalls !== undefined) {
+      obj.expertFalls = ExpertFalls.toJSON(message.expertFalls);
+    }
     return obj;
   },
 
@@ -1387,6 +1458,9 @@ export const AnswerFinished: MessageFns<AnswerFinished> = {
     message.reason = object.reason ?? 0;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.stop = object.stop ?? "";
+    message.expertFalls = (object.expertFalls !== undefined && object.expertFalls !== null)
+      ? ExpertFalls.fromPartial(object.expertFalls)
+      : undefined;
     return message;
   },
 };

@@ -8,6 +8,10 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   ChatPrompt,
+  ExpertFalls,
+  ExpertFloor,
+  expertFloorFromJSON,
+  expertFloorToJSON,
   FinishReason,
   finishReasonFromJSON,
   finishReasonToJSON,
@@ -67,7 +71,11 @@ export interface GenerateRequest {
   /** No piece holds tokens on both sides of this count of the answer's tokens; 0 is no such count. */
   cutAtToken: number;
   /** The personal change to the base that answers; absent: the base itself. It is never answered without it. */
-  delta: DeltaRef | undefined;
+  delta:
+    | DeltaRef
+    | undefined;
+  /** How far an answer may fall where experts of a mixture are away. */
+  expertFloor: ExpertFloor;
 }
 
 /** A delta of `tenant`, by digest: who asks has resolved its name. */
@@ -116,6 +124,8 @@ export interface Finished {
     | undefined;
   /** The stop text that matched, if one did. */
   stop: string;
+  /** Pairs of a token and an expert that did not get what the stage says; absent where all did. */
+  expertFalls: ExpertFalls | undefined;
 }
 
 export interface TokenizeRequest {
@@ -167,7 +177,35 @@ export interface DescribeResponse {
   /** What a delta names as its base: SHA-256 of the source's dequantized tensors. */
   baseDigest: string;
   /** Absent where the replica takes no deltas. */
-  deltas: DeltaCapacity | undefined;
+  deltas:
+    | DeltaCapacity
+    | undefined;
+  /** Absent where the model is dense. */
+  experts: ExpertState | undefined;
+}
+
+/** A mixture's experts, as this replica sees them. */
+export interface ExpertState {
+  layers: number;
+  experts: number;
+  expertsPerToken: number;
+  /**
+   * Pairs (layer, expert) that the replica computes itself at its top stage, that pods hold for it, and that it has
+   * only as stand-ins of a lower stage.
+   */
+  local: number;
+  remote: number;
+  standInOnly: number;
+  /** Pairs that nobody holds. */
+  missing: number;
+  /** Of the placement in use; 0 for none. */
+  placementVersion: bigint;
+  /** Since the start, in pairs of a token and an expert. */
+  localPairs: bigint;
+  remotePairs: bigint;
+  falls: ExpertFalls | undefined;
+  hedgedCalls: bigint;
+  failedOverCalls: bigint;
 }
 
 export interface DeltaCapacity {
@@ -227,6 +265,7 @@ export interface WatchResponse {
   /** As in DescribeResponse. */
   draining: boolean;
   deltas: DeltaCapacity | undefined;
+  experts: ExpertState | undefined;
 }
 
 function createBaseGenerateRequest(): GenerateRequest {
@@ -244,6 +283,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     resumeTokenIds: [],
     cutAtToken: 0,
     delta: undefined,
+    expertFloor: 0,
   };
 }
 
@@ -302,6 +342,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.delta !== undefined) {
       DeltaRef.encode(message.delta, writer.uint32(130).fork()).join();
+    }
+    if (message.expertFloor !== 0) {
+      writer.uint32(136).int32(message.expertFloor);
     }
     return writer;
   },
@@ -457,6 +500,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.delta = DeltaRef.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.expertFloor = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -512,6 +563,11 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
         ? globalThis.Number(object.cut_at_token)
         : 0,
       delta: isSet(object.delta) ? DeltaRef.fromJSON(object.delta) : undefined,
+      expertFloor: isSet(object.expertFloor)
+        ? expertFloorFromJSON(object.expertFloor)
+        : isSet(object.expert_floor)
+        ? expertFloorFromJSON(object.expert_floor)
+        : 0,
     };
   },
 
@@ -561,6 +617,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.delta !== undefined) {
       obj.delta = DeltaRef.toJSON(message.delta);
+    }
+    if (message.expertFloor !== 0) {
+      obj.expertFloor = expertFloorToJSON(message.expertFloor);
     }
     return obj;
   },
@@ -612,6 +671,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     message.delta = (object.delta !== undefined && object.delta !== null)
       ? DeltaRef.fromPartial(object.delta)
       : undefined;
+    message.expertFloor = object.expertFloor ?? 0;
     return message;
   },
 };
@@ -1195,7 +1255,7 @@ export const Piece: MessageFns<Piece> = {
 };
 
 function createBaseFinished(): Finished {
-  return { reason: 0, usage: undefined, stop: "" };
+  return { reason: 0, usage: undefined, stop: "", expertFalls: undefined };
 }
 
 export const Finished: MessageFns<Finished> = {
@@ -1208,6 +1268,9 @@ export const Finished: MessageFns<Finished> = {
     }
     if (message.stop !== "") {
       writer.uint32(26).string(message.stop);
+    }
+    if (message.expertFalls !== undefined) {
+      ExpertFalls.encode(message.expertFalls, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1249,6 +1312,14 @@ export const Finished: MessageFns<Finished> = {
             message.stop = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expertFalls = ExpertFalls.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1266,6 +1337,11 @@ export const Finished: MessageFns<Finished> = {
       reason: isSet(object.reason) ? finishReasonFromJSON(object.reason) : 0,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       stop: isSet(object.stop) ? globalThis.String(object.stop) : "",
+      expertFalls: isSet(object.expertFalls)
+        ? ExpertFalls.fromJSON(object.expertFalls)
+        : isSet(object.expert_falls)
+        ? ExpertFalls.fromJSON(object.expert_falls)
+        : undefined,
     };
   },
 
@@ -1280,6 +1356,9 @@ export const Finished: MessageFns<Finished> = {
     if (message.stop !== "") {
       obj.stop = message.stop;
     }
+    if (message.expertFalls !== undefined) {
+      obj.expertFalls = ExpertFalls.toJSON(message.expertFalls);
+    }
     return obj;
   },
 
@@ -1291,6 +1370,9 @@ export const Finished: MessageFns<Finished> = {
     message.reason = object.reason ?? 0;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.stop = object.stop ?? "";
+    message.expertFalls = (object.expertFalls !== undefined && object.expertFalls !== null)
+      ? ExpertFalls.fromPartial(object.expertFalls)
+      : undefined;
     return message;
   },
 };
@@ -1725,6 +1807,7 @@ function createBaseDescribeResponse(): DescribeResponse {
     draining: false,
     baseDigest: "",
     deltas: undefined,
+    experts: undefined,
   };
 }
 
@@ -1771,6 +1854,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     }
     if (message.deltas !== undefined) {
       DeltaCapacity.encode(message.deltas, writer.uint32(114).fork()).join();
+    }
+    if (message.experts !== undefined) {
+      ExpertState.encode(message.experts, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1900,6 +1986,14 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
             message.deltas = DeltaCapacity.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.experts = ExpertState.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1948,6 +2042,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
         ? globalThis.String(object.base_digest)
         : "",
       deltas: isSet(object.deltas) ? DeltaCapacity.fromJSON(object.deltas) : undefined,
+      experts: isSet(object.experts) ? ExpertState.fromJSON(object.experts) : undefined,
     };
   },
 
@@ -1995,6 +2090,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     if (message.deltas !== undefined) {
       obj.deltas = DeltaCapacity.toJSON(message.deltas);
     }
+    if (message.experts !== undefined) {
+      obj.experts = ExpertState.toJSON(message.experts);
+    }
     return obj;
   },
 
@@ -2023,6 +2121,339 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     message.deltas = (object.deltas !== undefined && object.deltas !== null)
       ? DeltaCapacity.fromPartial(object.deltas)
       : undefined;
+    message.experts = (object.experts !== undefined && object.experts !== null)
+      ? ExpertState.fromPartial(object.experts)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExpertState(): ExpertState {
+  return {
+    layers: 0,
+    experts: 0,
+    expertsPerToken: 0,
+    local: 0,
+    remote: 0,
+    standInOnly: 0,
+    missing: 0,
+    placementVersion: 0n,
+    localPairs: 0n,
+    remotePairs: 0n,
+    falls: undefined,
+    hedgedCalls: 0n,
+    failedOverCalls: 0n,
+  };
+}
+
+export const ExpertState: MessageFns<ExpertState> = {
+  encode(message: ExpertState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.layers !== 0) {
+      writer.uint32(8).uint32(message.layers);
+    }
+    if (message.experts !== 0) {
+      writer.uint32(16).uint32(message.experts);
+    }
+    if (message.expertsPerToken !== 0) {
+      writer.uint32(24).uint32(message.expertsPerToken);
+    }
+    if (message.local !== 0) {
+      writer.uint32(32).uint32(message.local);
+    }
+    if (message.remote !== 0) {
+      writer.uint32(40).uint32(message.remote);
+    }
+    if (message.standInOnly !== 0) {
+      writer.uint32(48).uint32(message.standInOnly);
+    }
+    if (message.missing !== 0) {
+      writer.uint32(56).uint32(message.missing);
+    }
+    if (message.placementVersion !== 0n) {
+      if (BigInt.asUintN(64, message.placementVersion) !== message.placementVersion) {
+        throw new globalThis.Error("value provided for field message.placementVersion of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.placementVersion);
+    }
+    if (message.localPairs !== 0n) {
+      if (BigInt.asUintN(64, message.localPairs) !== message.localPairs) {
+        throw new globalThis.Error("value provided for field message.localPairs of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.localPairs);
+    }
+    if (message.remotePairs !== 0n) {
+      if (BigInt.asUintN(64, message.remotePairs) !== message.remotePairs) {
+        throw new globalThis.Error("value provided for field message.remotePairs of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.remotePairs);
+    }
+    if (message.falls !== undefined) {
+      ExpertFalls.encode(message.falls, writer.uint32(90).fork()).join();
+    }
+    if (message.hedgedCalls !== 0n) {
+      if (BigInt.asUintN(64, message.hedgedCalls) !== message.hedgedCalls) {
+        throw new globalThis.Error("value provided for field message.hedgedCalls of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.hedgedCalls);
+    }
+    if (message.failedOverCalls !== 0n) {
+      if (BigInt.asUintN(64, message.failedOverCalls) !== message.failedOverCalls) {
+        throw new globalThis.Error("value provided for field message.failedOverCalls of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.failedOverCalls);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExpertState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExpertState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.layers = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.experts = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.expertsPerToken = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.local = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.remote = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.standInOnly = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.missing = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.placementVersion = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.localPairs = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.remotePairs = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.falls = ExpertFalls.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.hedgedCalls = reader.uint64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.failedOverCalls = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExpertState {
+    return {
+      layers: isSet(object.layers) ? globalThis.Number(object.layers) : 0,
+      experts: isSet(object.experts) ? globalThis.Number(object.experts) : 0,
+      expertsPerToken: isSet(object.expertsPerToken)
+        ? globalThis.Number(object.expertsPerToken)
+        : isSet(object.experts_per_token)
+        ? globalThis.Number(object.experts_per_token)
+        : 0,
+      local: isSet(object.local) ? globalThis.Number(object.local) : 0,
+      remote: isSet(object.remote) ? globalThis.Number(object.remote) : 0,
+      standInOnly: isSet(object.standInOnly)
+        ? globalThis.Number(object.standInOnly)
+        : isSet(object.stand_in_only)
+        ? globalThis.Number(object.stand_in_only)
+        : 0,
+      missing: isSet(object.missing) ? globalThis.Number(object.missing) : 0,
+      placementVersion: isSet(object.placementVersion)
+        ? BigInt(object.placementVersion)
+        : isSet(object.placement_version)
+        ? BigInt(object.placement_version)
+        : 0n,
+      localPairs: isSet(object.localPairs)
+        ? BigInt(object.localPairs)
+        : isSet(object.local_pairs)
+        ? BigInt(object.local_pairs)
+        : 0n,
+      remotePairs: isSet(object.remotePairs)
+        ? BigInt(object.remotePairs)
+        : isSet(object.remote_pairs)
+        ? BigInt(object.remote_pairs)
+        : 0n,
+      falls: isSet(object.falls) ? ExpertFalls.fromJSON(object.falls) : undefined,
+      hedgedCalls: isSet(object.hedgedCalls)
+        ? BigInt(object.hedgedCalls)
+        : isSet(object.hedged_calls)
+        ? BigInt(object.hedged_calls)
+        : 0n,
+      failedOverCalls: isSet(object.failedOverCalls)
+        ? BigInt(object.failedOverCalls)
+        : isSet(object.failed_over_calls)
+        ? BigInt(object.failed_over_calls)
+        : 0n,
+    };
+  },
+
+  toJSON(message: ExpertState): unknown {
+    const obj: any = {};
+    if (message.layers !== 0) {
+      obj.layers = Math.round(message.layers);
+    }
+    if (message.experts !== 0) {
+      obj.experts = Math.round(message.experts);
+    }
+    if (message.expertsPerToken !== 0) {
+      obj.expertsPerToken = Math.round(message.expertsPerToken);
+    }
+    if (message.local !== 0) {
+      obj.local = Math.round(message.local);
+    }
+    if (message.remote !== 0) {
+      obj.remote = Math.round(message.remote);
+    }
+    if (message.standInOnly !== 0) {
+      obj.standInOnly = Math.round(message.standInOnly);
+    }
+    if (message.missing !== 0) {
+      obj.missing = Math.round(message.missing);
+    }
+    if (message.placementVersion !== 0n) {
+      obj.placementVersion = message.placementVersion.toString();
+    }
+    if (message.localPairs !== 0n) {
+      obj.localPairs = message.localPairs.toString();
+    }
+    if (message.remotePairs !== 0n) {
+      obj.remotePairs = message.remotePairs.toString();
+    }
+    if (message.falls !== undefined) {
+      obj.falls = ExpertFalls.toJSON(message.falls);
+    }
+    if (message.hedgedCalls !== 0n) {
+      obj.hedgedCalls = message.hedgedCalls.toString();
+    }
+    if (message.failedOverCalls !== 0n) {
+      obj.failedOverCalls = message.failedOverCalls.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExpertState>, I>>(base?: I): ExpertState {
+    return ExpertState.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExpertState>, I>>(object: I): ExpertState {
+    const message = createBaseExpertState();
+    message.layers = object.layers ?? 0;
+    message.experts = object.experts ?? 0;
+    message.expertsPerToken = object.expertsPerToken ?? 0;
+    message.local = object.local ?? 0;
+    message.remote = object.remote ?? 0;
+    message.standInOnly = object.standInOnly ?? 0;
+    message.missing = object.missing ?? 0;
+    message.placementVersion = (object.placementVersion !== undefined && object.placementVersion !== null)
+      ? BigInt(object.placementVersion)
+      : 0n;
+    message.localPairs = (object.localPairs !== undefined && object.localPairs !== null)
+      ? BigInt(object.localPairs)
+      : 0n;
+    message.remotePairs = (object.remotePairs !== undefined && object.remotePairs !== null)
+      ? BigInt(object.remotePairs)
+      : 0n;
+    message.falls = (object.falls !== undefined && object.falls !== null)
+      ? ExpertFalls.fromPartial(object.falls)
+      : undefined;
+    message.hedgedCalls = (object.hedgedCalls !== undefined && object.hedgedCalls !== null)
+      ? BigInt(object.hedgedCalls)
+      : 0n;
+    message.failedOverCalls = (object.failedOverCalls !== undefined && object.failedOverCalls !== null)
+      ? BigInt(object.failedOverCalls)
+      : 0n;
     return message;
   },
 };
@@ -2777,7 +3208,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { load: undefined, stages: [], progress: undefined, draining: false, deltas: undefined };
+  return { load: undefined, stages: [], progress: undefined, draining: false, deltas: undefined, experts: undefined };
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
@@ -2796,6 +3227,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     if (message.deltas !== undefined) {
       DeltaCapacity.encode(message.deltas, writer.uint32(42).fork()).join();
+    }
+    if (message.experts !== undefined) {
+      ExpertState.encode(message.experts, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2853,6 +3287,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.deltas = DeltaCapacity.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.experts = ExpertState.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2872,6 +3314,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
       progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
       deltas: isSet(object.deltas) ? DeltaCapacity.fromJSON(object.deltas) : undefined,
+      experts: isSet(object.experts) ? ExpertState.fromJSON(object.experts) : undefined,
     };
   },
 
@@ -2892,6 +3335,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     if (message.deltas !== undefined) {
       obj.deltas = DeltaCapacity.toJSON(message.deltas);
     }
+    if (message.experts !== undefined) {
+      obj.experts = ExpertState.toJSON(message.experts);
+    }
     return obj;
   },
 
@@ -2908,6 +3354,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     message.draining = object.draining ?? false;
     message.deltas = (object.deltas !== undefined && object.deltas !== null)
       ? DeltaCapacity.fromPartial(object.deltas)
+      : undefined;
+    message.experts = (object.experts !== undefined && object.experts !== null)
+      ? ExpertState.fromPartial(object.experts)
       : undefined;
     return message;
   },

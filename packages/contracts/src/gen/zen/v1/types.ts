@@ -171,6 +171,56 @@ export function upgradeToJSON(object: Upgrade): string {
   }
 }
 
+/** The lowest rung that an answer takes where an expert cannot be had from any pod in time. */
+export enum ExpertFloor {
+  /** EXPERT_FLOOR_UNSPECIFIED - As STAND_IN. */
+  EXPERT_FLOOR_UNSPECIFIED = 0,
+  /** EXPERT_FLOOR_EXACT - None: it waits until its deadline for the expert, and then fails with UNAVAILABLE. */
+  EXPERT_FLOOR_EXACT = 1,
+  /** EXPERT_FLOOR_STAND_IN - The same expert at the highest stage that the thinker holds itself. */
+  EXPERT_FLOOR_STAND_IN = 2,
+  /** EXPERT_FLOOR_WITHOUT - Without the expert, the others' gates raised to the same sum. */
+  EXPERT_FLOOR_WITHOUT = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function expertFloorFromJSON(object: any): ExpertFloor {
+  switch (object) {
+    case 0:
+    case "EXPERT_FLOOR_UNSPECIFIED":
+      return ExpertFloor.EXPERT_FLOOR_UNSPECIFIED;
+    case 1:
+    case "EXPERT_FLOOR_EXACT":
+      return ExpertFloor.EXPERT_FLOOR_EXACT;
+    case 2:
+    case "EXPERT_FLOOR_STAND_IN":
+      return ExpertFloor.EXPERT_FLOOR_STAND_IN;
+    case 3:
+    case "EXPERT_FLOOR_WITHOUT":
+      return ExpertFloor.EXPERT_FLOOR_WITHOUT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ExpertFloor.UNRECOGNIZED;
+  }
+}
+
+export function expertFloorToJSON(object: ExpertFloor): string {
+  switch (object) {
+    case ExpertFloor.EXPERT_FLOOR_UNSPECIFIED:
+      return "EXPERT_FLOOR_UNSPECIFIED";
+    case ExpertFloor.EXPERT_FLOOR_EXACT:
+      return "EXPERT_FLOOR_EXACT";
+    case ExpertFloor.EXPERT_FLOOR_STAND_IN:
+      return "EXPERT_FLOOR_STAND_IN";
+    case ExpertFloor.EXPERT_FLOOR_WITHOUT:
+      return "EXPERT_FLOOR_WITHOUT";
+    case ExpertFloor.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export enum FinishReason {
   FINISH_REASON_UNSPECIFIED = 0,
   /** FINISH_REASON_STOP - The model ended its turn or a stop text or token matched. */
@@ -313,6 +363,12 @@ export interface Progress {
   requestsInFlight: number;
   /** Chunks that turned out bad on the disk since the start. */
   corruptChunks: bigint;
+}
+
+/** Pairs of a token and an expert, over all layers. */
+export interface ExpertFalls {
+  standIn: bigint;
+  without: bigint;
 }
 
 export interface Sampling {
@@ -948,6 +1004,97 @@ export const Progress: MessageFns<Progress> = {
     message.corruptChunks = (object.corruptChunks !== undefined && object.corruptChunks !== null)
       ? BigInt(object.corruptChunks)
       : 0n;
+    return message;
+  },
+};
+
+function createBaseExpertFalls(): ExpertFalls {
+  return { standIn: 0n, without: 0n };
+}
+
+export const ExpertFalls: MessageFns<ExpertFalls> = {
+  encode(message: ExpertFalls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.standIn !== 0n) {
+      if (BigInt.asUintN(64, message.standIn) !== message.standIn) {
+        throw new globalThis.Error("value provided for field message.standIn of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.standIn);
+    }
+    if (message.without !== 0n) {
+      if (BigInt.asUintN(64, message.without) !== message.without) {
+        throw new globalThis.Error("value provided for field message.without of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.without);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExpertFalls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExpertFalls();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.standIn = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.without = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExpertFalls {
+    return {
+      standIn: isSet(object.standIn) ? BigInt(object.standIn) : isSet(object.stand_in) ? BigInt(object.stand_in) : 0n,
+      without: isSet(object.without) ? BigInt(object.without) : 0n,
+    };
+  },
+
+  toJSON(message: ExpertFalls): unknown {
+    const obj: any = {};
+    if (message.standIn !== 0n) {
+      obj.standIn = message.standIn.toString();
+    }
+    if (message.without !== 0n) {
+      obj.without = message.without.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExpertFalls>, I>>(base?: I): ExpertFalls {
+    return ExpertFalls.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExpertFalls>, I>>(object: I): ExpertFalls {
+    const message = createBaseExpertFalls();
+    message.standIn = (object.standIn !== undefined && object.standIn !== null) ? BigInt(object.standIn) : 0n;
+    message.without = (object.without !== undefined && object.without !== null) ? BigInt(object.without) : 0n;
     return message;
   },
 };
