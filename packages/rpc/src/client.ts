@@ -6,6 +6,7 @@ import {
 } from '@grpc/grpc-js';
 import { type ClientTls, channelCredentials } from './credentials';
 import { grpcMethod, type RequestOf, type ResponseOf, type RpcMethod, type RpcService } from './definition';
+import { type OpenStream, openStream, type StreamListener } from './open-stream';
 import { fromMetadata, RpcError, toMetadata } from './rpc-error';
 import { sendAll } from './send-all';
 
@@ -44,13 +45,17 @@ type Outgoing<M extends RpcMethod> = M['requestStream'] extends true
   ? AsyncIterable<PartialMessage<RequestOf<M>>> | Iterable<PartialMessage<RequestOf<M>>>
   : PartialMessage<RequestOf<M>>;
 
-export type ClientMethod<M extends RpcMethod> = M['responseStream'] extends true
+export type ClientMethod<M extends RpcMethod> = [M['requestStream'], M['responseStream']] extends [true, true]
+  ? (listener: StreamListener<ResponseOf<M>>, options?: CallOptions) => OpenStream<RequestOf<M>>
+  : OneWayMethod<M>;
+
+type OneWayMethod<M extends RpcMethod> = M['responseStream'] extends true
   ? (request: Outgoing<M>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
   : (request: Outgoing<M>, options?: CallOptions) => Promise<ResponseOf<M>>;
 
 /**
- * A single answer is a promise, several are an async iterable; leaving an iteration cancels the call. Streams both
- * ways are not known here: no service has one.
+ * A single answer is a promise, several are an async iterable; leaving an iteration cancels the call. A stream both ways
+ * is opened with a listener: its messages are whole exchanges of a hot path, and a promise for each would be felt.
  */
 export type RpcClient<S extends RpcService> = { [K in keyof S['methods']]: ClientMethod<S['methods'][K]> } & {
   close(): void;
@@ -76,6 +81,7 @@ export function client<S extends RpcService>(
     ...options.channel,
   });
   const methods = Object.entries(service.methods).map(([key, method]) => {
+    if (method.requestStream && method.responseStream) return [key, bothWays(grpc, service, method)];
     if (method.requestStream) return [key, clientStreaming(grpc, service, method)];
     const call = method.responseStream ? streaming(grpc, service, method) : unary(grpc, service, method);
     return [key, call];
@@ -171,6 +177,21 @@ function streaming(grpc: GrpcClient, service: RpcService, method: RpcMethod) {
       call.on('error', () => {});
       call.cancel();
     }
+  };
+}
+
+function bothWays(grpc: GrpcClient, service: RpcService, method: RpcMethod) {
+  const { path, requestSerialize, responseDeserialize } = grpcMethod(service, method);
+  return (listener: StreamListener<object>, options: CallOptions = {}): OpenStream<object> => {
+    const call = grpc.makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      toMetadata(options.metadata ?? {}),
+      deadline(options),
+    );
+    listen(call, options);
+    return openStream(call, listener, options.signal);
   };
 }
 
