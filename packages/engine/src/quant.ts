@@ -34,6 +34,17 @@ export interface ReferenceShape {
   ropeStyle: 'interleaved' | 'half';
 }
 
+export interface ReferenceRouting {
+  /** [tokens][hidden]: the normalized input of router and experts. */
+  hidden: Float32Array;
+  /** [tokens][perToken], ascending in a row. */
+  experts: Int32Array;
+  /** Of each of them. */
+  gates: Float32Array;
+  /** [tokens]: what the shared expert counts; empty without one. */
+  shared: Float32Array;
+}
+
 /**
  * The packing and measuring half of the addon, with the names of `native/quant/quant_addon.h`. Everything that
  * takes long runs off the event loop. Matrices are row-major.
@@ -135,6 +146,36 @@ export interface NativeQuant {
     x: Float32Array,
     hessians: (Float32Array | null)[] | null,
   ): Promise<void>;
+  /** The attention half of a layer alone: as `referenceLayer`, with null for ffn_norm, gate, up and down. */
+  referenceAttention(
+    shape: ReferenceShape,
+    weights: (Float32Array | null)[],
+    lengths: Int32Array,
+    x: Float32Array,
+    hessians: (Float32Array | null)[] | null,
+  ): Promise<void>;
+  /** Where a mixture's rows go. `router` is [count, hidden]; `sharedGate` [hidden], null without a shared expert. */
+  referenceRoute(
+    shape: ReferenceShape,
+    experts: { count: number; perToken: number; normalized: boolean },
+    norm: Float32Array,
+    router: Float32Array,
+    sharedGate: Float32Array | null,
+    x: Float32Array,
+    tokens: number,
+  ): Promise<ReferenceRouting>;
+  /**
+   * silu(gate)·up → down of `count` rows [hidden]; `weights` are gate, up and down. `hessians`: sums to add to for
+   * the inputs of gate and up, and of down.
+   */
+  referenceExpert(
+    weights: Float32Array[],
+    hidden: number,
+    ffn: number,
+    rows: Float32Array,
+    count: number,
+    hessians: (Float32Array | null)[] | null,
+  ): Promise<Float32Array>;
   /** Logits [tokens, vocab]. */
   referenceHead(
     shape: ReferenceShape,

@@ -27,7 +27,17 @@ export interface TinyLadder {
   remove(): void;
 }
 
-export function tinyLadder(): TinyLadder {
+/** A mixture of experts; numbers as in the ladder's config. */
+export interface TinyExperts {
+  count: number;
+  perToken: number;
+  normalized: boolean;
+  sharedFfnSize: number;
+}
+
+/** With `experts` a mixture, whose experts (not only the norms) change at every stage. */
+export function tinyLadder(experts?: TinyExperts): TinyLadder {
+  const model = experts ? { ...MODEL, experts } : MODEL;
   const blobs: number[][] = [[], [], [], [], []];
   let state = 1;
   const random = () => {
@@ -54,6 +64,33 @@ export function tinyLadder(): TinyLadder {
     rungs: [0, 1, 2, 3, 4].map((stage) => data(stage, MODEL.hiddenSize, 1, 0.5)),
   });
   const { hiddenSize: h, ffnSize: f, kvHeads, headSize, vocabSize } = MODEL;
+  const climbing = (name: string, rows: number, cols: number) => ({
+    name,
+    shape: [rows, cols],
+    sourceType: 'F32',
+    rungs: [0, 1, 2, 3, 4].map((stage) => data(stage, rows * cols, 0, 2 / Math.sqrt(cols))),
+  });
+  const dense = (at: string) => [
+    matrix(`${at}.ffn_gate.weight`, f, h),
+    matrix(`${at}.ffn_up.weight`, f, h),
+    matrix(`${at}.ffn_down.weight`, h, f),
+  ];
+  const mixture = (at: string, { count, sharedFfnSize: s }: TinyExperts) => [
+    matrix(`${at}.ffn_gate_inp.weight`, count, h),
+    ...Array.from({ length: count }, (_, expert) => [
+      matrix(`${at}.ffn_gate.${expert}.weight`, f, h),
+      matrix(`${at}.ffn_up.${expert}.weight`, f, h),
+      climbing(`${at}.ffn_down.${expert}.weight`, h, f),
+    ]).flat(),
+    ...(s === 0
+      ? []
+      : [
+          matrix(`${at}.ffn_gate_inp_shexp.weight`, 1, h),
+          matrix(`${at}.ffn_gate_shexp.weight`, s, h),
+          matrix(`${at}.ffn_up_shexp.weight`, s, h),
+          matrix(`${at}.ffn_down_shexp.weight`, h, s),
+        ]),
+  ];
   const layer = (at: string) => [
     norm(`${at}.attn_norm.weight`),
     matrix(`${at}.attn_q.weight`, h, h),
@@ -61,9 +98,7 @@ export function tinyLadder(): TinyLadder {
     matrix(`${at}.attn_v.weight`, kvHeads * headSize, h),
     matrix(`${at}.attn_output.weight`, h, h),
     norm(`${at}.ffn_norm.weight`),
-    matrix(`${at}.ffn_gate.weight`, f, h),
-    matrix(`${at}.ffn_up.weight`, f, h),
-    matrix(`${at}.ffn_down.weight`, h, f),
+    ...(experts ? mixture(at, experts) : dense(at)),
   ];
   const tensors = [
     matrix('token_embd.weight', vocabSize, h),
@@ -79,7 +114,7 @@ export function tinyLadder(): TinyLadder {
   });
   const stages = blobs.map((blob, stage) => ({ stage, bytes: blob.length * 4 }));
   return {
-    configJson: JSON.stringify({ format: 'zen.ladder/1', model: MODEL, stages, tensors }),
+    configJson: JSON.stringify({ format: 'zen.ladder/1', model, stages, tensors }),
     stagePaths,
     vocabSize,
     hiddenSize: h,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NativeQuant } from '@zen/engine';
+import { isRouter } from './ladder-config';
 import { LadderError } from './ladder-error';
 import { modelTensors } from './model-tensors';
 import type { DenseReader } from './reference-model';
@@ -23,6 +24,9 @@ export function sourceTensors(source: SourceModel): Map<string, SourceTensor> {
         'unsupported',
         `tensor ${tensor.name} has shape [${tensor.shape}], must be [${known.shape}]`,
       );
+    }
+    if (isRouter(tensor.name) && tensor.type !== 'F32') {
+      throw new LadderError('unsupported', `tensor ${tensor.name} is ${tensor.type}, must be F32`);
     }
     found.set(tensor.name, tensor);
   }

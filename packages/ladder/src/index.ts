@@ -13,7 +13,7 @@ export {
 } from './fetch-plan';
 export * from './ladder-config';
 export { LADDER_FAILURES, LadderError, type LadderFailure } from './ladder-error';
-export { modelTensors } from './model-tensors';
+export { modelTensors, mostExperts } from './model-tensors';
 export {
   ARTIFACT_TYPE,
   blobPath,

@@ -109,9 +109,20 @@ export const STAGES = 5;
 export const ALIGNMENT = 64;
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** Linear layers are what bits per weight count: matrices other than the embedding and the head. */
+/** Linear layers are what bits per weight count: matrices other than the embedding, the head and routers. */
 export function isLinear(name: string): boolean {
-  return /^blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight$/.test(name);
+  return /^blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down)(\.\d+|_shexp)?)\.weight$/.test(name);
+}
+
+/** What decides which experts a row goes to, or how much the shared one counts: float32 at every stage. */
+export function isRouter(name: string): boolean {
+  return /^blk\.\d+\.ffn_gate_inp(_shexp)?\.weight$/.test(name);
+}
+
+/** The matrix of an expert that a tensor is, null for any other tensor. */
+export function expertOf(name: string): { layer: number; expert: number } | null {
+  const match = /^blk\.(\d+)\.ffn_(?:gate|up|down)\.(\d+)\.weight$/.exec(name);
+  return match && { layer: Number(match[1]), expert: Number(match[2]) };
 }
 
 /** Every section a rung names. */

@@ -1,5 +1,14 @@
 import type { ModelConfig } from './source-model';
 
+/** Most tensors of a ladder. */
+export const MAX_TENSORS = 65_536;
+
+/** Most experts that a layer may have where the model has so many layers, so that its tensors can be listed. */
+export function mostExperts(layers: number): number {
+  const besides = 18;
+  return Math.min(1024, Math.floor((MAX_TENSORS / layers - besides) / 3));
+}
+
 /** Shapes of the tensors that a model must or may have, by GGUF name. */
 export function modelTensors(model: ModelConfig): Map<string, { shape: [number, number]; needed: boolean }> {
   const { hiddenSize: h, ffnSize: f, vocabSize: v } = model;

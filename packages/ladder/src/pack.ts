@@ -13,11 +13,12 @@ import {
 } from './ladder-config';
 import { LadderError } from './ladder-error';
 import { LayoutWriter } from './layout-writer';
+import { modelTensors } from './model-tensors';
 import { exactBits, makePlan, type PlanOptions, type TensorPlan } from './plan';
 import { ReferenceModel } from './reference-model';
 import { measureSensitivity } from './sensitivity';
 import { sharesHead } from './shared-head';
-import type { SourceModel, SourceTensor } from './source-model';
+import type { ModelConfig, SourceModel, SourceTensor } from './source-model';
 import { WorkFolder } from './work-folder';
 import { writeTensor } from './write-tensor';
 
@@ -131,7 +132,7 @@ export async function writeLadder(
   const writer = await LayoutWriter.create(folder);
   try {
     const written = new Map<string, LadderTensor>();
-    for (const tensor of writingOrder(tensors, plan)) {
+    for (const tensor of writingOrder(source.config, tensors, plan)) {
       progress(written.size, tensors.size);
       const { name } = tensor;
       const rungs = await coded(name);
@@ -164,14 +165,24 @@ export async function writeLadder(
   }
 }
 
-/** The source's order, but a tensor whose codes are another's comes right after that one. */
-function writingOrder(tensors: Map<string, SourceTensor>, plan: Map<string, TensorPlan>): SourceTensor[] {
+/**
+ * The source's order (a mixture: the model's, in which an expert's tensors follow each other, so that its sections of
+ * a stage share few chunks with other experts'), but a tensor whose codes are another's comes right after that one.
+ */
+export function writingOrder(
+  model: ModelConfig,
+  tensors: Map<string, SourceTensor>,
+  plan: Map<string, TensorPlan>,
+): SourceTensor[] {
   const order: SourceTensor[] = [];
-  for (const tensor of tensors.values()) {
-    if (plan.get(tensor.name)!.kind === 'like') continue;
+  const names = model.experts ? modelTensors(model).keys() : tensors.keys();
+  for (const name of names) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) continue;
+    if (plan.get(name)!.kind === 'like') continue;
     order.push(tensor);
-    for (const [name, how] of plan) {
-      if (how.kind === 'like' && how.tensor === tensor.name) order.push(tensors.get(name)!);
+    for (const [other, how] of plan) {
+      if (how.kind === 'like' && how.tensor === name) order.push(tensors.get(other)!);
     }
   }
   return order;

@@ -1,10 +1,11 @@
 import { modelTensors } from './model-tensors';
+import { writingOrder } from './pack';
 import { makePlan } from './plan';
 import type { SourceModel, SourceType } from './source-model';
-import { SAMPLE_MODEL } from './testing/sample-config';
+import { SAMPLE_MIXTURE, SAMPLE_MODEL } from './testing/sample-config';
 
-function source(type: SourceType, layers = 8, tiedEmbeddings = true): SourceModel {
-  const config = { ...SAMPLE_MODEL, layers, tiedEmbeddings };
+function source(type: SourceType, layers = 8, tiedEmbeddings = true, model = SAMPLE_MODEL): SourceModel {
+  const config = { ...model, layers, tiedEmbeddings };
   return {
     name: 'sample',
     uri: 'file:///sample',
@@ -25,6 +26,30 @@ function source(type: SourceType, layers = 8, tiedEmbeddings = true): SourceMode
   };
 }
 
+describe('writingOrder', () => {
+  it("lays a mixture's experts out one after the other, whatever the source's order", () => {
+    const config = { ...SAMPLE_MIXTURE, layers: 1 };
+    const names = [...modelTensors(config).keys()].filter((name) => name !== 'output.weight');
+    const tensors = new Map(
+      names
+        .toReversed()
+        .map((name) => [
+          name,
+          {
+            name,
+            shape: [1, 1] as [number, number],
+            type: 'F32' as const,
+            bytes: async () => new Uint8Array(),
+          },
+        ]),
+    );
+    const plan = new Map(names.map((name) => [name, { kind: 'raw' as const }]));
+    expect(writingOrder(config, tensors, plan).map(({ name }) => name)).toEqual(names);
+    const dense = { ...SAMPLE_MODEL, layers: 1 };
+    expect(writingOrder(dense, tensors, plan).map(({ name }) => name)).toEqual(names.toReversed());
+  });
+});
+
 describe('makePlan', () => {
   const plan = makePlan(source('Q4_1'), {
     bits: 3,
@@ -37,6 +62,20 @@ describe('makePlan', () => {
   it('keeps vectors as they are and grows the embedding from a slice', () => {
     expect(plan.get('output_norm.weight')).toEqual({ kind: 'raw' });
     expect(plan.get('token_embd.weight')).toMatchObject({ kind: 'slice', exactStage: 4 });
+  });
+
+  it('keeps routers as they are and gives every expert rungs of its own', () => {
+    const mixture = makePlan(source('Q4_1', 8, true, SAMPLE_MIXTURE), {
+      bits: 3,
+      group: 64,
+      embeddingBits: 5,
+      sharedHead: false,
+      order: null,
+    });
+    expect(mixture.get('blk.0.ffn_gate_inp.weight')).toEqual({ kind: 'raw' });
+    expect(mixture.get('blk.0.ffn_gate_inp_shexp.weight')).toEqual({ kind: 'raw' });
+    expect(mixture.get('blk.3.ffn_down.2.weight')).toMatchObject({ kind: 'residual', bits: 3 });
+    expect(mixture.get('blk.3.ffn_up_shexp.weight')).toMatchObject({ kind: 'residual', bits: 3 });
   });
 
   it('protects attn_v first, then the edges, within the budget of each stage', () => {

@@ -1,4 +1,4 @@
-import { isLinear, STAGES } from './ladder-config';
+import { isLinear, isRouter, STAGES } from './ladder-config';
 import { SOURCE_FORMATS } from './source-format';
 import type { SourceModel, SourceTensor } from './source-model';
 
@@ -88,6 +88,7 @@ const size = (tensor: SourceTensor) => tensor.shape[0] * tensor.shape[1];
 function firstPlan(tensor: SourceTensor, options: PlanOptions, layers: number): TensorPlan {
   const { bits } = SOURCE_FORMATS[tensor.type];
   const [rows, cols] = tensor.shape;
+  if (isRouter(tensor.name)) return { kind: 'raw' };
   if (bits === 0)
     return rows > 1 && cols % 32 === 0 ? { kind: 'wide', group: options.group } : { kind: 'raw' };
   const exactStage = STAGES - 1;

@@ -1,6 +1,7 @@
 import type { CodedRung, ExactRung, LadderConfig, RawRung } from './ladder-config';
 import { LadderError } from './ladder-error';
-import { SAMPLE_MODEL, sampleConfig } from './testing/sample-config';
+import type { ExpertShape } from './source-model';
+import { SAMPLE_MIXTURE, SAMPLE_MODEL, sampleConfig } from './testing/sample-config';
 import { parseConfig } from './validate-config';
 
 const named = (config: LadderConfig, name: string) => config.tensors.find((tensor) => tensor.name === name)!;
@@ -77,6 +78,83 @@ describe('parseConfig', () => {
   it.each(refusals)('refuses %s', (_name, change, message) => {
     const config = sampleConfig();
     change(config);
+    expect(() => parseConfig(JSON.stringify(config))).toThrow(message);
+    expect(() => parseConfig(JSON.stringify(config))).toThrow(LadderError);
+  });
+
+  it('accepts a mixture of experts and lists its tensors expert by expert', () => {
+    const { tensors } = parseConfig(JSON.stringify(sampleConfig(SAMPLE_MIXTURE)));
+    const names = tensors.map(({ name }) => name).filter((name) => name.startsWith('blk.0.ffn_'));
+    expect(names.slice(0, 8).map((name) => name.slice(6, -7))).toEqual([
+      'ffn_norm',
+      'ffn_gate_inp',
+      'ffn_gate.0',
+      'ffn_up.0',
+      'ffn_down.0',
+      'ffn_gate.1',
+      'ffn_up.1',
+      'ffn_down.1',
+    ]);
+    expect(names.slice(-4).map((name) => name.slice(6, -7))).toEqual([
+      'ffn_gate_inp_shexp',
+      'ffn_gate_shexp',
+      'ffn_up_shexp',
+      'ffn_down_shexp',
+    ]);
+  });
+
+  const router = (config: LadderConfig) => named(config, 'blk.0.ffn_gate_inp.weight').rungs[0] as RawRung;
+  const mixtures: [string, (config: LadderConfig, experts: ExpertShape) => unknown, RegExp][] = [
+    ['no shape', (c) => set(c.model, 'experts', null), /model.experts must be an object/],
+    [
+      'one expert',
+      (_c, e) => set(e, 'count', 1),
+      /model.experts.count must be a whole number from 2 to 1024/,
+    ],
+    [
+      'more tensors than a ladder can list',
+      (c, e) => set(e, 'count', 200) && set(c.model, 'layers', 1024),
+      /model.experts.count must be at most 15 where there are 1024 layers/,
+    ],
+    [
+      'no expert for a token',
+      (_c, e) => set(e, 'perToken', 0),
+      /perToken must be a whole number from 1 to 4/,
+    ],
+    ['more for a token than there are', (_c, e) => set(e, 'perToken', 5), /perToken .* from 1 to 4/],
+    ['a number for a flag', (_c, e) => set(e, 'normalized', 1), /experts.normalized must be true or false/],
+    ['a narrow shared expert', (_c, e) => set(e, 'sharedFfnSize', 31), /sharedFfnSize must be 0 or at least/],
+    ['a shared expert of text', (_c, e) => set(e, 'sharedFfnSize', '64'), /sharedFfnSize must be a whole/],
+    ['fewer experts than tensors', (_c, e) => set(e, 'count', 3), /tensor blk.0.ffn_gate_inp.weight.shape/],
+    [
+      'more experts than tensors',
+      (c, e) => {
+        set(e, 'count', 5);
+        for (const layer of [0, 1]) {
+          const tensor = named(c, `blk.${layer}.ffn_gate_inp.weight`);
+          set(tensor, 'shape', [5, 64]);
+          set(tensor, 'rungs', [
+            { ...tensor.rungs[0]!, dtype: 'F32', data: { stage: 0, offset: 0, bytes: 1280 } },
+          ]);
+        }
+      },
+      /tensor blk.0.ffn_gate.4.weight is missing/,
+    ],
+    ['no shared expert', (_c, e) => set(e, 'sharedFfnSize', 0), /ffn_gate_inp_shexp.weight does not belong/],
+    [
+      'a router of 16 bits',
+      (c) => set(router(c), 'dtype', 'F16') && set(router(c).data, 'bytes', 512),
+      /blk.0.ffn_gate_inp.weight.rungs\[0\] must be raw F32/,
+    ],
+    [
+      'experts in a dense model',
+      (c) => set(c.model, 'experts', undefined),
+      /blk.0.ffn_gate_inp.weight does not/,
+    ],
+  ];
+  it.each(mixtures)('refuses a mixture with %s', (_name, change, message) => {
+    const config = structuredClone(sampleConfig(SAMPLE_MIXTURE));
+    change(config, config.model.experts!);
     expect(() => parseConfig(JSON.stringify(config))).toThrow(message);
     expect(() => parseConfig(JSON.stringify(config))).toThrow(LadderError);
   });

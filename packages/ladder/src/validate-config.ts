@@ -1,13 +1,14 @@
 import { Fields, refuse } from './fields';
 import {
   type CodedRung,
+  isRouter,
   type LadderConfig,
   type LadderStage,
   type LadderTensor,
   STAGES,
 } from './ladder-config';
-import { modelTensors } from './model-tensors';
-import type { ModelConfig } from './source-model';
+import { MAX_TENSORS, modelTensors, mostExperts } from './model-tensors';
+import type { ExpertShape, ModelConfig } from './source-model';
 import { type TensorClaims, validateTensor } from './validate-tensor';
 
 export const MAX_CONFIG_BYTES = 64 * 1024 * 1024;
@@ -60,7 +61,24 @@ function parseModel(fields: Fields): ModelConfig {
   };
   if (model.heads % model.kvHeads !== 0) throw refuse(fields.at('heads'), 'must be a multiple of kvHeads');
   if (model.headSize % 2 !== 0) throw refuse(fields.at('headSize'), 'must be even');
-  return model;
+  if (fields.value('experts') === undefined) return model;
+  return { ...model, experts: parseExperts(fields.child('experts'), model.layers) };
+}
+
+function parseExperts(fields: Fields, layers: number): ExpertShape {
+  const count = fields.whole('count', 2, 1024);
+  const most = mostExperts(layers);
+  if (count > most)
+    throw refuse(fields.at('count'), `must be at most ${most} where there are ${layers} layers`);
+  const sharedFfnSize = fields.whole('sharedFfnSize', 0, 1_048_576);
+  if (sharedFfnSize > 0 && sharedFfnSize < 32)
+    throw refuse(fields.at('sharedFfnSize'), 'must be 0 or at least 32');
+  return {
+    count,
+    perToken: fields.whole('perToken', 1, Math.min(count, 64)),
+    normalized: fields.flag('normalized'),
+    sharedFfnSize,
+  };
 }
 
 function parseStage(value: unknown, index: number): LadderStage {
@@ -85,7 +103,7 @@ function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[])
   const seen = new Set<string>();
   /** Taken ranges of every blob, to find overlaps. */
   const taken: { offset: number; bytes: number; owner: string }[][] = stages.map(() => []);
-  const tensors = fields.list('tensors', 1, 65_536);
+  const tensors = fields.list('tensors', 1, MAX_TENSORS);
   const likes: TensorClaims['likes'] = [];
   for (const [index, value] of tensors.entries()) {
     const name = Fields.of(value, `tensors[${index}]`).text('name', 200);
@@ -95,6 +113,7 @@ function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[])
     if (seen.has(name)) throw refuse(`tensor ${name}`, 'must be listed once');
     seen.add(name);
     const tensor = validateTensor(Fields.of(value, `tensor ${name}`), known.shape, stages);
+    if (isRouter(name)) checkRouter(value as LadderTensor);
     likes.push(...tensor.likes);
     for (const section of tensor.sections) taken[section.stage]!.push({ ...section, owner: name });
   }
@@ -110,6 +129,14 @@ function checkTensors(fields: Fields, model: ModelConfig, stages: LadderStage[])
         throw refuse(`tensor ${after.owner}`, `overlaps ${before.owner} in the blob of stage ${stage}`);
       }
     }
+  }
+}
+
+/** Whoever computes a row must choose the same experts for it, so there is one form of a router. */
+function checkRouter({ name, rungs }: LadderTensor): void {
+  for (const [index, rung] of rungs.entries()) {
+    if (rung.kind !== 'raw' || rung.dtype !== 'F32')
+      throw refuse(`tensor ${name}.rungs[${index}]`, 'must be raw F32');
   }
 }
 

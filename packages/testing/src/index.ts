@@ -13,4 +13,5 @@ export { SAMPLE_DELTAS, type SampleDelta, sampleDelta } from './sample-deltas';
 export { type SampleLadder, writeSampleLadder } from './sample-ladder';
 export { mountSmallDisk, type SmallDisk, smallDiskMissing } from './small-disk';
 export { type BackendUnderTest, stepBackendConformance } from './step-backend-conformance';
+export { packTinyMixture, type TinyMixtureOptions, tinyMixtureSource } from './tiny-mixture';
 export { TYPESCRIPT_RUNNER } from './typescript-runner';

@@ -17,17 +17,16 @@ ReferenceModel ModelOf(const Napi::Value& value) {
           object.Get("rmsEps").ToNumber().FloatValue(), object.Get("ropeStyle").ToString().Utf8Value() == "half"};
 }
 
-// referenceLayer(model, weights, lengths, x, hessians): Promise<void>, x changed in place
-// weights: attnNorm, q, k, v, output, ffnNorm, gate, up, down, qBias, kBias, vBias, qNorm, kNorm
-// hessians: null, or sums for the inputs of attention, attn_output, ffn and ffn_down
-Napi::Value LayerCall(const Napi::CallbackInfo& info) {
+// Both halves of a layer, or attention alone: what belongs to the other half is null and left unread.
+template <bool whole>
+Napi::Value LayerCallOf(const Napi::CallbackInfo& info) {
   const ReferenceModel m = ModelOf(info[0]);
   const Napi::Array given = info[1].As<Napi::Array>();
   const size_t h = m.hidden, q = static_cast<size_t>(m.heads) * m.headSize, k = static_cast<size_t>(m.kvHeads) * m.headSize, f = m.ffn;
   const struct { const char* name; size_t count; bool needed; } expected[14] = {
       {"attn_norm", h, true}, {"attn_q", q * h, true}, {"attn_k", k * h, true}, {"attn_v", k * h, true},
-      {"attn_output", h * q, true}, {"ffn_norm", h, true}, {"ffn_gate", f * h, true}, {"ffn_up", f * h, true},
-      {"ffn_down", h * f, true}, {"attn_q.bias", q, false}, {"attn_k.bias", k, false}, {"attn_v.bias", k, false},
+      {"attn_output", h * q, true}, {"ffn_norm", h, whole}, {"ffn_gate", f * h, whole}, {"ffn_up", f * h, whole},
+      {"ffn_down", h * f, whole}, {"attn_q.bias", q, false}, {"attn_k.bias", k, false}, {"attn_v.bias", k, false},
       {"attn_q_norm", static_cast<size_t>(m.headSize), false}, {"attn_k_norm", static_cast<size_t>(m.headSize), false}};
   const float* w[14];
   for (uint32_t i = 0; i < 14; i++) {
@@ -52,8 +51,72 @@ Napi::Value LayerCall(const Napi::CallbackInfo& info) {
                 TypedOrNull<float>(sums.Get(2u), "hessian", h * h), TypedOrNull<float>(sums.Get(3u), "hessian", f * f)};
   }
   return Job::Run(
-      info, [=] { ForwardLayer(m, layer, sizes, x, capture ? &hessians : nullptr); },
+      info,
+      [=] { (whole ? ForwardLayer : ForwardAttention)(m, layer, sizes, x, capture ? &hessians : nullptr); },
       [](Napi::Env env) { return env.Undefined(); });
+}
+
+// referenceLayer(model, weights, lengths, x, hessians): Promise<void>, x changed in place
+// weights: attnNorm, q, k, v, output, ffnNorm, gate, up, down, qBias, kBias, vBias, qNorm, kNorm
+// hessians: null, or sums for the inputs of attention, attn_output, ffn and ffn_down
+Napi::Value LayerCall(const Napi::CallbackInfo& info) { return LayerCallOf<true>(info); }
+
+// referenceAttention: the same arguments, with null for the weights of the feed-forward and its norm
+Napi::Value AttentionCall(const Napi::CallbackInfo& info) { return LayerCallOf<false>(info); }
+
+// referenceRoute(model, experts, norm, router, sharedGate, x, tokens): Promise<{hidden, experts, gates, shared}>
+Napi::Value RouteCall(const Napi::CallbackInfo& info) {
+  const ReferenceModel m = ModelOf(info[0]);
+  if (!info[1].IsObject()) throw Napi::TypeError::New(info.Env(), "experts must be an object");
+  const Napi::Object shape = info[1].As<Napi::Object>();
+  const int experts = Whole(shape.Get("count"), "experts.count", 1, 1024);
+  const int perToken = Whole(shape.Get("perToken"), "experts.perToken", 1, experts);
+  const bool normalized = shape.Get("normalized").ToBoolean().Value();
+  const int tokens = Whole(info[6], "tokens", 1, 1 << 20);
+  const size_t h = m.hidden;
+  const float* norm = Typed<float>(info[2], "norm", h).data;
+  const float* router = Typed<float>(info[3], "router", experts * h).data;
+  const float* sharedGate = TypedOrNull<float>(info[4], "sharedGate", h);
+  const float* x = Typed<float>(info[5], "x", tokens * h).data;
+  auto out = std::make_shared<Routing>();
+  return Job::Run(
+      info, [=] { *out = Route(m, experts, perToken, normalized, norm, router, sharedGate, x, tokens); },
+      [=](Napi::Env env) {
+        auto floats = [env](std::vector<float>& values) {
+          return Wrap<Napi::Float32Array>(env, std::make_shared<std::vector<float>>(std::move(values)));
+        };
+        Napi::Object result = Napi::Object::New(env);
+        result["hidden"] = floats(out->hidden);
+        result["experts"] = Wrap<Napi::Int32Array>(env, std::make_shared<std::vector<int32_t>>(std::move(out->experts)));
+        result["gates"] = floats(out->gates);
+        result["shared"] = floats(out->shared);
+        return result;
+      });
+}
+
+// referenceExpert(weights, hidden, ffn, rows, count, hessians): Promise<Float32Array> [count, hidden]
+// weights: gate, up, down; hessians: null, or sums for the inputs of gate and down
+Napi::Value ExpertCall(const Napi::CallbackInfo& info) {
+  const int hidden = Whole(info[1], "hidden", 1, 1 << 20), ffn = Whole(info[2], "ffn", 1, 1 << 20);
+  const int rows = Whole(info[4], "count", 1, 1 << 20);
+  const size_t h = hidden, f = ffn;
+  const Napi::Array given = info[0].As<Napi::Array>();
+  const float* gate = Typed<float>(given.Get(0u), "gate", f * h).data;
+  const float* up = Typed<float>(given.Get(1u), "up", f * h).data;
+  const float* down = Typed<float>(given.Get(2u), "down", h * f).data;
+  const float* x = Typed<float>(info[3], "rows", rows * h).data;
+  const bool capture = !info[5].IsNull();
+  Hessians hessians{};
+  if (capture) {
+    const Napi::Array sums = info[5].As<Napi::Array>();
+    hessians.ffnIn = TypedOrNull<float>(sums.Get(0u), "hessian", h * h);
+    hessians.ffnMid = TypedOrNull<float>(sums.Get(1u), "hessian", f * f);
+  }
+  auto out = std::make_shared<std::vector<float>>(rows * h);
+  return Job::Run(
+      info,
+      [=] { ForwardExpert(hidden, ffn, gate, up, down, x, rows, out->data(), capture ? &hessians : nullptr); },
+      [=](Napi::Env env) { return Wrap<Napi::Float32Array>(env, out); });
 }
 
 // referenceHead(model, norm, head, x, tokens): Promise<Float32Array>
@@ -115,6 +178,9 @@ Napi::Value MultiplyCall(const Napi::CallbackInfo& info) {
 
 void InitReference(Napi::Env env, Napi::Object quant) {
   quant["referenceLayer"] = Napi::Function::New(env, LayerCall);
+  quant["referenceAttention"] = Napi::Function::New(env, AttentionCall);
+  quant["referenceRoute"] = Napi::Function::New(env, RouteCall);
+  quant["referenceExpert"] = Napi::Function::New(env, ExpertCall);
   quant["referenceHead"] = Napi::Function::New(env, HeadCall);
   quant["addHeadInput"] = Napi::Function::New(env, HeadInputCall);
   quant["compareLogits"] = Napi::Function::New(env, CompareCall);

@@ -113,8 +113,8 @@ void AddTo(float* x, const float* more, size_t count) {
 
 }  // namespace
 
-void ForwardLayer(const ReferenceModel& m, const ReferenceLayer& w, const std::vector<int>& lengths, float* x,
-                  const Hessians* capture) {
+void ForwardAttention(const ReferenceModel& m, const ReferenceLayer& w, const std::vector<int>& lengths, float* x,
+                      const Hessians* capture) {
   int tokens = 0;
   for (int n : lengths) tokens += n;
   const int qWidth = m.heads * m.headSize, kWidth = m.kvHeads * m.headSize;
@@ -141,19 +141,65 @@ void ForwardLayer(const ReferenceModel& m, const ReferenceLayer& w, const std::v
   if (capture) AddOuter(mixed.data(), tokens, qWidth, capture->attnOut);
   Linear(mixed.data(), w.o, nullptr, tokens, m.hidden, qWidth, h.data());
   AddTo(x, h.data(), t * m.hidden);
+}
 
-  std::vector<float> gate(t * m.ffn), up(t * m.ffn);
-  RmsNorm(x, w.ffnNorm, tokens, m.hidden, m.rmsEps, h.data());
-  if (capture) AddOuter(h.data(), tokens, m.hidden, capture->ffnIn);
-  Linear(h.data(), w.gate, nullptr, tokens, m.ffn, m.hidden, gate.data());
-  Linear(h.data(), w.up, nullptr, tokens, m.ffn, m.hidden, up.data());
-  ParallelFor(tokens, 16, [&](int begin, int end) {
-    const size_t from = static_cast<size_t>(begin) * m.ffn;
-    SwiGlu(gate.data() + from, up.data() + from, (end - begin) * m.ffn);
+void ForwardExpert(int hidden, int ffn, const float* gate, const float* up, const float* down, const float* h, int rows,
+                   float* out, const Hessians* capture) {
+  std::vector<float> mid(static_cast<size_t>(rows) * ffn), ups(mid.size());
+  if (capture) AddOuter(h, rows, hidden, capture->ffnIn);
+  Linear(h, gate, nullptr, rows, ffn, hidden, mid.data());
+  Linear(h, up, nullptr, rows, ffn, hidden, ups.data());
+  ParallelFor(rows, 16, [&](int begin, int end) {
+    const size_t from = static_cast<size_t>(begin) * ffn;
+    SwiGlu(mid.data() + from, ups.data() + from, (end - begin) * ffn);
   });
-  if (capture) AddOuter(gate.data(), tokens, m.ffn, capture->ffnMid);
-  Linear(gate.data(), w.down, nullptr, tokens, m.hidden, m.ffn, h.data());
-  AddTo(x, h.data(), t * m.hidden);
+  if (capture) AddOuter(mid.data(), rows, ffn, capture->ffnMid);
+  Linear(mid.data(), down, nullptr, rows, hidden, ffn, out);
+}
+
+void ForwardLayer(const ReferenceModel& m, const ReferenceLayer& w, const std::vector<int>& lengths, float* x,
+                  const Hessians* capture) {
+  ForwardAttention(m, w, lengths, x, capture);
+  int tokens = 0;
+  for (int n : lengths) tokens += n;
+  std::vector<float> h(static_cast<size_t>(tokens) * m.hidden), out(h.size());
+  RmsNorm(x, w.ffnNorm, tokens, m.hidden, m.rmsEps, h.data());
+  ForwardExpert(m.hidden, m.ffn, w.gate, w.up, w.down, h.data(), tokens, out.data(), capture);
+  AddTo(x, out.data(), out.size());
+}
+
+Routing Route(const ReferenceModel& m, int experts, int perToken, bool normalized, const float* norm,
+              const float* router, const float* sharedGate, const float* x, int tokens) {
+  const size_t t = tokens;
+  Routing r{std::vector<float>(t * m.hidden), std::vector<int32_t>(t * perToken), std::vector<float>(t * perToken), {}};
+  RmsNorm(x, norm, tokens, m.hidden, m.rmsEps, r.hidden.data());
+  std::vector<float> share(t * experts);
+  Linear(r.hidden.data(), router, nullptr, tokens, experts, m.hidden, share.data());
+  std::vector<int> order(experts);
+  for (size_t row = 0; row < t; row++) {
+    float* p = share.data() + row * experts;
+    const float top = *std::max_element(p, p + experts);
+    float sum = 0;
+    for (int e = 0; e < experts; e++) sum += p[e] = std::exp(p[e] - top);
+    for (int e = 0; e < experts; e++) {
+      p[e] /= sum;
+      order[e] = e;
+    }
+    std::partial_sort(order.begin(), order.begin() + perToken, order.end(),
+                      [p](int a, int b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
+    std::sort(order.begin(), order.begin() + perToken);
+    float chosen = 0;
+    for (int k = 0; k < perToken; k++) chosen += p[order[k]];
+    for (int k = 0; k < perToken; k++) {
+      r.experts[row * perToken + k] = order[k];
+      r.gates[row * perToken + k] = normalized ? p[order[k]] / chosen : p[order[k]];
+    }
+  }
+  if (sharedGate == nullptr) return r;
+  r.shared.resize(t);
+  Linear(r.hidden.data(), sharedGate, nullptr, tokens, 1, m.hidden, r.shared.data());
+  for (float& gate : r.shared) gate = 1.0f / (1.0f + std::exp(-gate));
+  return r;
 }
 
 void AddHeadInput(const ReferenceModel& m, const float* norm, const float* x, int tokens, float* hessian) {

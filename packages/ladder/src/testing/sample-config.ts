@@ -1,4 +1,4 @@
-import type { LadderConfig, LadderTensor, Rung } from '../ladder-config';
+import { isRouter, type LadderConfig, type LadderTensor, type Rung } from '../ladder-config';
 import { modelTensors } from '../model-tensors';
 import { groupBytes, paramBytes, planeBytes, planeWidths, rowScaleBytes } from '../source-format';
 import type { ModelConfig } from '../source-model';
@@ -19,6 +19,12 @@ export const SAMPLE_MODEL: ModelConfig = {
   ropeStyle: 'interleaved',
 };
 
+export const SAMPLE_MIXTURE: ModelConfig = {
+  ...SAMPLE_MODEL,
+  architecture: 'qwen2',
+  experts: { count: 4, perToken: 2, normalized: true, sharedFfnSize: 64 },
+};
+
 /** A valid config with sections laid out one after the other, without any blob behind it. */
 export function sampleConfig(model = SAMPLE_MODEL): LadderConfig {
   const used = [0, 0, 0, 0, 0];
@@ -34,8 +40,8 @@ export function sampleConfig(model = SAMPLE_MODEL): LadderConfig {
   for (const [name, { shape, needed }] of modelTensors(model)) {
     if (!needed) continue;
     const [rows, cols] = shape;
-    if (rows === 1) {
-      const rungs: Rung[] = [{ kind: 'raw', stage: 0, dtype: 'F32', data: place(0, 4 * cols) }];
+    if (rows === 1 || isRouter(name)) {
+      const rungs: Rung[] = [{ kind: 'raw', stage: 0, dtype: 'F32', data: place(0, 4 * rows * cols) }];
       tensors.push({ name, shape, sourceType: 'F32', rungs });
       continue;
     }
