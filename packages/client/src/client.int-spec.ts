@@ -95,7 +95,18 @@ describe('client', () => {
   });
 
   test.each(['SIGKILL', 'SIGTERM'] as const)('answers go on where %s ends their gateway', async (signal) => {
-    const thinker = new PacedThinker({ pieceMs: 5 });
+    // Answers stand still in their middle until the gateway is gone: none of them is through before.
+    let go: () => void = () => undefined;
+    const gone = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let held = 0;
+    const before = (index: number) => {
+      if (index !== 100) return;
+      held++;
+      return gone;
+    };
+    const thinker = new PacedThinker({ pieceMs: 1, before });
     const address = await thinker.start();
     const env = { ZEN_RESUME_KEY: 'a key that both gateways have', ZEN_GRACE: '0s' };
     const both = [await start(address, env), await start(address, env)];
@@ -104,8 +115,11 @@ describe('client', () => {
     for (let calls = 0; calls < 20; calls++) await say(client);
     const request = { ...HELLO, maxTokens: 200 };
     const texts = [...Array(6)].map(() => say(client, request));
-    while (thinker.active < 6 || thinker.pieces < 150) await new Promise((resolve) => setTimeout(resolve, 5));
-    gateways.at(-1)?.kill(signal);
+    while (held < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+    const doomed = gateways.at(-1) as ChildProcess;
+    doomed.kill(signal);
+    await once(doomed, 'exit');
+    go();
     const whole = [...Array(200).keys()].map((at) => `w${at} `).join('');
     expect(new Set(await Promise.all(texts))).toEqual(new Set([whole]));
     // More than were asked: some had to go on, and did.
@@ -116,12 +130,17 @@ describe('client', () => {
   test('abort, deadline and leaving the loop end the answer at its thinker', async () => {
     const [thinker] = thinkers as [PacedThinker];
     const client = connect([addresses[0] as string]);
+    await say(client);
     const long = { ...HELLO, maxTokens: 5000 };
     const before = thinker.cancelled;
-    await expect(say(client, long, { timeoutMs: 300 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const late = say(client, long, { timeoutMs: 2000 });
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const stopping = new AbortController();
-    setTimeout(() => stopping.abort(), 200);
-    await expect(say(client, long, { signal: stopping.signal })).rejects.toMatchObject({ code: 'CANCELLED' });
+    const stopped = async () => {
+      for await (const { type } of client.chat(long, { signal: stopping.signal }))
+        if (type === 'piece') stopping.abort();
+    };
+    await expect(stopped()).rejects.toMatchObject({ code: 'CANCELLED' });
     for await (const event of client.chat(long)) if (event.type === 'piece') break;
     for (let tries = 0; thinker.cancelled < before + 3 && tries < 1000; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 10));

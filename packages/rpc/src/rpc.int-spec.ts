@@ -4,7 +4,7 @@ import {
   GenerateResponse,
   ThinkerServiceDefinition,
 } from '@zen/contracts';
-import { type CallContext, client, Rpc, RpcError, RpcServer } from '.';
+import { type CallContext, type CallOptions, client, Rpc, RpcError, RpcServer } from '.';
 
 class DomainFailure extends Error {}
 
@@ -119,16 +119,20 @@ describe('rpc', () => {
   test('leaving the iteration, aborting and a deadline each cancel the handler', async () => {
     const before = controller.cancelled;
     for await (const _ of thinker.generate({ requestId: 'fat', maxTokens: 1000 })) break;
+    while (controller.cancelled < before + 1) await new Promise((resolve) => setTimeout(resolve, 5));
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 20);
-    const aborted = async () => {
-      for await (const _ of thinker.generate({ requestId: 'wait', maxTokens: 1 }, { signal: abort.signal }));
+    const waits = { requestId: 'wait', maxTokens: 1 };
+    const asked = async (options: CallOptions) => {
+      for await (const _ of thinker.generate(waits, options));
     };
-    await expect(aborted()).rejects.toMatchObject({ code: 'CANCELLED' });
-    const late = async () => {
-      for await (const _ of thinker.generate({ requestId: 'wait', maxTokens: 1 }, { timeoutMs: 20 }));
-    };
-    await expect(late()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const produced = controller.produced;
+    const aborted = asked({ signal: abort.signal });
+    aborted.catch(() => undefined);
+    while (controller.produced === produced) await new Promise((resolve) => setTimeout(resolve, 5));
+    abort.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'CANCELLED' });
+    // Long enough to reach the handler, which a deadline that passes on the way does not.
+    await expect(asked({ timeoutMs: 500 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     while (controller.cancelled < before + 3) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 

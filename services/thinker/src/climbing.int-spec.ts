@@ -27,6 +27,8 @@ const tokens = (tokenIds: readonly number[]) => ({
   value: { tokenIds: [...tokenIds] },
 });
 const greedy = { prompt: tokens(PROMPT), sampling: { temperature: 0, ignoreEos: true } };
+/** More than any of these tests waits for, however fast the machine. */
+const LONG = 1900;
 const { STAGE_STATE_SERVING: SERVING, STAGE_STATE_FAILED: FAILED } = StageState;
 
 type Asked = Parameters<ThinkerProcess['client']['generate']>[0];
@@ -36,35 +38,48 @@ interface Seen {
   stages: number[];
 }
 
-/** The answer's tokens, each with the stage that computed it. */
+/** The answer's tokens, each with the stage that computed it, up to where there are enough of them. */
 async function staged(
   { client }: ThinkerProcess,
   request: Asked,
-  onPiece: (count: number) => unknown = () => undefined,
+  enough: (seen: Seen) => boolean = () => false,
 ): Promise<Seen> {
   const seen: Seen = { ids: [], stages: [] };
   for await (const { event } of client.generate(request)) {
     if (event?.$case !== 'piece') continue;
     seen.ids.push(...event.value.tokenIds);
     seen.stages.push(...event.value.tokenIds.map(() => event.value.stage));
-    onPiece(seen.ids.length);
+    if (enough(seen)) break;
   }
   return seen;
 }
 
-/** The answers to all of these, once each has said something. */
-async function begun(thinker: ThinkerProcess, requests: Asked[]): Promise<Promise<Seen>[]> {
+/** The answers to all of these, once each has said something; `enough` as in `staged`. */
+async function begun(
+  thinker: ThinkerProcess,
+  asked: { request: Asked; enough: (seen: Seen) => boolean }[],
+): Promise<Promise<Seen>[]> {
   let answers: Promise<Seen>[] = [];
-  const spoken = requests.map(
-    (request) =>
+  const spoken = asked.map(
+    ({ request, enough }) =>
       new Promise<void>((resolve) => {
-        answers = [...answers, staged(thinker, request, (count) => count >= 12 && resolve())];
+        const look = (seen: Seen) => {
+          if (seen.ids.length >= 12) resolve();
+          return enough(seen);
+        };
+        answers = [...answers, staged(thinker, request, look)];
       }),
   );
   // One that fails has nothing more to say.
   await Promise.race([Promise.all(spoken), Promise.all(answers)]);
   return answers;
 }
+
+/** Whether this stage has computed the last eight tokens. */
+const settledAt =
+  (stage: number) =>
+  ({ stages }: Seen) =>
+    stages.length >= 8 && stages.slice(-8).every((one) => one === stage);
 
 /** Resolves with what the thinker says of itself once it is so. */
 async function until(
@@ -128,24 +143,31 @@ withModel('a climb', () => {
 
     hold(1, 2, 3, 4);
     await until(thinker, (now) => top(now) === 0);
-    const ask = { ...greedy, maxTokens: 240 };
+    const ask = { ...greedy, maxTokens: LONG };
+    let risen = false;
     const answers = await begun(thinker, [
-      ask,
-      { ...ask, upgrade: Upgrade.UPGRADE_NEVER },
-      { ...ask, stage: 0 },
+      {
+        request: ask,
+        enough: (seen) => {
+          risen ||= settledAt(4)(seen);
+          return risen;
+        },
+      },
+      { request: { ...ask, upgrade: Upgrade.UPGRADE_NEVER }, enough: () => risen },
+      { request: { ...ask, stage: 0 }, enough: () => risen },
     ]);
     for (const stage of [1, 2, 3, 4]) {
       hold(...[2, 3, 4].filter((one) => one > stage));
       await until(thinker, (now) => top(now) >= stage);
     }
     const [follows, never, pinned] = (await Promise.all(answers)) as [Seen, Seen, Seen];
-    for (const { ids } of [follows, never, pinned]) expect(ids).toHaveLength(240);
     expect(new Set([...never.stages, ...pinned.stages])).toEqual(new Set([0]));
-    expect(never.ids).toEqual(pinned.ids);
+    const both = Math.min(never.ids.length, pinned.ids.length);
+    expect(never.ids.slice(0, both)).toEqual(pinned.ids.slice(0, both));
     // Never down again, and up to the top.
     expect([...follows.stages].sort()).toEqual(follows.stages);
     expect([follows.stages[0], follows.stages.at(-1)]).toEqual([0, 4]);
-    const border = follows.stages.lastIndexOf(0) + 1;
+    const border = Math.min(follows.stages.lastIndexOf(0) + 1, pinned.ids.length);
     expect(follows.ids.slice(0, border)).toEqual(pinned.ids.slice(0, border));
     expect((await thinker.client.describe({})).progress).toMatchObject({
       state: ReplicaState.REPLICA_STATE_COMPLETE,
@@ -156,8 +178,15 @@ withModel('a climb', () => {
   test('a bit that flips under a running server: one stage down, fetched again, up again', async () => {
     const thinker = await start({ ZEN_SCRUB_RATE: '1GiB' });
     await complete(thinker);
-    const ask = { ...greedy, maxTokens: 120 };
-    const all = Promise.allSettled(await begun(thinker, [ask, { ...ask, stage: 4 }, { ...ask, stage: 1 }]));
+    const ask = { ...greedy, maxTokens: LONG };
+    let over = false;
+    const all = Promise.allSettled(
+      await begun(thinker, [
+        { request: ask, enough: settledAt(2) },
+        { request: { ...ask, stage: 4 }, enough: () => false },
+        { request: { ...ask, stage: 1 }, enough: () => over },
+      ]),
+    );
     hold(3);
     await flip(cached(3), 5_000_000);
     const fallen = await until(thinker, (now) => top(now) === 2);
@@ -169,14 +198,14 @@ withModel('a climb', () => {
     await expect(staged(thinker, { ...ask, stage: 3 })).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',
     });
+    over = true;
     const [follows, pinnedAbove, pinnedBelow] = await all;
     expect(pinnedAbove).toMatchObject({
       reason: { code: 'UNAVAILABLE', message: expect.stringMatching(/stage: 4 was lost/) },
     });
     const below = (pinnedBelow as PromiseFulfilledResult<Seen>).value;
-    expect([below.ids.length, ...new Set(below.stages)]).toEqual([120, 1]);
+    expect(new Set(below.stages)).toEqual(new Set([1]));
     const { ids, stages } = (follows as PromiseFulfilledResult<Seen>).value;
-    expect(ids).toHaveLength(120);
     const border = stages.indexOf(2);
     expect(new Set(stages.slice(0, border))).toEqual(new Set([4]));
     expect(new Set(stages.slice(border))).toEqual(new Set([2]));
@@ -184,7 +213,7 @@ withModel('a climb', () => {
     const rest = await staged(thinker, {
       ...ask,
       prompt: tokens([...PROMPT, ...ids.slice(0, border)]),
-      maxTokens: 120 - border,
+      maxTokens: ids.length - border,
       stage: 2,
     });
     expect(ids.slice(border)).toEqual(rest.ids);

@@ -183,14 +183,27 @@ describe('many clients', () => {
   });
 
   test('a full queue refuses by name and goes on', async () => {
-    const server = await simulatedThinker({ env: { ZEN_MAX_RUNNING: '1', ZEN_MAX_WAITING: '2' } });
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const env = { ZEN_MAX_RUNNING: '1', ZEN_MAX_WAITING: '2' };
+    // No step ends before all have come, so no place is free again for the last of them.
+    const server = await simulatedThinker({ model: { pace: () => opened }, env });
     await server.thinker.climbed;
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: 10 }, () => collect(server.client.generate({ ...endless, maxTokens: 30 }))),
+    const refused: unknown[] = [];
+    const answers = Array.from({ length: 10 }, () =>
+      collect(server.client.generate({ ...endless, maxTokens: 30 })).catch((error: unknown) => {
+        refused.push(error);
+        return null;
+      }),
     );
-    const refused = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    while (refused.length < 7) await new Promise((resolve) => setTimeout(resolve, 5));
+    open();
+    const answered = (await Promise.all(answers)).filter((answer) => answer !== null);
+    expect(answered.map(({ tokenIds }) => tokenIds.length)).toEqual([30, 30, 30]);
     expect(refused).toHaveLength(7);
-    for (const { reason } of refused) {
+    for (const reason of refused) {
       expect(reason).toMatchObject({
         code: 'RESOURCE_EXHAUSTED',
         message: 'queue: 3 requests are in progress, the limit',

@@ -127,17 +127,21 @@ withModel('SmolLM2 in a process of its own', () => {
 
 withModel('SmolLM2 with little KV memory', () => {
   test('preempts and computes again, and every answer is what it is alone', async () => {
-    const thinker = await startProcess(folder, { ZEN_KV_BYTES: '6MiB' });
+    // Room for 272 tokens, of which each answer takes 224. Without drafts, so that all grow at one pace: the first
+    // would otherwise have its whole room before the others ask for theirs.
+    const thinker = await startProcess(folder, { ZEN_KV_BYTES: '6MiB', ZEN_SPECULATION: 'off' });
     await complete(thinker);
     const ask = (i: number) =>
       collect(
         thinker.client.generate({ ...endless, prompt: text(`Story number ${i}:`), maxTokens: 220, stage: 0 }),
       );
-    const together = await Promise.all([1, 2, 3, 4, 5, 6].map(ask));
-    const { load } = await thinker.client.describe({});
-    expect(load?.preemptions).toBeGreaterThan(0n);
-    for (const [i, answer] of together.slice(0, 2).entries())
-      expect((await ask(i + 1)).tokenIds).toEqual(answer.tokenIds);
+    const numbers = [1, 2, 3];
+    const preemptions = async () => (await thinker.client.describe({})).load?.preemptions ?? 0n;
+    // However seldom the machine lets them meet.
+    let together = await Promise.all(numbers.map(ask));
+    while ((await preemptions()) === 0n) together = await Promise.all(numbers.map(ask));
+    for (const [at, answer] of together.entries())
+      expect((await ask(numbers[at] as number)).tokenIds).toEqual(answer.tokenIds);
     await thinker.stop('SIGKILL');
   });
 });
