@@ -94,7 +94,12 @@ export class DraftingServer {
   }
 }
 
-function note(answer: DraftedAnswer, { items }: StepPlan, outputs: StepOutput[], elapsedMs: number): void {
+function note(
+  answer: DraftedAnswer,
+  { items }: StepPlan,
+  outputs: Pick<StepOutput, 'kept'>[],
+  elapsedMs: number,
+): void {
   const draft = items[0]?.draft ?? null;
   const kept = outputs[0]?.kept.length ?? 0;
   if (draft === null) {

@@ -142,6 +142,7 @@ export class Scheduler {
       if (sequence.state === 'ended' || sequence.lost) return;
       if (output.status === 'noKv') short.push(sequence);
       else if (output.status === 'notFinite') this.end(sequence, notFinite());
+      else if (output.status === 'noExpert') this.end(sequence, noExpert());
       else this.advance(sequence, items[i] as StepItem, output);
     });
     const first = short.find(({ state }) => state !== 'ended');
@@ -336,3 +337,5 @@ export class Scheduler {
 
 const notFinite = () =>
   new BatchingError('not-finite', 'the logits of this sequence are no numbers: a stage or its delta is bad');
+
+const noExpert = () => new BatchingError('backend', 'an expert of this sequence is away');

@@ -73,8 +73,9 @@ export interface StepOutput extends SampledToken {
   /**
    * `noKv`: nothing was appended because the KV budget is used up. `notFinite`: nothing was appended because the
    * sequence's logits are no numbers, which bad weights or its own delta can do; the others in the step are good.
+   * `noExpert`: nothing was appended because an expert of its layers is away and its floor takes nothing less.
    */
-  status: 'ok' | 'noKv' | 'notFinite';
+  status: 'ok' | 'noKv' | 'notFinite' | 'noExpert';
   /** Drafted tokens that were sampled and appended, before `token`. */
   kept: SampledToken[];
   finish: 'none' | 'stopToken' | 'stopText';

@@ -2,7 +2,8 @@
  *
  * No C++ exception crosses. Functions that can fail return 0, or 1 with *error filled in: which field or tensor, and
  * the limit that it breaks. A model may be used from any thread; zen_step, zen_logits, zen_attach_stage and
- * zen_load_delta take long, and steps wait for each other. Pointers are read during the call only. Strings are UTF-8. */
+ * zen_load_delta take long, and steps wait for each other; so do zen_hold_experts and zen_run_experts. Pointers are read
+ * during the call only. Strings are UTF-8. */
 #ifndef ZEN_ENGINE_H
 #define ZEN_ENGINE_H
 #include <stddef.h>
@@ -15,6 +16,7 @@ extern "C" {
 #endif
 
 typedef struct zen_model zen_model;
+typedef struct zen_experts zen_experts;
 
 typedef struct zen_error {
   char field[320]; /* "tensor blk.0.attn_q.weight.rungs[1].planes[0].offset" */
@@ -22,12 +24,36 @@ typedef struct zen_error {
 } zen_error;
 
 enum { ZEN_KV_F16 = 0, ZEN_KV_INT8 = 1 };
-enum { ZEN_OK = 0, ZEN_NO_KV = 1, ZEN_NOT_FINITE = 2 };            /* zen_step_output.status */
+enum { ZEN_OK = 0, ZEN_NO_KV = 1, ZEN_NOT_FINITE = 2, ZEN_NO_EXPERT = 3 }; /* zen_step_output.status */
 enum { ZEN_NONE = 0, ZEN_STOP_TOKEN = 1, ZEN_STOP_TEXT = 2 };      /* zen_step_output.finish */
 enum { ZEN_Q, ZEN_K, ZEN_V, ZEN_O, ZEN_GATE, ZEN_UP, ZEN_DOWN, ZEN_MODULES };   /* zen_delta_part.module */
 enum { ZEN_DENSE1, ZEN_LORA1, ZEN_LORA16, ZEN_VEC };                          /* zen_delta_part.form */
+enum { ZEN_F32, ZEN_BF16, ZEN_INT8, ZEN_INT16 };                  /* zen_expert_rows.encoding, and of answers */
+enum { ZEN_EXACT, ZEN_STAND_IN, ZEN_WITHOUT };                    /* zen_step_item.expert_floor */
 enum { ZEN_SCOPE_BYTES = 32 };
 enum { ZEN_STAGES = 5, ZEN_MAX_TOP = 20, ZEN_MAX_DRAFT = 63 };
+
+/* Rows through some experts of one layer; a pair is one row and one expert. */
+typedef struct zen_expert_rows {
+  int32_t layer, stage, encoding;
+  const uint8_t *rows; /* [rows][hidden_size] */
+  size_t row_bytes;
+  const float *scales; /* [rows][hidden_size / 32]; integers only */
+  size_t scale_count;
+  const int32_t *experts, *counts; /* ascending; pairs of each */
+  size_t expert_count;
+  const int32_t *pairs; /* the row of each pair, grouped by expert */
+  size_t pair_count;
+} zen_expert_rows;
+
+typedef struct zen_expert_call {
+  int32_t id;    /* 1 to 2^31 − 1 */
+  int32_t exact; /* some row takes nothing but the expert itself */
+  zen_expert_rows rows;
+} zen_expert_call;
+
+/* Called by the step's thread, which then waits for zen_complete_experts: it must return at once. */
+typedef void (*zen_dispatch)(void *context, const zen_expert_call *call);
 
 typedef struct zen_open_options {
   int32_t threads;
@@ -41,10 +67,15 @@ typedef struct zen_open_options {
   int32_t delta_slots; /* 0: none */
   uint64_t delta_slot_bytes;
   int32_t dense_slots;
+  const int8_t *resident; /* [layers][experts]; null: this process has all experts */
+  size_t resident_count;
+  zen_dispatch dispatch; /* of what is not resident */
+  void *dispatch_context;
 } zen_open_options;
 
 typedef struct zen_shape {
   int32_t vocab_size, hidden_size, layers, context_tokens;
+  int32_t experts; /* of a layer; 0: none */
 } zen_shape;
 
 typedef struct zen_engine_stats {
@@ -101,6 +132,7 @@ typedef struct zen_step_item {
   const int32_t *draft; /* null: the engine drafts draft_count tokens at draft_stage */
   size_t draft_count;   /* 0: no draft */
   int32_t draft_stage;
+  int32_t expert_floor;
 } zen_step_item;
 
 typedef struct zen_step_output {
@@ -112,11 +144,19 @@ typedef struct zen_step_output {
   float top_logprobs[ZEN_MAX_TOP];
   int32_t finish;
   int32_t stop_index;
+  int32_t stand_in, without; /* pairs that got that in place of a missing expert */
 } zen_step_output;
+
+typedef struct zen_experts_stats {
+  int32_t held;
+  uint64_t mapped_bytes, merged_bytes;
+} zen_experts_stats;
 
 ZEN_API const char *zen_kernels(void);
 ZEN_API int zen_open(const char *config_json, size_t config_bytes, const zen_open_options *options, zen_model **model,
                      zen_error *error);
+ZEN_API int zen_open_experts(const char *config_json, size_t config_bytes, int32_t threads, zen_experts **experts,
+                             zen_error *error);
 
 ZEN_API int zen_attach_stage(zen_model *model, int32_t stage, const char *blob_path, zen_error *error);
 ZEN_API int zen_detach_stage(zen_model *model, int32_t stage, zen_error *error);
@@ -141,9 +181,32 @@ ZEN_API int zen_step(zen_model *model, const zen_step_item *items, size_t count,
 /* logits: [count][vocab_size]. */
 ZEN_API int zen_logits(zen_model *model, int32_t stage, const int32_t *tokens, size_t count, int32_t delta,
                        float *logits, zen_error *error);
+/* outputs: [pairs][hidden_size] of the call; missing: one byte for each of its experts. A wrong answer counts as one
+ * without any expert. */
+ZEN_API int zen_complete_experts(zen_model *model, int32_t id, const float *outputs, size_t output_count,
+                                 const uint8_t *missing, size_t missing_count, zen_error *error);
+/* Answers every call as missing, those to come too: for the end. */
+ZEN_API void zen_abandon_experts(zen_model *model);
+/* caps: [layers][experts]. */
+ZEN_API int zen_set_expert_caps(zen_model *model, const int8_t *caps, size_t count, zen_error *error);
+/* load: [layers][experts]; what was counted since the last call. */
+ZEN_API int zen_take_expert_load(zen_model *model, uint32_t *load, size_t count, zen_error *error);
 ZEN_API zen_shape zen_model_shape(const zen_model *model);
 /* No other call may be running. */
 ZEN_API void zen_close(zen_model *model);
+
+/* blobs: paths of stages 0 to blob_count − 1. */
+ZEN_API int zen_hold_experts(zen_experts *experts, int32_t layer, const int32_t *numbers, size_t count,
+                             const char *const *blobs, size_t blob_count, zen_error *error);
+ZEN_API int zen_release_experts(zen_experts *experts, int32_t layer, const int32_t *numbers, size_t count,
+                                zen_error *error);
+/* outputs: [pairs][hidden_size] of 4 or 2 bytes, as answer says (ZEN_F32 or ZEN_BF16); output_bytes of it. */
+ZEN_API int zen_run_experts(zen_experts *experts, const zen_expert_rows *call, int32_t answer, uint8_t *outputs,
+                            size_t output_bytes, double *compute_us, zen_error *error);
+ZEN_API int zen_experts_stats_of(zen_experts *experts, zen_experts_stats *stats, zen_error *error);
+ZEN_API zen_shape zen_experts_shape(const zen_experts *experts);
+/* No other call may be running. */
+ZEN_API void zen_close_experts(zen_experts *experts);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@ import { EngineError } from './engine-error';
 import { GREEDY } from './greedy';
 import { loadEngine } from './load-engine';
 import type { NativeEngine, NativeModel, OpenOptions, StepItem } from './native';
+import type { ExpertRows, NativeExperts } from './native-experts';
 
 const OPTIONS: OpenOptions = {
   threads: 1,
@@ -27,7 +28,11 @@ function fake(failure: unknown = null): { engine: NativeEngine; calls: string[] 
     calls.push('open');
     return model;
   };
-  return { engine: checkedEngine({ kernels: () => 'scalar', open }), calls };
+  const openExperts = () => {
+    calls.push('openExperts');
+    return model as unknown as NativeExperts;
+  };
+  return { engine: checkedEngine({ kernels: () => 'scalar', open, openExperts }), calls };
 }
 
 const item = (change: Partial<StepItem>): StepItem => ({
@@ -78,6 +83,26 @@ describe('what does not cross the border', () => {
       'items[0].draft.stage must be a whole number from 0 to 4',
     ],
     [
+      'a floor that is none',
+      (m) => m.step([item({ expertFloor: 'any' as 'exact' })]),
+      'items[0].expertFloor must be one of exact, standIn, without',
+    ],
+    [
+      'an answer to no dispatch',
+      (m) => m.completeExperts(0, new Float32Array(0), new Uint8Array(0)),
+      'id must be a whole number from 1 to 2147483647',
+    ],
+    [
+      'outputs of another type',
+      (m) => m.completeExperts(1, new Uint8Array(0) as unknown as Float32Array, new Uint8Array(0)),
+      'outputs must be a Float32Array',
+    ],
+    [
+      'a cap of -1',
+      (m) => m.setExpertCaps(Int8Array.of(4, -1)),
+      'caps[1] must be a whole number from 0 to 4',
+    ],
+    [
       'tokens of another type',
       (m) => m.step([item({ tokens: [1] as unknown as Int32Array })]),
       'items[0].tokens must be an Int32Array',
@@ -116,10 +141,50 @@ describe('what does not cross the border', () => {
     ['kvType', { kvType: 'f32' as 'f16' }],
     ['contextTokens', { contextTokens: 0 }],
     ['tokenOffsets', { tokenOffsets: [] as unknown as Uint32Array }],
+    ['experts.resident[1]', { experts: { resident: Int8Array.of(-1, 5), dispatch: () => {} } }],
+    ['experts.dispatch', { experts: { resident: Int8Array.of(0), dispatch: null as unknown as () => void } }],
   ])('open with a wrong %s', (name, change) => {
     const { engine, calls } = fake();
     expect(() => engine.open('{}', { ...OPTIONS, ...change })).toThrow(name);
     expect(calls).toEqual([]);
+  });
+});
+
+describe('what does not cross to experts', () => {
+  const call: ExpertRows = {
+    layer: 0,
+    stage: 0,
+    encoding: 'int8',
+    rows: new Uint8Array(32),
+    scales: new Float32Array(1),
+    experts: Int32Array.of(1),
+    counts: Int32Array.of(1),
+    pairs: Int32Array.of(0),
+  };
+  const cases: [string, (e: NativeExperts) => unknown, string][] = [
+    ['no blob', (e) => e.hold(0, Int32Array.of(1), []), 'blobs must be a list of 1 to 5 paths'],
+    ['layer -1', (e) => e.release(-1, Int32Array.of(1)), 'layer must be a whole number from 0 to 2147483647'],
+    ['a list', (e) => e.release(0, [1] as unknown as Int32Array), 'experts must be an Int32Array'],
+    ['stage 5', (e) => e.run({ ...call, stage: 5 }, 'f32'), 'stage must be a whole number from 0 to 4'],
+    [
+      'an encoding that is none',
+      (e) => e.run({ ...call, encoding: 'int4' as 'int8' }, 'f32'),
+      'encoding must be one of f32, bf16, int8, int16',
+    ],
+    [
+      'scales of another type',
+      (e) => e.run({ ...call, scales: [1] as unknown as Float32Array }, 'f32'),
+      'scales must be a Float32Array',
+    ],
+    ['an answer that is none', (e) => e.run(call, 'int8' as 'f32'), 'answer must be f32 or bf16'],
+  ];
+  test.each(cases)('%s', async (_, use, message) => {
+    const { engine, calls } = fake();
+    await expect((async () => use(engine.openExperts('{}', { threads: 1 })))()).rejects.toThrow(message);
+    expect(calls).toEqual(['openExperts']);
+  });
+  test('no threads', () => {
+    expect(() => fake().engine.openExperts('{}', { threads: 0 })).toThrow('threads must');
   });
 });
 

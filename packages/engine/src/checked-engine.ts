@@ -1,4 +1,6 @@
 import { checkDelta } from './check-delta';
+import { checkAnswer, checkRemote, stageTable } from './check-experts';
+import { CheckedExperts } from './checked-experts';
 import {
   checkIdentity,
   checkItems,
@@ -11,7 +13,7 @@ import {
   tokenArray,
   whole,
 } from './checks';
-import { EngineError } from './engine-error';
+import { guard, guardAsync } from './guard';
 import type {
   DeltaPart,
   EngineStats,
@@ -23,8 +25,10 @@ import type {
   StepItem,
   StepOutput,
 } from './native';
+import type { ExpertCall, ExpertFloor, NativeExperts, OpenExpertsOptions } from './native-experts';
 
 const NO_DELTAS = { slots: 0, slotBytes: 0, denseSlots: 0 };
+const STAND_IN: ExpertFloor = 'standIn';
 const BASE: SequenceIdentity = { delta: null, scope: new Uint8Array(0) };
 
 /** The engine with every argument checked before it crosses, and every error an EngineError. */
@@ -33,25 +37,19 @@ export function checkedEngine(native: NativeEngine): NativeEngine {
     kernels: () => native.kernels(),
     open(configJson: string, options: OpenOptions): NativeModel {
       checkOptions(options);
-      return new CheckedModel(guard(() => native.open(configJson, { delta: NO_DELTAS, ...options })));
+      const { experts } = options;
+      if (experts) checkRemote(experts);
+      const remote = experts
+        ? { resident: experts.resident, dispatch: (call: ExpertCall) => experts.dispatch(call) }
+        : null;
+      const all = { delta: NO_DELTAS, ...options, experts: remote };
+      return new CheckedModel(guard(() => native.open(configJson, all as OpenOptions)));
+    },
+    openExperts(configJson: string, options: OpenExpertsOptions): NativeExperts {
+      whole('threads', options.threads, 1, 256);
+      return new CheckedExperts(guard(() => native.openExperts(configJson, options)));
     },
   };
-}
-
-function guard<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw EngineError.from(error);
-  }
-}
-
-async function guardAsync<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw EngineError.from(error);
-  }
 }
 
 class CheckedModel implements NativeModel {
@@ -107,13 +105,25 @@ class CheckedModel implements NativeModel {
   }
   async step(items: StepItem[]): Promise<StepOutput[]> {
     checkItems(items);
-    return guardAsync(() => this.native.step(items));
+    const all = items.map((item) => (item.expertFloor ? item : { ...item, expertFloor: STAND_IN }));
+    return guardAsync(() => this.native.step(all));
   }
   async logits(stage: number, tokens: Int32Array, delta: number | null = null): Promise<Float32Array> {
     stageNumber(stage);
     tokenArray('tokens', tokens, 1);
     if (delta !== null) deltaHandle(delta);
     return guardAsync(() => this.native.logits(stage, tokens, delta));
+  }
+  completeExperts(id: number, outputs: Float32Array, missing: Uint8Array): void {
+    checkAnswer(id, outputs, missing);
+    guard(() => this.native.completeExperts(id, outputs, missing));
+  }
+  setExpertCaps(caps: Int8Array): void {
+    stageTable('caps', caps, 0);
+    guard(() => this.native.setExpertCaps(caps));
+  }
+  takeExpertLoad(): Uint32Array {
+    return guard(() => this.native.takeExpertLoad());
   }
   close(): void {
     guard(() => this.native.close());

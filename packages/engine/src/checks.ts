@@ -16,9 +16,10 @@ function real(name: string, value: number, low: number, high: number): void {
   if (!(value >= low && value <= high)) refuse(name, `must be a number from ${low} to ${high}`);
 }
 
-const MAX_INT = 2 ** 31 - 1;
+export const MAX_INT = 2 ** 31 - 1;
 const STAGES = 5;
 const MAX_DRAFT = 63;
+const FLOORS = ['exact', 'standIn', 'without'];
 
 export const stageNumber = (stage: number): void => whole('stage', stage, 0, STAGES - 1);
 export const deltaHandle = (delta: number): void => whole('delta', delta, 1, MAX_INT);
@@ -75,6 +76,9 @@ export function checkItems(items: StepItem[]): void {
       refuse(`items[${index}]`, 'must have either tokens or embeddings');
     }
     if (item.draft !== null) checkDraft(`items[${index}].draft`, item.draft);
+    if (item.expertFloor !== undefined && !FLOORS.includes(item.expertFloor)) {
+      refuse(`items[${index}].expertFloor`, `must be one of ${FLOORS.join(', ')}`);
+    }
   }
 }
 

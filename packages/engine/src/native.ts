@@ -1,3 +1,12 @@
+import type {
+  ExpertFalls,
+  ExpertFloor,
+  NativeExperts,
+  NativeMixture,
+  OpenExpertsOptions,
+  RemoteExperts,
+} from './native-experts';
+
 /**
  * The whole native surface, with the same names in the same order as `native/zen_engine.h`. `null` means none;
  * no optional property crosses the border. Lengths and ranges are checked here in TypeScript and again in C++.
@@ -7,6 +16,8 @@ export interface NativeEngine {
   kernels(): string;
   /** Opens a ladder's config; no stage is attached yet. Throws an EngineError that names tensor and limit. */
   open(configJson: string, options: OpenOptions): NativeModel;
+  /** Opens the config of a mixture for its experts alone; none is held yet. Throws as `open`. */
+  openExperts(configJson: string, options: OpenExpertsOptions): NativeExperts;
 }
 
 export interface OpenOptions {
@@ -22,6 +33,8 @@ export interface OpenOptions {
   tokenOffsets: Uint32Array;
   /** Room for deltas. Default: none. */
   delta?: DeltaOptions;
+  /** Which experts of a mixture are computed elsewhere. Default: none. */
+  experts?: RemoteExperts;
 }
 
 /** Slabs that are allocated at open and never after. A delta that does not fit a small slot takes a dense one. */
@@ -45,7 +58,7 @@ export interface SequenceIdentity {
   scope: Uint8Array;
 }
 
-export interface NativeModel {
+export interface NativeModel extends NativeMixture {
   /**
    * Maps a stage's blob, reads it in and prepares it, off the event loop and at low priority; usable by the next
    * step. Stages attach in order.
@@ -137,6 +150,8 @@ export interface StepItem {
   sample: boolean;
   /** Guesses of what will be sampled, checked in this step; null for none. */
   draft: Draft | null;
+  /** What its rows take where an expert is missing. Default: `standIn`. */
+  expertFloor?: ExpertFloor;
 }
 
 /**
@@ -160,13 +175,16 @@ export interface StepOutput extends SampledToken {
   /**
    * `noKv`: nothing was appended because the KV budget is used up. `notFinite`: nothing was appended because the
    * sequence's logits are no numbers, which bad weights or its own delta can do; the others in the step are good.
+   * `noExpert`: nothing was appended because an expert was missing below which its floor does not let it fall.
    */
-  status: 'ok' | 'noKv' | 'notFinite';
+  status: 'ok' | 'noKv' | 'notFinite' | 'noExpert';
   /** Drafted tokens that were sampled and appended, before `token`. */
   kept: SampledToken[];
   finish: 'none' | 'stopToken' | 'stopText';
   /** Index of the stop text that matched, -1 if none. */
   stopIndex: number;
+  /** What its rows got in place of experts that were missing; none is counted of what a stage drafts. */
+  expertFalls: ExpertFalls;
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "expert_argument.h"
 #include "quant_job.h"
 #include "zen_engine.h"
 
@@ -24,16 +25,6 @@ class DeltaArgument {
 
  private:
   static constexpr int kInt = std::numeric_limits<int>::max();
-
-  // Its place among the names; one that is not there becomes their number, which the engine refuses.
-  template <size_t N>
-  static int32_t placeOf(const Napi::Value& value, const char* const (&names)[N]) {
-    const std::string name = value.ToString().Utf8Value();
-    size_t at = 0;
-    while (at < N && name != names[at])
-      at++;
-    return static_cast<int32_t>(at);
-  }
 
   template <typename T>
   quant::Span<T> array(const Napi::Object& part, const char* name) {

@@ -6,6 +6,8 @@
 
 #include "delta_argument.h"
 #include "engine_call.h"
+#include "expert_dispatch.h"
+#include "experts_addon.h"
 #include "quant_job.h"
 
 namespace zen {
@@ -56,6 +58,7 @@ void readItem(const Napi::Object& object, int hidden, Step& step) {
   item.embedding_rows = step.embeddings.back().size() / static_cast<size_t>(hidden);
   item.stage = Whole(object.Get("stage"), "stage", 0, ZEN_STAGES - 1);
   item.sample = object.Get("sample").ToBoolean().Value();
+  item.expert_floor = placeOf(object.Get("expertFloor"), kExpertFloors);
   step.drafts.emplace_back();
   const Napi::Value draft = object.Get("draft");
   if (!draft.IsNull()) readDraft(draft.ToObject(), step.drafts.back(), item);
@@ -80,7 +83,7 @@ Napi::Object writeToken(Napi::Env env, const zen_step_output& o) {
 
 // Of an item's 1 + `drafts` outputs.
 Napi::Object writeOutput(Napi::Env env, const zen_step_output* all, size_t drafts) {
-  static const char* const kStatus[] = {"ok", "noKv", "notFinite"};
+  static const char* const kStatus[] = {"ok", "noKv", "notFinite", "noExpert"};
   static const char* const kFinish[] = {"none", "stopToken", "stopText"};
   size_t last = 0;
   while (last < drafts && all[last + 1].token >= 0)
@@ -94,6 +97,10 @@ Napi::Object writeOutput(Napi::Env env, const zen_step_output* all, size_t draft
   object["kept"] = kept;
   object["finish"] = Napi::String::New(env, kFinish[o.finish]);
   object["stopIndex"] = Napi::Number::New(env, o.stop_index);
+  Napi::Object falls = Napi::Object::New(env);
+  falls["standIn"] = Napi::Number::New(env, o.stand_in);
+  falls["without"] = Napi::Number::New(env, o.without);
+  object["expertFalls"] = falls;
   return object;
 }
 
@@ -110,14 +117,17 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
          InstanceMethod<&NativeModel::freeSequence>("freeSequence"),
          InstanceMethod<&NativeModel::matchPrefix>("matchPrefix"), InstanceMethod<&NativeModel::truncate>("truncate"),
          InstanceMethod<&NativeModel::step>("step"), InstanceMethod<&NativeModel::logits>("logits"),
+         InstanceMethod<&NativeModel::completeExperts>("completeExperts"),
+         InstanceMethod<&NativeModel::setExpertCaps>("setExpertCaps"),
+         InstanceMethod<&NativeModel::takeExpertLoad>("takeExpertLoad"),
          InstanceMethod<&NativeModel::close>("close")});
   }
 
-  // Only open() makes one, with the pointer as an External.
+  // Only open() makes one, with the handle as an External.
   explicit NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeModel>(info) {
     if (info.Length() != 1 || !info[0].IsExternal())
       throw Napi::TypeError::New(info.Env(), "NativeModel is made by open()");
-    model_ = ModelHandle(info[0].As<Napi::External<zen_model>>().Data(), zen_close);
+    model_ = *info[0].As<Napi::External<ModelHandle>>().Data();
   }
 
  private:
@@ -316,7 +326,35 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
         [out](Napi::Env env) { return quant::Wrap<Napi::Float32Array>(env, out); });
   }
 
+  Napi::Value completeExperts(const Napi::CallbackInfo& info) {
+    if (!model_) return info.Env().Undefined();  // nobody waits for it any more
+    const auto outputs = Typed<float>(info[1], "outputs");
+    const auto missing = Typed<uint8_t>(info[2], "missing");
+    zen_error error;
+    const int status = zen_complete_experts(model_.get(), Whole(info[0], "id", 1, kInt), outputs.data, outputs.count,
+                                            missing.data, missing.count, &error);
+    expect(info.Env(), status, error);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value setExpertCaps(const Napi::CallbackInfo& info) {
+    const auto caps = Typed<int8_t>(info[0], "caps");
+    zen_error error;
+    expect(info.Env(), zen_set_expert_caps(model(info).get(), caps.data, caps.count, &error), error);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value takeExpertLoad(const Napi::CallbackInfo& info) {
+    const zen_shape shape = zen_model_shape(model(info).get());
+    auto load =
+        std::make_shared<std::vector<uint32_t>>(static_cast<size_t>(shape.layers) * static_cast<size_t>(shape.experts));
+    zen_error error;
+    expect(info.Env(), zen_take_expert_load(model(info).get(), load->data(), load->size(), &error), error);
+    return quant::Wrap<Napi::Uint32Array>(info.Env(), load);
+  }
+
   Napi::Value close(const Napi::CallbackInfo& info) {
+    if (model_) zen_abandon_experts(model_.get());
     model_.reset();  // a running step or attach holds it until its end
     return info.Env().Undefined();
   }
@@ -349,19 +387,38 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   options.delta_slots = Whole(delta.Get("slots"), "delta.slots", 0, kInt);
   options.delta_slot_bytes = static_cast<uint64_t>(Whole(delta.Get("slotBytes"), "delta.slotBytes", 0, kInt));
   options.dense_slots = Whole(delta.Get("denseSlots"), "delta.denseSlots", 0, kInt);
+  std::shared_ptr<ExpertDispatch> dispatch;
+  if (const Napi::Value experts = given.Get("experts"); !experts.IsNull()) {
+    const auto resident = Typed<int8_t>(experts.ToObject().Get("resident"), "experts.resident");
+    dispatch = std::make_shared<ExpertDispatch>(info.Env(), experts.ToObject().Get("dispatch").As<Napi::Function>());
+    options.resident = resident.data;
+    options.resident_count = resident.count;
+    options.dispatch = ExpertDispatch::call;
+    options.dispatch_context = dispatch.get();
+  }
   zen_model* model = nullptr;
   zen_error error;
   expect(info.Env(), zen_open(config.data(), config.size(), &options, &model, &error), error);
-  auto* constructor = info.Env().GetInstanceData<Napi::FunctionReference>();
-  return constructor->New({Napi::External<zen_model>::New(info.Env(), model)});
+  ModelHandle handle(model, [dispatch](zen_model* last) { zen_close(last); });
+  if (dispatch) {
+    dispatch->bind(model);
+    // A step that waits would keep the process from ending.
+    info.Env().AddCleanupHook([weak = std::weak_ptr<zen_model>(handle), dispatch] {
+      if (const ModelHandle alive = weak.lock()) dispatch->close();
+    });
+  }
+  return info.Env().GetInstanceData<Constructors>()->model.New(
+      {Napi::External<ModelHandle>::New(info.Env(), &handle)});
 }
 
 }  // namespace
 
 void InitEngine(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(NativeModel::define(env))));
+  env.SetInstanceData(
+      new Constructors{Napi::Persistent(NativeModel::define(env)), Napi::Persistent(defineExperts(env))});
   exports["kernels"] = Napi::Function::New(env, kernels);
   exports["open"] = Napi::Function::New(env, open);
+  exports["openExperts"] = Napi::Function::New(env, openExperts);
 }
 
 }  // namespace zen

@@ -1,11 +1,6 @@
 // zen_engine.h over Engine: C structs in, C structs out, failures into the error buffer.
-#include <algorithm>
-#include <cstring>
-#include <new>
-
+#include "model/abi_guard.h"
 #include "model/engine.h"
-#include "model/failure.h"
-#include "zen_engine.h"
 
 struct zen_model {
   zen::Engine engine;
@@ -13,36 +8,6 @@ struct zen_model {
 
 namespace zen {
 namespace {
-
-void put(char* to, size_t size, const std::string& text) {
-  const size_t n = std::min(size - 1, text.size());
-  std::memcpy(to, text.data(), n);
-  to[n] = '\0';
-}
-
-template <typename Call>
-int guarded(zen_error* error, Call&& call) {
-  const auto fail = [&](const std::string& field, const std::string& limit) {
-    put(error->field, sizeof error->field, field);
-    put(error->limit, sizeof error->limit, limit);
-    return 1;
-  };
-  try {
-    call();
-    return 0;
-  } catch (const Failure& failure) {
-    return fail(failure.field(), failure.limit());
-  } catch (const std::bad_alloc&) {
-    return fail("memory", "must be enough");
-  } catch (const std::exception& failure) {
-    return fail("engine", std::string("must not fail: ") + failure.what());
-  }
-}
-
-template <typename T>
-std::vector<T> copied(const T* from, size_t count) {
-  return count == 0 ? std::vector<T>() : std::vector<T>(from, from + count);
-}
 
 Sampling samplingOf(const zen_sampling& s) {
   Sampling out;
@@ -93,8 +58,21 @@ Identity identityOf(const zen_identity* given) {
   return out;
 }
 
+ExpertCalls::Dispatch dispatchOf(const zen_open_options& o) {
+  if (!o.dispatch) throw Failure("experts.dispatch", "must be a function");
+  return [call = o.dispatch, context = o.dispatch_context](const ExpertCall& made) {
+    const ExpertRows r = made.view();
+    const zen_expert_call out = {
+        made.id,
+        made.exact,
+        {r.layer, r.stage, static_cast<int32_t>(r.encoding), r.rows.data, r.rows.count, r.scales.data, r.scales.count,
+         r.experts.data, r.counts.data, r.experts.count, r.pairs.data, r.pairs.count}};
+    call(context, &out);
+  };
+}
+
 zen_step_output written(const Sampled& s) {
-  zen_step_output to = {ZEN_OK, s.token, s.logprob, s.topCount, {}, {}, ZEN_NONE, -1};
+  zen_step_output to = {ZEN_OK, s.token, s.logprob, s.topCount, {}, {}, ZEN_NONE, -1, 0, 0};
   std::copy(s.topTokens, s.topTokens + s.topCount, to.top_tokens);
   std::copy(s.topLogprobs, s.topLogprobs + s.topCount, to.top_logprobs);
   return to;
@@ -109,6 +87,8 @@ void write(const StepOutput& from, int drafts, zen_step_output* to) {
   to->status = static_cast<int32_t>(from.status);
   to->finish = static_cast<int32_t>(from.finish);
   to->stop_index = from.stopIndex;
+  to->stand_in = from.falls.standIn;
+  to->without = from.falls.without;
   while (++to < end)
     *to = written({});
 }
@@ -134,6 +114,10 @@ int zen_open(const char* config, size_t bytes, const zen_open_options* o, zen_mo
       options.tokenBytes.assign(reinterpret_cast<const char*>(o->token_bytes), o->token_bytes_count);
     options.tokenOffsets = zen::copied(o->token_offsets, o->token_offsets_count);
     options.delta = {o->delta_slots, o->delta_slot_bytes, o->dense_slots};
+    if (o->resident) {
+      options.experts.resident = zen::copied(o->resident, o->resident_count);
+      options.experts.dispatch = zen::dispatchOf(*o);
+    }
     *model = new zen_model{{zen::LadderConfig::parse({config, bytes}), std::move(options)}};
   });
 }
@@ -215,6 +199,9 @@ int zen_step(zen_model* model, const zen_step_item* items, size_t count, zen_ste
       const zen_step_item& item = items[i];
       own.push_back({item.sequence, zen::copied(item.tokens, item.token_count),
                      zen::copied(item.embeddings, item.embedding_rows * hidden), item.stage, item.sample != 0});
+      if (item.expert_floor < ZEN_EXACT || item.expert_floor > ZEN_WITHOUT)
+        throw zen::Failure("items[" + std::to_string(i) + "].expertFloor", "must be exact, standIn or without");
+      own.back().expertFloor = static_cast<zen::ExpertFloor>(item.expert_floor);
       if (item.draft_count > ZEN_MAX_DRAFT)
         throw zen::Failure("items[" + std::to_string(i) + "].draft",
                            "must have at most " + std::to_string(ZEN_MAX_DRAFT) + " tokens");
@@ -238,10 +225,24 @@ int zen_logits(zen_model* model, int32_t stage, const int32_t* tokens, size_t co
   return guarded(error, [&] { model->engine.logits(stage, zen::copied(tokens, count), logits, delta); });
 }
 
-zen_shape zen_model_shape(const zen_model* model) {
-  const zen::ModelShape& s = model->engine.shape();
-  return {s.vocabSize, s.hiddenSize, s.layers, s.contextTokens};
+int zen_complete_experts(zen_model* model, int32_t id, const float* outputs, size_t output_count,
+                         const uint8_t* missing, size_t missing_count, zen_error* error) {
+  return guarded(error,
+                 [&] { model->engine.completeExperts(id, {outputs, output_count}, {missing, missing_count}); });
 }
+void zen_abandon_experts(zen_model* model) { model->engine.abandonExperts(); }
+int zen_set_expert_caps(zen_model* model, const int8_t* caps, size_t count, zen_error* error) {
+  return guarded(error, [&] { model->engine.setExpertCaps(zen::copied(caps, count)); });
+}
+int zen_take_expert_load(zen_model* model, uint32_t* load, size_t count, zen_error* error) {
+  return guarded(error, [&] {
+    const std::vector<uint32_t> taken = model->engine.takeExpertLoad();
+    if (taken.size() != count) throw zen::Failure("load", "must have " + std::to_string(taken.size()) + " numbers");
+    std::copy(taken.begin(), taken.end(), load);
+  });
+}
+
+zen_shape zen_model_shape(const zen_model* model) { return zen::shapeOf(model->engine.shape()); }
 
 void zen_close(zen_model* model) { delete model; }
 

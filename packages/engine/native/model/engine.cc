@@ -30,6 +30,7 @@ EngineOptions checked(EngineOptions o, const ModelShape& model) {
 Engine::Engine(LadderConfig config, EngineOptions options)
     : config_(std::move(config)),
       options_(checked(std::move(options), config_.model)),
+      calls_(config_.model.hiddenSize, options_.experts.dispatch),
       pool_(options_.threads),
       graph_(config_.model, options_.kvType, options_.contextTokens, pool_, options_.delta.slots + options_.delta.denseSlots > 0),
       cache_(Graph::kvBlockBytes(config_.model, options_.kvType), options_.kvBytes),

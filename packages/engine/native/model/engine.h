@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/expert_calls.h"
 #include "model/graph.h"
 #include "model/sequence.h"
 
@@ -22,6 +23,10 @@ struct EngineOptions {
   std::string tokenBytes;
   std::vector<uint32_t> tokenOffsets;
   DeltaOptions delta = {};
+  struct Experts {
+    std::vector<int8_t> resident;  // [layers][experts]: up to which stage they are computed here; empty: all are
+    ExpertCalls::Dispatch dispatch;
+  } experts = {};
 };
 
 // Whose sequence it is: the delta that its rows get (0: none), and what roots its prefix cache.
@@ -39,17 +44,23 @@ struct StepItem {
   // Guesses of what follows the tokens: given, or drafted by draftCount tokens of the lower draftStage first.
   std::vector<int32_t> draft = {};
   int draftStage = -1, draftCount = 0;
+  ExpertFloor expertFloor = ExpertFloor::StandIn;
 
   int drafts() const { return draftCount > 0 ? draftCount : static_cast<int>(draft.size()); }
 };
 
 struct StepOutput {
-  // NotFinite: its logits are no numbers; as if the step had not been.
-  enum class Status : uint8_t { Ok, NoKv, NotFinite } status = Status::Ok;
+  // NotFinite: its logits are no numbers; NoExpert: below its floor without one that was missing. Both: as if the step
+  // had not been.
+  enum class Status : uint8_t { Ok, NoKv, NotFinite, NoExpert } status = Status::Ok;
   enum class Finish : uint8_t { None, StopToken, StopText } finish = Finish::None;
   int stopIndex = -1;
   std::vector<Sampled> kept;  // drafted tokens that sampling gave too, before `sampled`
   Sampled sampled;
+  // Pairs of its rows and their experts that got something else.
+  struct Falls {
+    int standIn = 0, without = 0;
+  } falls = {};
 };
 
 struct Stats {
@@ -85,6 +96,15 @@ class Engine {
   std::vector<StepOutput> step(const std::vector<StepItem>& items);
   // `out`: [tokens][vocabSize].
   void logits(int stage, const std::vector<int32_t>& tokens, float* out, int delta = 0);
+  // Answers a dispatch, from any thread.
+  void completeExperts(int id, ExpertCalls::Array<float> outputs, ExpertCalls::Array<uint8_t> missing) {
+    calls_.complete(id, outputs, missing);
+  }
+  void abandonExperts() { calls_.abandon(); }
+  // [layers][experts]: from the next step on, min(row's stage, cap) is computed.
+  void setExpertCaps(const std::vector<int8_t>& caps);
+  // [layers][experts]: rows that chose each expert since the last call.
+  std::vector<uint32_t> takeExpertLoad();
 
  private:
   using Stages = std::array<std::shared_ptr<const StageWeights>, kStages>;
@@ -116,6 +136,7 @@ class Engine {
 
   const LadderConfig config_;
   const EngineOptions options_;
+  ExpertCalls calls_;
   ThreadPool pool_;
   Graph graph_;
   std::atomic<int> steps_{0};  // running or waiting to

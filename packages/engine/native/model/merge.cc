@@ -133,13 +133,13 @@ Matrix mergedMatrix(const Matrix& exact, const uint8_t* merged) {
   return m;
 }
 
-void mergeResidual(const Matrix& coded, const Matrix& exact, uint8_t* out) {
+void mergeResidual(const Matrix& coded, const Matrix& exact, int tileBegin, int tileEnd, uint8_t* out) {
   int residualBits = 0;
   for (int p = 0; p < exact.planeCount; p++)
     residualBits += exact.planes[p].width;
   const Matrix merged = mergedMatrix(exact, out);
   alignas(64) uint8_t codes[kBlockWeights];
-  for (int tile = 0; tile < exact.tiles(); tile++) {
+  for (int tile = tileBegin; tile < tileEnd; tile++) {
     breathe();
     for (int block = 0; block < exact.blocks(); block++) {
       mergeBlock(coded, exact, tile, block, residualBits, codes);

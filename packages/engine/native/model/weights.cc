@@ -1,7 +1,7 @@
 #include "model/weights.h"
 
-#include "model/failure.h"
 #include "model/merge.h"
+#include "model/tensor_view.h"
 
 namespace zen {
 namespace {
@@ -26,36 +26,6 @@ class Builder {
   }
 
  private:
-  const uint8_t* bytes(const Section& s) const {
-    return s.stage < 0 ? nullptr : out_->blobs[s.stage]->data() + s.offset;
-  }
-
-  Matrix view(const TensorEntry& t, const Rung& rung) const {
-    Matrix m;
-    m.rows = t.rows;
-    m.cols = t.cols;
-    if (rung.kind == Rung::Kind::Raw) {
-      m.coding = rung.dtype;
-      m.data = bytes(rung.data);
-      return m;
-    }
-    m.bits = rung.bits;
-    m.planeCount = static_cast<int>(rung.planes.size());
-    for (int p = 0; p < m.planeCount; p++)
-      m.planes[p] = {bytes(rung.planes[p]), rung.planes[p].width};
-    m.rowScale = bytes(rung.rowScale);
-    m.scales = bytes(rung.scales);
-    m.supers = bytes(rung.supers);
-    if (rung.kind == Rung::Kind::Coded) {
-      m.group = rung.group;
-      return m;
-    }
-    const SourceFormat& format = sourceFormat(t.sourceType);
-    m.scaleKind = format.scaleKind;
-    m.center = format.center;
-    return m;
-  }
-
   void tensor(size_t i) {
     const TensorEntry& t = config_.tensors[i];
     const int index = t.rungAt(stage_);
@@ -65,11 +35,7 @@ class Builder {
       out_->merged[i] = below_->merged[i];
       out_->vectors[i] = below_->vectors[i];
     } else {
-      const Rung& rung = t.rungs[index];
-      Matrix m = view(t, rung);
-      if (rung.residualBits > 0) m = merge(i, t, index, m);
-      if (const char* problem = matrixProblem(m)) throw Failure("tensor " + t.name, problem);
-      out_->matrices[i] = m;
+      const Matrix& m = out_->matrices[i] = matrix(i, t);
       if (t.rows == 1) {
         auto values = std::make_shared<std::vector<float>>(static_cast<size_t>(t.cols));
         dequantizeRow(m, 0, values->data());
@@ -79,19 +45,14 @@ class Builder {
     if (out_->merged[i]) out_->mergedBytes += out_->merged[i]->bytes();
   }
 
-  Matrix merge(size_t i, const TensorEntry& t, int index, const Matrix& exact) {
-    const Rung& rung = t.rungs[index];
-    int base = index - 1;  // RungReader has seen a coded rung below
-    while (t.rungs[base].kind != Rung::Kind::Coded)
-      base--;
-    auto region = std::make_shared<Region>(mergedBytes(exact));
-    mergeResidual(view(t, t.rungs[base]), exact, region->data());
-    // Lower stages stay usable: what they need comes back from the file.
-    for (const auto* planes : {&rung.planes, &t.rungs[base].planes})
-      for (const Section& s : *planes)
-        out_->blobs[s.stage]->forget(s.offset, s.bytes);
+  Matrix matrix(size_t i, const TensorEntry& t) {
+    const TensorView view = viewAt(t, stage_, out_->blobs);
+    if (!view.merges) return view.matrix;
+    auto region = std::make_shared<Region>(mergedBytes(view.matrix));
+    mergeResidual(view.base, view.matrix, 0, view.matrix.tiles(), region->data());
+    forgetPlanes(t, stage_, out_->blobs);
     out_->merged[i] = region;
-    return mergedMatrix(exact, region->data());
+    return mergedMatrix(view.matrix, region->data());
   }
 
   const float* vector(size_t i) const { return out_->vectors[i]->data(); }

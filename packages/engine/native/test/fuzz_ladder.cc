@@ -22,7 +22,7 @@ Outcome use(const std::string& config, const TinyFiles& files) {
   zen_error error = {};
   const std::vector<uint32_t> offsets(102, 0);
   const uint8_t none = 0;
-  const zen_open_options options = {1, 1 << 20, ZEN_KV_F16, 64, &none, 0, offsets.data(), offsets.size(), 0, 0, 0};
+  const zen_open_options options = {1, 1 << 20, ZEN_KV_F16, 64, &none, 0, offsets.data(), offsets.size(), 0, 0, 0, nullptr, 0, nullptr, nullptr};
   zen_model* model = nullptr;
   const auto refused = [&] {
     CHECK(error.field[0] != '\0' && error.limit[0] != '\0');
@@ -46,7 +46,7 @@ Outcome use(const std::string& config, const TinyFiles& files) {
     }
     out.attached++;
     const int32_t tokens[] = {1, 2, 3, 4, 5};
-    const zen_step_item item = {sequence, tokens, 5, nullptr, 0, stage, 1, nullptr, 0, 0};
+    const zen_step_item item = {sequence, tokens, 5, nullptr, 0, stage, 1, nullptr, 0, 0, ZEN_STAND_IN};
     zen_step_output output;
     if (zen_step(model, &item, 1, &output, &error) != 0)
       refused();

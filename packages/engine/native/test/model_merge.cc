@@ -50,7 +50,7 @@ void merged(SourceType type, int residualBits, int rows, int cols, Random& rando
   for (int p = 0; p < residual.planeCount; p++)
     residual.planes[p].data = planes[size_t(p)].data();
   std::vector<uint8_t> memory(mergedBytes(residual));
-  mergeResidual(coded.m, residual, memory.data());
+  mergeResidual(coded.m, residual, 0, residual.tiles(), memory.data());
   const Matrix result = mergedMatrix(residual, memory.data());
   CHECK(matrixProblem(result) == nullptr && result.bits == source.bits);
   bool same = true;
