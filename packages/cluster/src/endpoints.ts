@@ -41,15 +41,30 @@ export function openEndpoints(slices: readonly EndpointSlice[], port: ServiceAdd
 export function followEndpoints(
   server: ApiServer,
   { namespace, service, port }: ServiceAddress,
-  { onChange, onTrouble }: Followed<string>,
+  followed: Followed<string>,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const labelSelector = `kubernetes.io/service-name=${service}`;
+  return followSelectedEndpoints(server, { namespace, labelSelector, port }, followed, options, signal);
+}
+
+/** The same of all Services whose labels are selected: their EndpointSlices have them too. */
+export function followSelectedEndpoints(
+  server: ApiServer,
+  {
+    namespace,
+    labelSelector,
+    port,
+  }: { namespace: string; labelSelector: string; port: ServiceAddress['port'] },
+  { onChange, ...others }: Followed<string>,
   options: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace || server.namespace}/endpointslices`;
-  const query = { labelSelector: `kubernetes.io/service-name=${service}` };
   const followed: Followed<EndpointSlice> = {
+    ...others,
     onChange: (slices) => onChange(openEndpoints(slices, port)),
-    onTrouble,
   };
-  return follow(server, path, query, followed, options, signal);
+  return follow(server, path, { labelSelector }, followed, options, signal);
 }

@@ -2,6 +2,7 @@ import type { ApiServer } from './api-server';
 import { ask } from './ask';
 import { ClusterError } from './cluster-error';
 import { pause } from './pause';
+import { readJson } from './read-json';
 import { readLines } from './read-lines';
 
 export interface KubeObject {
@@ -13,6 +14,8 @@ export interface Followed<T> {
   onChange(objects: readonly T[]): void;
   /** The API server cannot be followed now. */
   onTrouble(error: ClusterError): void;
+  /** The server was heard: what was told last is as new as this moment. */
+  onHeard?(): void;
 }
 
 export interface FollowOptions {
@@ -23,6 +26,8 @@ export interface FollowOptions {
   maxBackoffMs?: number;
   /** Seconds after which a watch is renewed, so that a connection that died unnoticed hides no change for long; 60. */
   watchS?: number;
+  /** Seconds after which everything is listed anew, whatever the watches said; never unless it is set. */
+  relistS?: number;
 }
 
 /** Objects a page of a list. */
@@ -33,6 +38,11 @@ const MAX_EVENT_BYTES = 8 * 2 ** 20;
 /** What a renewed watch may be late by. */
 const OVERDUE_MS = 10_000;
 const GONE = 410;
+
+interface Page {
+  metadata?: { resourceVersion?: string; continue?: string };
+  items?: KubeObject[];
+}
 
 interface Event {
   type?: string;
@@ -47,11 +57,12 @@ export async function follow<T extends KubeObject>(
   server: ApiServer,
   path: string,
   query: Readonly<Record<string, string>>,
-  { onChange, onTrouble }: Followed<T>,
+  { onChange, onTrouble, onHeard = () => undefined }: Followed<T>,
   options: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { firstBackoffMs = 200, maxBackoffMs = 10_000, watchS = 60, random } = options;
+  const { firstBackoffMs = 200, maxBackoffMs = 10_000, watchS = 60, relistS, random } = options;
+  let relistMs = Number.POSITIVE_INFINITY;
   let backoffMs = firstBackoffMs;
   let objects = new Map<string, KubeObject>();
   /** Where the next watch begins; null asks for a list. */
@@ -63,11 +74,17 @@ export async function follow<T extends KubeObject>(
     let more = '';
     for (;;) {
       const asked = { ...query, limit: String(PAGE), ...(more ? { continue: more } : {}) };
-      const { metadata, items } = await page(await ask(server, path, asked, signal));
+      const { metadata, items } = await readJson<Page>(
+        await ask(server, path, asked, signal),
+        MAX_PAGE_BYTES,
+        'a list',
+      );
       for (const item of items ?? []) found.set(nameOf(item), item);
       more = metadata?.continue ?? '';
       if (more) continue;
       objects = found;
+      if (relistS !== undefined) relistMs = performance.now() + relistS * 1000;
+      onHeard();
       tell();
       return metadata?.resourceVersion ?? '';
     }
@@ -84,6 +101,7 @@ export async function follow<T extends KubeObject>(
   function apply({ type, object }: Event): void {
     if (type === 'ERROR') throw new ClusterError(object?.message ?? 'the watch failed', object?.code ?? 0);
     backoffMs = firstBackoffMs;
+    onHeard();
     const at = object?.metadata?.resourceVersion;
     // Versions grow along a watch: what is not newer than the last one was seen before.
     if (!object || !at || !isNewer(at, version)) return;
@@ -96,8 +114,10 @@ export async function follow<T extends KubeObject>(
 
   while (!signal.aborted) {
     try {
+      if (performance.now() >= relistMs) version = null;
       version ??= await list();
       await watch(version);
+      onHeard();
       await pause(firstBackoffMs * random(), signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -117,18 +137,4 @@ function isNewer(version: string, than: string | null): boolean {
 
 function nameOf({ metadata }: KubeObject): string {
   return metadata?.name ?? '';
-}
-
-async function page(body: AsyncIterable<Buffer>): Promise<{
-  metadata?: { resourceVersion?: string; continue?: string };
-  items?: KubeObject[];
-}> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > MAX_PAGE_BYTES) throw new ClusterError(`a list of more than ${MAX_PAGE_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return JSON.parse(Buffer.concat(chunks).toString());
 }

@@ -1,0 +1,5 @@
+/** Why the objects of a resource cannot be made as they are wanted. */
+export interface Refusal {
+  reason: 'NameTaken' | 'ApplyFailed';
+  message: string;
+}

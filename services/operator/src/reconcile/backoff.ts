@@ -1,0 +1,29 @@
+const FIRST_MS = 200;
+const MOST_MS = 30_000;
+
+/** When each resource is tried again after failures; a success forgets them. */
+export class Backoff {
+  private readonly failures = new Map<string, { count: number; untilMs: number }>();
+
+  constructor(private readonly random: () => number) {}
+
+  /** Milliseconds until it may be tried; 0 for now. */
+  waitMs(key: string, nowMs: number): number {
+    return Math.max(0, (this.failures.get(key)?.untilMs ?? 0) - nowMs);
+  }
+
+  failed(key: string, nowMs: number, leastMs = 0): void {
+    const count = (this.failures.get(key)?.count ?? 0) + 1;
+    const spread = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(count - 1, 16)) * (0.5 + this.random());
+    this.failures.set(key, { count, untilMs: nowMs + Math.max(leastMs, spread) });
+  }
+
+  succeeded(key: string): void {
+    this.failures.delete(key);
+  }
+
+  /** Forgets what is no longer there. */
+  keepOnly(keys: ReadonlySet<string>): void {
+    for (const key of this.failures.keys()) if (!keys.has(key)) this.failures.delete(key);
+  }
+}
