@@ -1,5 +1,12 @@
-import { DEFAULT_LIMITS, Scheduler, type Speculation, type StepBackend, type StepPlan } from '@zen/batching';
-import { GREEDY, type StepOutput } from '@zen/engine';
+import {
+  DEFAULT_LIMITS,
+  Scheduler,
+  type Speculation,
+  type StepBackend,
+  type StepOutput,
+  type StepPlan,
+} from '@zen/batching';
+import { GREEDY } from '@zen/engine';
 
 export interface DraftedAnswer {
   tokens: number[];

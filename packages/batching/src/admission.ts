@@ -49,7 +49,7 @@ export function nextTenant(sequences: readonly Sequence[], time: (tenant: string
 
 /**
  * Whether everything that is known of the sequence fits beside what the prompts in progress still need. Takes KV
- * from parked sequences, then from waiting ones that rank below; from all of them if the batch is empty.
+ * from idle sequences, then from waiting ones that rank below; from all of them if the batch is empty.
  */
 function fits(
   sequence: Sequence,
@@ -62,11 +62,11 @@ function fits(
   const need = memory.growth(sequence, sequence.pending) + reserved;
   if (memory.free >= need) return true;
   const holders = ranked(live, nowUs, limits).filter((one) => one !== sequence && one.computed > 0);
-  const parked = holders.filter((one) => one.state === 'parked');
+  const idle = holders.filter((one) => one.idle);
   const waiting = holders.filter((one) => one.state === 'waiting');
   const below = (one: Sequence) =>
     batchIsEmpty || one.rank(nowUs, limits) < sequence.rank(nowUs, limits) || one.order > sequence.order;
-  for (const holder of [...parked.reverse(), ...waiting.filter(below).reverse()]) {
+  for (const holder of [...idle.reverse(), ...waiting.filter(below).reverse()]) {
     memory.preempt(holder);
     if (memory.free >= need) return true;
   }

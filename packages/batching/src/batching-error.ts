@@ -8,6 +8,7 @@
  * - `stalled` the consumer took nothing for longer than the limit
  * - `backend` the step that this sequence was part of failed; `cause` says why
  * - `not-finite` what was computed for this sequence is no number; its neighbours are well
+ * - `expert-away` an expert that the request does not do without could not be had until its deadline
  * - `closed` the scheduler has shut down
  */
 export type BatchingFailure =
@@ -20,6 +21,7 @@ export type BatchingFailure =
   | 'stalled'
   | 'backend'
   | 'not-finite'
+  | 'expert-away'
   | 'closed';
 
 /** The one error class of this package; the message names field and limit. */

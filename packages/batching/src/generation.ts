@@ -1,3 +1,5 @@
+import type { ExpertFalls } from './step-backend';
+
 export type GenerationEvent =
   | Started
   | {
@@ -7,6 +9,8 @@ export type GenerationEvent =
       topTokens: Int32Array;
       topLogprobs: Float32Array;
       stage: number;
+      /** Of its sequence so far, the prompt included. */
+      expertFalls: Readonly<ExpertFalls>;
     }
   | Finished;
 
@@ -31,6 +35,7 @@ export interface Finished {
   /** Tokens that were guessed for this answer, and those of them that came out. */
   draftTokens: number;
   acceptedDraftTokens: number;
+  expertFalls: Readonly<ExpertFalls>;
 }
 
 /**

@@ -55,6 +55,8 @@ export interface Outcome {
   request: BatchRequest;
   generation: Generation;
   tokens: number[];
+  /** Stand-ins so far, at each token. */
+  falls: number[];
   started: Extract<GenerationEvent, { type: 'started' }> | null;
   finished: Extract<GenerationEvent, { type: 'finished' }> | null;
   error: unknown;
@@ -86,6 +88,7 @@ export class Harness {
       request: what,
       generation,
       tokens: [],
+      falls: [],
       started: null,
       finished: null,
       error: null,
@@ -99,8 +102,10 @@ export class Harness {
     try {
       for await (const events of outcome.generation) {
         for (const event of events) {
-          if (event.type === 'token') outcome.tokens.push(event.token);
-          else if (event.type === 'started') outcome.started = event;
+          if (event.type === 'token') {
+            outcome.tokens.push(event.token);
+            outcome.falls.push(event.expertFalls.standIn);
+          } else if (event.type === 'started') outcome.started = event;
           else outcome.finished = event;
         }
       }

@@ -1,5 +1,5 @@
 import type { Speculation } from './speculation/speculator';
-import type { SamplingParams, SequenceIdentity } from './step-backend';
+import type { ExpertFloor, SamplingParams, SequenceIdentity } from './step-backend';
 
 export type Priority = 'batch' | 'normal' | 'interactive';
 
@@ -35,6 +35,8 @@ export interface BatchRequest {
   minStage?: number;
   /** Without a `stage`, when a higher one is attached: `never` stays with the first, `boundary` (default) follows. */
   upgrade?: 'never' | 'boundary';
+  /** How far it may fall where experts of a mixture are away. Default: a stand-in. */
+  expertFloor?: ExpertFloor;
   /** On the caller's clock, microseconds; Infinity for none. */
   deadlineUs: number;
 }

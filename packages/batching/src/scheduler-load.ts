@@ -8,6 +8,8 @@ export interface SchedulerLoad {
   waiting: number;
   /** Paused because their consumers do not take what they have. */
   parked: number;
+  /** Waiting for experts that cannot be had now. */
+  away: number;
   /** Prompt tokens admitted or waiting that are not computed yet. */
   prefillTokensWaiting: number;
   kvBlocksTotal: number;
@@ -20,12 +22,13 @@ export interface SchedulerLoad {
 
 export function sequenceLoad(
   live: Iterable<Sequence>,
-): Pick<SchedulerLoad, 'running' | 'waiting' | 'parked' | 'prefillTokensWaiting'> {
-  const count = { waiting: 0, running: 0, parked: 0, ended: 0 };
+): Pick<SchedulerLoad, 'running' | 'waiting' | 'parked' | 'away' | 'prefillTokensWaiting'> {
+  const count = { waiting: 0, running: 0, parked: 0, away: 0, ended: 0 };
   let prefillTokensWaiting = 0;
   for (const one of live) {
     count[one.state]++;
     if (!one.decoding) prefillTokensWaiting += one.pending;
   }
-  return { running: count.running, waiting: count.waiting, parked: count.parked, prefillTokensWaiting };
+  const { running, waiting, parked, away } = count;
+  return { running, waiting, parked, away, prefillTokensWaiting };
 }

@@ -1,5 +1,6 @@
 import { admit } from './admission';
 import { answerLimit } from './answer-limit';
+import { comeBack, expertAway, sendAway } from './away';
 import { BatchingError } from './batching-error';
 import type { StepMeasure } from './cost-model';
 import { type Finished, Generation } from './generation';
@@ -10,7 +11,7 @@ import { ranked, Sequence } from './sequence';
 import { draftStep } from './speculation/draft-step';
 import { Speculator } from './speculation/speculator';
 import { StageChoice } from './stage-choice';
-import type { StepBackend, StepItem, StepOutput } from './step-backend';
+import { addFalls, type StepBackend, type StepItem, type StepOutput } from './step-backend';
 import { StepCosts } from './step-costs';
 import { composeStep, type PlannedItem } from './step-plan';
 import { TenantClock } from './tenant-clock';
@@ -73,6 +74,12 @@ export class Scheduler {
     this.onWork();
   }
 
+  /** Experts may be had again that could not: whoever waits for one is tried at the next step. */
+  expertsMoved(): void {
+    for (const one of this.live) if (one.state === 'away') one.retryAtUs = 0;
+    this.onWork();
+  }
+
   /** Queues a request; throws a BatchingError that names the limit it breaks. */
   submit(request: BatchRequest, nowUs: number): Generation {
     if (this.closed) throw new BatchingError('closed', 'the server is shutting down');
@@ -98,6 +105,7 @@ export class Scheduler {
     this.kv = this.backend.kv();
     this.expire(nowUs);
     this.park(nowUs);
+    comeBack(this.live, nowUs);
     this.memory.reset();
     const { live, limits, clock, memory } = this;
     admit({ live, limits, clock, memory, nowUs, enter: (sequence) => this.enter(sequence, nowUs) });
@@ -142,7 +150,7 @@ export class Scheduler {
       if (sequence.state === 'ended' || sequence.lost) return;
       if (output.status === 'noKv') short.push(sequence);
       else if (output.status === 'notFinite') this.end(sequence, notFinite());
-      else if (output.status === 'noExpert') this.end(sequence, noExpert());
+      else if (output.status === 'noExpert') sendAway(sequence, nowUs);
       else this.advance(sequence, items[i] as StepItem, output);
     });
     const first = short.find(({ state }) => state !== 'ended');
@@ -172,9 +180,10 @@ export class Scheduler {
   /** The next time at which `plan` has to look although nothing else happens; Infinity for none. */
   nextDeadlineUs(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { request, state, parkedAtUs } of this.live) {
+    for (const { request, state, parkedAtUs, retryAtUs } of this.live) {
       next = Math.min(next, request.deadlineUs);
       if (state === 'parked') next = Math.min(next, parkedAtUs + this.limits.stallUs);
+      if (state === 'away') next = Math.min(next, retryAtUs);
     }
     return next;
   }
@@ -233,6 +242,8 @@ export class Scheduler {
   private advance(sequence: Sequence, item: StepItem, output: StepOutput): void {
     const { request, generation, sampled } = sequence;
     const width = request.prompt.kind === 'embeddings' ? request.prompt.width : 1;
+    sequence.misses = 0;
+    sequence.expertFalls = addFalls(sequence.expertFalls, output.expertFalls);
     sequence.computed += item.embeddings === null ? item.tokens.length : item.embeddings.length / width;
     if (!item.sample) return;
     const { kept, finish, stopIndex } = output;
@@ -241,7 +252,16 @@ export class Scheduler {
     this.clock.charge(request.tenant, kept.length / sequence.weight);
     for (const { token, logprob, topTokens, topLogprobs } of [...kept, output]) {
       sampled.push(token);
-      generation.push({ type: 'token', token, logprob, topTokens, topLogprobs, stage: item.stage });
+      const { expertFalls } = sequence;
+      generation.push({
+        type: 'token',
+        token,
+        logprob,
+        topTokens,
+        topLogprobs,
+        stage: item.stage,
+        expertFalls,
+      });
     }
     this.speculator.sampled(sequence, item.draft, kept.length, sampled.slice(-1 - kept.length));
     if (finish !== 'none') this.finish(sequence, finish, stopIndex);
@@ -268,8 +288,10 @@ export class Scheduler {
 
   private expire(nowUs: number): void {
     for (const one of this.live) {
-      if (one.request.deadlineUs <= nowUs) this.finish(one, 'deadline', -1);
-      else if (one.state === 'parked' && one.parkedAtUs + this.limits.stallUs <= nowUs) {
+      if (one.request.deadlineUs <= nowUs) {
+        if (one.misses > 0) this.end(one, expertAway());
+        else this.finish(one, 'deadline', -1);
+      } else if (one.state === 'parked' && one.parkedAtUs + this.limits.stallUs <= nowUs) {
         const message = `the client took nothing for ${this.limits.stallUs / 1e6} s, the limit`;
         this.end(one, new BatchingError('stalled', message));
       }
@@ -303,6 +325,7 @@ export class Scheduler {
       completionTokens,
       draftTokens: sequence.drafting?.drafted ?? 0,
       acceptedDraftTokens: sequence.drafting?.accepted ?? 0,
+      expertFalls: sequence.expertFalls,
     });
     this.release(sequence);
   }
@@ -337,5 +360,3 @@ export class Scheduler {
 
 const notFinite = () =>
   new BatchingError('not-finite', 'the logits of this sequence are no numbers: a stage or its delta is bad');
-
-const noExpert = () => new BatchingError('backend', 'an expert of this sequence is away');

@@ -1,15 +1,16 @@
 import { Generation } from './generation';
 import { type BatchRequest, type Limits, PRIORITY_RANK, PRIORITY_WEIGHT } from './request';
 import type { Drafting } from './speculation/speculator';
-import type { StepItem } from './step-backend';
+import { type ExpertFalls, NO_FALLS, type StepItem } from './step-backend';
 
 /**
  * - `waiting` for a place in the batch: new, preempted, or back from being parked
  * - `running` in the batch
  * - `parked` its consumer has not taken enough; holds its KV until someone else needs it
+ * - `away` one of its experts cannot be had; holds its KV until someone else needs it, and is tried again
  * - `ended` only its handle may be left to free
  */
-export type SequenceState = 'waiting' | 'running' | 'parked' | 'ended';
+export type SequenceState = 'waiting' | 'running' | 'parked' | 'away' | 'ended';
 
 /** One request on its way. Its tokens are the prompt's positions followed by the sampled tokens. */
 export class Sequence {
@@ -28,6 +29,11 @@ export class Sequence {
   cachedTokens = 0;
   started = false;
   parkedAtUs = 0;
+  /** Steps in a row for which an expert was missing. */
+  misses = 0;
+  /** When one that is `away` is tried again. */
+  retryAtUs = 0;
+  expertFalls: Readonly<ExpertFalls> = NO_FALLS;
   readonly sampled: number[];
   /** What is known of its drafts; null before the first token. */
   drafting: Drafting | null = null;
@@ -83,6 +89,11 @@ export class Sequence {
     this.state = 'waiting';
   }
 
+  /** Holds KV that it does not use for now. */
+  get idle(): boolean {
+    return this.state === 'parked' || this.state === 'away';
+  }
+
   /** Priority with age: 0 to 2. */
   rank(nowUs: number, limits: Limits): number {
     const aged = Math.floor((nowUs - this.submittedUs) / limits.ageingUs);
@@ -96,7 +107,7 @@ export class Sequence {
 
   /** The next `count` positions as one item, or fewer where embeddings and tokens meet. */
   item(count: number, stage: number, handle: number): StepItem {
-    const { prompt } = this.request;
+    const { prompt, expertFloor = 'standIn' } = this.request;
     let end = this.computed + count;
     if (prompt.kind === 'embeddings' && this.computed < this.promptLength) {
       end = Math.min(end, this.promptLength);
@@ -108,10 +119,12 @@ export class Sequence {
         stage,
         sample: end === this.length,
         draft: null,
+        expertFloor,
       };
     }
     const tokens = this.tokenRange(this.computed, end);
-    return { sequence: handle, tokens, embeddings: null, stage, sample: end === this.length, draft: null };
+    const sample = end === this.length;
+    return { sequence: handle, tokens, embeddings: null, stage, sample, draft: null, expertFloor };
   }
 
   private tokenRange(start: number, end: number): Int32Array {

@@ -1,5 +1,6 @@
 import { type Block, SimulatedKv } from './simulated-kv';
 import {
+  type ExpertFalls,
   MAX_DRAFT,
   type SamplingParams,
   type SequenceIdentity,
@@ -25,6 +26,8 @@ export interface SimulatedModel {
   guess?(history: readonly number[], sampling: SamplingParams, sampledCount: number, stage: number): number;
   /** What a token stands for; needed for stop texts. */
   bytesOf?(token: number): Uint8Array;
+  /** How experts are for an item: one is `away` that it does not do without, or what it lacks. Default: all are there. */
+  experts?(item: StepItem): 'away' | ExpertFalls;
   /** Awaited by every step: sets the pace. */
   pace?(items: readonly StepItem[]): Promise<void>;
 }
@@ -140,10 +143,12 @@ export class SimulatedBackend implements StepBackend {
     if (Math.ceil(most / this.blockTokens) - held.blocks.length > this.cache.free) {
       return { ...NOTHING, status: 'noKv' };
     }
+    const falls = this.model.experts?.(item);
+    if (falls === 'away') return { ...NOTHING, status: 'noExpert' };
     held.history.push(...added);
     const output = item.sample ? this.check(held, this.guesses(held, item)) : NOTHING;
     this.cache.grow(held.blocks, held.history, item.stage, held.scope);
-    return output;
+    return falls ? { ...output, expertFalls: falls } : output;
   }
 
   private guesses(

@@ -48,6 +48,28 @@ export interface StepItem {
   sample: boolean;
   /** Guesses of what will be sampled, checked in this step; null for none. */
   draft: Draft | null;
+  /** The lowest that the sequence takes where one of a mixture's experts is missing. Default: a stand-in. */
+  expertFloor?: ExpertFloor;
+}
+
+/** `exact`: nothing but the expert itself; `standIn`: the same expert at a lower stage; `without`: the others alone. */
+export type ExpertFloor = 'exact' | 'standIn' | 'without';
+
+/** Pairs of a token and an expert that did not get the expert at the item's stage. */
+export interface ExpertFalls {
+  standIn: number;
+  without: number;
+}
+
+export const NO_FALLS: Readonly<ExpertFalls> = { standIn: 0, without: 0 };
+
+/** The first itself where nothing is added. */
+export function addFalls(
+  falls: Readonly<ExpertFalls>,
+  { standIn, without }: Readonly<ExpertFalls> = NO_FALLS,
+): Readonly<ExpertFalls> {
+  if (standIn === 0 && without === 0) return falls;
+  return { standIn: falls.standIn + standIn, without: falls.without + without };
 }
 
 /**
@@ -73,9 +95,11 @@ export interface StepOutput extends SampledToken {
   /**
    * `noKv`: nothing was appended because the KV budget is used up. `notFinite`: nothing was appended because the
    * sequence's logits are no numbers, which bad weights or its own delta can do; the others in the step are good.
-   * `noExpert`: nothing was appended because an expert of its layers is away and its floor takes nothing less.
+   * `noExpert`: nothing was appended because an expert is missing that the item's floor does not let it do without.
    */
   status: 'ok' | 'noKv' | 'notFinite' | 'noExpert';
+  /** Of this item in this step; absent where the model has no experts. */
+  expertFalls?: ExpertFalls;
   /** Drafted tokens that were sampled and appended, before `token`. */
   kept: SampledToken[];
   finish: 'none' | 'stopToken' | 'stopText';

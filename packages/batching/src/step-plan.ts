@@ -102,7 +102,7 @@ function drop(sequence: Sequence, plan: Map<Sequence, number>, { memory, clock }
 }
 
 /**
- * Room for more positions of the sequence. Where there is none it preempts: the parked first, then whoever ranks
+ * Room for more positions of the sequence. Where there is none it preempts: the idle first, then whoever ranks
  * lowest, the newest first, and never one that ranks above the sequence itself. 0 if that does not help.
  */
 function secure(sequence: Sequence, plan: Map<Sequence, number>, composition: Composition): number {
@@ -110,9 +110,9 @@ function secure(sequence: Sequence, plan: Map<Sequence, number>, composition: Co
   const room = () => memory.room(sequence.computed + (plan.get(sequence) ?? 0));
   if (room() > 0) return room();
   const order = ranked(holders, nowUs, limits);
-  const parked = order.filter((one) => one.state === 'parked');
-  const below = order.slice(order.indexOf(sequence) + 1).filter((one) => one.state !== 'parked');
-  for (const victim of [...parked.reverse(), ...below.reverse()]) {
+  const idle = order.filter((one) => one.idle);
+  const below = order.slice(order.indexOf(sequence) + 1).filter((one) => !one.idle);
+  for (const victim of [...idle.reverse(), ...below.reverse()]) {
     if (victim.computed === 0 && !plan.has(victim)) continue;
     drop(victim, plan, composition);
     if (room() > 0) return room();

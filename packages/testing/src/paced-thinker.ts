@@ -52,6 +52,8 @@ export interface PacedOptions {
   deltas: Partial<DeltaCapacity> | undefined;
   /** The delta that it says answers. */
   answersWith: (request: GenerateRequest) => string;
+  /** Pairs that fell to a stand-in with each piece. */
+  standIns: number;
   tls: ServerTls | undefined;
 }
 
@@ -74,6 +76,7 @@ const DEFAULTS: PacedOptions = {
   baseDigest: '',
   deltas: undefined,
   answersWith: ({ delta }) => delta?.digest ?? '',
+  standIns: 0,
   tls: undefined,
 };
 
@@ -174,6 +177,9 @@ export class PacedThinker {
       const deltaDigest = this.options.answersWith(request);
       yield event({ started: { stage, promptTokens, cachedPromptTokens, seed, deltaDigest } });
       const count = request.maxTokens || DEFAULT_PIECES;
+      const { standIns } = this.options;
+      const fallsOf = (pieces: number) =>
+        standIns === 0 ? undefined : { standIn: BigInt(pieces * standIns), without: 0n };
       for (let index = request.resumeTokenIds.length; index < count; index++) {
         await this.options.before(index, request, context);
         await pause(this.options.pieceMs ?? this.stepMs(cost), context.signal);
@@ -188,12 +194,14 @@ export class PacedThinker {
             tokenIds,
             stage: climbs ? this.highest() : stage,
             logprobs: logprobsOf(request, text, index),
+            expertFalls: fallsOf(index + 1 - request.resumeTokenIds.length),
           },
         });
       }
       const usage = { promptTokens, cachedPromptTokens, completionTokens: count };
       finished = true;
-      yield event({ finished: { reason: FinishReason.FINISH_REASON_LENGTH, usage, stop: '' } });
+      const expertFalls = fallsOf(Math.max(0, count - request.resumeTokenIds.length));
+      yield event({ finished: { reason: FinishReason.FINISH_REASON_LENGTH, usage, stop: '', expertFalls } });
     } finally {
       if (!finished) this.cancelled++;
       compute();

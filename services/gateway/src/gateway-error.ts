@@ -10,6 +10,8 @@ export type GatewayFailure =
   | 'not_found'
   | 'model_not_found'
   | 'stage_not_attached'
+  /** An expert that the request does not do without could not be had in time. */
+  | 'experts_unavailable'
   | 'delta_not_found'
   | 'delta_wrong_base'
   | 'delta_revoked'
@@ -35,9 +37,11 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+const PASSING = new Set<GatewayFailure>(['unavailable', 'delta_store_unavailable', 'experts_unavailable']);
+
 /** Whether an answer that ends so may go on later or elsewhere. */
 export function isPassing(failure: GatewayFailure): boolean {
-  return failure === 'unavailable' || failure === 'delta_store_unavailable';
+  return PASSING.has(failure);
 }
 
 export class GatewayError extends Error {

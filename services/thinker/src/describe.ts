@@ -45,12 +45,21 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
 }
 
 export function loadNow({ loop }: Serving): Load {
-  const { running, waiting, parked, prefillTokensWaiting, kvBlocksTotal, kvBlocksFree, costs, preemptions } =
-    loop.scheduler.load();
+  const {
+    running,
+    waiting,
+    parked,
+    away,
+    prefillTokensWaiting,
+    kvBlocksTotal,
+    kvBlocksFree,
+    costs,
+    preemptions,
+  } = loop.scheduler.load();
   return {
     running,
-    // A parked answer comes back as soon as its client reads.
-    waiting: waiting + parked,
+    // A parked answer comes back as soon as its client reads, one that is away with its experts.
+    waiting: waiting + parked + away,
     prefillTokensWaiting: BigInt(prefillTokensWaiting),
     kvBlocksTotal,
     kvBlocksFree,

@@ -45,10 +45,11 @@ export class ThinkerMetrics {
     // All of these are 0 before the model's metadata is here.
     const load = () => replica.serving?.loop.scheduler.load();
     this.gauge('sequences', 'Requests by state', ['state'], (gauge) => {
-      const { running = 0, waiting = 0, parked = 0 } = load() ?? {};
+      const { running = 0, waiting = 0, parked = 0, away = 0 } = load() ?? {};
       gauge.set({ state: 'running' }, running);
       gauge.set({ state: 'waiting' }, waiting);
       gauge.set({ state: 'parked' }, parked);
+      gauge.set({ state: 'away' }, away);
     });
     this.gauge('kv_blocks', 'Blocks of the KV cache by state', ['state'], (gauge) => {
       const { kvBlocksFree = 0, kvBlocksTotal = 0 } = load() ?? {};

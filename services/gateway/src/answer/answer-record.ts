@@ -1,6 +1,7 @@
-import type { Started } from '@zen/contracts';
+import type { ExpertFalls, ExpertFloor, Started } from '@zen/contracts';
 import { GatewayError } from '../gateway-error';
 import type { AnswerEnd, AnswerPiece } from './answer';
+import { addFalls } from './expert-falls';
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -12,12 +13,22 @@ export interface ResumePoint {
   seed: bigint;
   /** Of the delta that has answered so far; empty for the base. */
   deltaDigest: string;
+  /** How far it may fall; UNSPECIFIED where the token does not say. */
+  expertFloor: ExpertFloor;
+  /** Of `tokens`; undefined where there were none. */
+  expertFalls: ExpertFalls | undefined;
   /** The answer's first tokens, and the UTF-16 units of their text. */
   tokens: readonly number[];
   textUnits: number;
   /** Tokens that the caller has, and their hash: what lies between `tokens` and here is computed again. */
   position: number;
   hash: number;
+}
+
+interface Cut {
+  tokens: number;
+  textUnits: number;
+  expertFalls: ExpertFalls | undefined;
 }
 
 /** What is known of an answer that has to survive the replica that gives it. */
@@ -30,12 +41,18 @@ export class AnswerRecord {
   seed = 0n;
   /** The stage of the last token; null before the first. */
   stage: number | null = null;
-  /** Its tokens came from more than one stage, so it cannot be computed again from its beginning. */
+  /**
+   * Its tokens came from more than one stage, or lacked experts that may be there another time: it cannot be computed
+   * again from its beginning.
+   */
   mixed = false;
   /** Of the last place where a token may be cut off: as many tokens as a resume token holds. */
-  cut = { tokens: 0, textUnits: 0 };
+  cut: Cut = { tokens: 0, textUnits: 0, expertFalls: undefined };
   private length = 0;
   private cachedPromptTokens: number | undefined;
+  /** Of replicas before the one that answers now, and of that one. */
+  private fallsBefore: ExpertFalls | undefined;
+  private fallsHere: ExpertFalls | undefined;
 
   constructor(
     /** Tokens that are kept at most; a longer answer cannot go on elsewhere. */
@@ -50,7 +67,9 @@ export class AnswerRecord {
     this.seed = from.seed;
     this.stage = from.stage;
     this.textUnits = from.textUnits;
-    this.cut = { tokens: this.length, textUnits: from.textUnits };
+    this.fallsBefore = from.expertFalls;
+    this.mixed = from.expertFalls !== undefined;
+    this.cut = { tokens: this.length, textUnits: from.textUnits, expertFalls: from.expertFalls };
   }
 
   /** Tokens of the answer so far. */
@@ -71,16 +90,22 @@ export class AnswerRecord {
   started({ seed, cachedPromptTokens }: Started): void {
     if (this.length === 0) this.seed = seed;
     this.cachedPromptTokens ??= cachedPromptTokens;
+    this.fallsBefore = addFalls(this.fallsBefore, this.fallsHere);
+    this.fallsHere = undefined;
   }
 
   /** Takes a piece down; false where the caller has it already. */
-  add({ tokenIds, text, stage }: AnswerPiece): boolean {
+  add({ tokenIds, text, stage, expertFalls }: AnswerPiece): boolean {
     const before = this.length;
     this.count(tokenIds);
     this.textUnits += text.length;
-    if (this.stage !== null && stage !== this.stage) this.mixed = true;
+    this.fallsHere = expertFalls ?? this.fallsHere;
+    if ((this.stage !== null && stage !== this.stage) || this.fallsHere) this.mixed = true;
     this.stage = stage;
-    if (this.length <= this.mostInToken) this.cut = { tokens: this.length, textUnits: this.textUnits };
+    if (this.length <= this.mostInToken) {
+      const falls = addFalls(this.fallsBefore, this.fallsHere);
+      this.cut = { tokens: this.length, textUnits: this.textUnits, expertFalls: falls };
+    }
     if (before >= this.skipsTo) return true;
     if (this.length >= this.skipsTo && this.hash !== this.from?.hash) throw notAgain();
     return false;
@@ -90,7 +115,8 @@ export class AnswerRecord {
   end(end: AnswerEnd): AnswerEnd {
     if (this.length < this.skipsTo) throw notAgain();
     const { cachedPromptTokens = end.usage.cachedPromptTokens } = this;
-    return { ...end, usage: { ...end.usage, cachedPromptTokens } };
+    const expertFalls = addFalls(this.fallsBefore, end.expertFalls);
+    return { ...end, usage: { ...end.usage, cachedPromptTokens }, expertFalls };
   }
 
   private count(tokens: readonly number[]): void {

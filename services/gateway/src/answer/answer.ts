@@ -1,4 +1,6 @@
 import {
+  type ExpertFalls,
+  ExpertFloor,
   type FinishReason,
   type GenerateRequest,
   type Sampling,
@@ -26,6 +28,8 @@ export interface QualityWish {
   tpotMs: number | undefined;
   /** Whether a running answer follows a higher stage that its replica attaches. */
   upgrade: Upgrade;
+  /** How far the answer may fall where experts are away; UNSPECIFIED: as the key says. */
+  expertFloor: ExpertFloor;
 }
 
 export const NO_WISH: QualityWish = {
@@ -36,6 +40,7 @@ export const NO_WISH: QualityWish = {
   ttftMs: undefined,
   tpotMs: undefined,
   upgrade: Upgrade.UPGRADE_BOUNDARY,
+  expertFloor: ExpertFloor.EXPERT_FLOOR_UNSPECIFIED,
 };
 
 /** One answer to produce, whatever door the request came through. */
@@ -72,6 +77,8 @@ export interface AnswerPiece {
   tokenIds: number[];
   logprobs: TokenLogprob[];
   stage: number;
+  /** Of its replica's part of the answer up to here; undefined where there were none. */
+  expertFalls?: ExpertFalls | undefined;
 }
 
 export interface AnswerEnd {
@@ -79,6 +86,8 @@ export interface AnswerEnd {
   reason: FinishReason;
   usage: Usage;
   stop: string;
+  /** As of a piece; of the whole answer where its caller is to see it. */
+  expertFalls?: ExpertFalls | undefined;
 }
 
 /** An answer whose first piece has arrived: from here on nobody can be told another stage in a header. */

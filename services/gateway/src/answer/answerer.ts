@@ -1,4 +1,5 @@
 import { type Band, type Crowd, replicaRoom } from '@zen/admission';
+import { ExpertFloor } from '@zen/contracts';
 import type { Replica, RungPolicy } from '@zen/quality';
 import { allows, attempt, mayRetry, type Routing, succeed } from '@zen/routing';
 import { bandOf } from '../admission/band-of';
@@ -64,10 +65,11 @@ export class Answerer {
    * through with the answer in any way: that frees everything the answer holds. One that has `waited` for its turn
    * is not refused for the length of the queue. It has its place at a replica before the first await.
    */
-  async start(request: AnswerRequest, signal: AbortSignal, waited = false): Promise<Answer> {
+  async start(asked: AnswerRequest, signal: AbortSignal, waited = false): Promise<Answer> {
     const startedAtMs = this.options.now();
     let thinkerMs = 0;
-    const point = request.resume ? this.tokens.read(request.resume, request) : null;
+    const point = asked.resume ? this.tokens.read(asked.resume, asked) : null;
+    const request = point ? withFloor(asked, point) : asked;
     const record = new AnswerRecord(this.options.keptTokens, MOST_TOKENS, point);
     const journey: Journey = { request, record, startedAtMs, moves: 0, fruitless: 0 };
     if (point) return this.takeUp(journey, point, signal);
@@ -223,6 +225,12 @@ export class Answerer {
     if (decision.kind !== 'serve') throw refusalOf(decision);
     return { decision, wish, size };
   }
+}
+
+/** The floor that an answer began with holds to its end, whatever its caller says the second time. */
+function withFloor(request: AnswerRequest, { expertFloor }: ResumePoint): AnswerRequest {
+  if (expertFloor === ExpertFloor.EXPERT_FLOOR_UNSPECIFIED) return request;
+  return { ...request, wish: { ...request.wish, expertFloor } };
 }
 
 /** While some replica has room, none is asked whose batch is full: its turn would come later. */

@@ -1,5 +1,6 @@
 import { RpcError } from '@zen/rpc';
 import { gatewayError, replicaFailure } from './failure';
+import { moveType } from './move-type';
 
 const { signal } = new AbortController();
 const aborted = AbortSignal.abort();
@@ -72,6 +73,18 @@ test('how a thinker broke stays inside', () => {
   const error = gatewayError(new RpcError('INTERNAL', 'segfault at 0xdeadbeef'), signal);
   expect(error).toMatchObject({ failure: 'unavailable', retryAfterS: 1 });
   expect(error.message).not.toContain('segfault');
+});
+
+test('an expert that could not be had is told by name, and its replica is not unwell', () => {
+  const error = new RpcError('UNAVAILABLE', 'experts: why', { 'x-zen-failure': 'expert-away' });
+  const failure = replicaFailure(error, signal);
+  expect(failure).toBe('overloaded');
+  expect(moveType(error, failure)).toBe('expert_away');
+  expect(gatewayError(error, signal)).toMatchObject({
+    failure: 'experts_unavailable',
+    message: 'experts: why',
+    retryAfterS: 1,
+  });
 });
 
 describe('a delta that a thinker fails at', () => {

@@ -5,7 +5,7 @@ import { GatewayError, type GatewayFailure, isPassing } from '../gateway-error';
 
 /** What a thinker's status says about the thinker. */
 export function replicaFailure(error: RpcError, signal: AbortSignal): ReplicaFailure {
-  if (mayBeElsewhere(error)) return 'overloaded';
+  if (mayBeElsewhere(error) || lacksExpert(error)) return 'overloaded';
   // Of a delta that one replica finds wrong no replica would make another: none is unwell for it.
   if (deltaFailure(error)) return 'refused';
   switch (error.code) {
@@ -32,6 +32,11 @@ export function replicaFailure(error: RpcError, signal: AbortSignal): ReplicaFai
   }
 }
 
+/** It is well, and answers whoever does without the expert. */
+export function lacksExpert({ metadata }: Pick<RpcError, 'metadata'>): boolean {
+  return metadata['x-zen-failure'] === 'expert-away';
+}
+
 const FAILURES: Partial<Record<RpcError['code'], GatewayFailure>> = {
   INVALID_ARGUMENT: 'invalid_request',
   OUT_OF_RANGE: 'invalid_request',
@@ -49,6 +54,9 @@ export function gatewayError(error: RpcError, signal: AbortSignal): GatewayError
   if (delta) {
     const again = isPassing(delta) ? { retryAfterS: 1 } : {};
     return new GatewayError(delta, error.message, { ...again, cause: error });
+  }
+  if (lacksExpert(error)) {
+    return new GatewayError('experts_unavailable', error.message, { retryAfterS: 1, cause: error });
   }
   const failure = FAILURES[error.code];
   if (error.code === 'CANCELLED' && !signal.aborted) return unavailable(error);

@@ -1,4 +1,4 @@
-import { FinishReason, GenerateResponse } from '@zen/contracts';
+import { type ExpertFalls, FinishReason, GenerateResponse, Started } from '@zen/contracts';
 import { CLOSED } from '@zen/routing';
 import { RpcError } from '@zen/rpc';
 import { Traffic } from '../fleet/traffic';
@@ -8,6 +8,10 @@ import { followAnswer } from './follow-answer';
 import type { Journey, Mover } from './mover';
 import { eventOf, type ThinkerStream } from './thinker-stream';
 
+const fallen = (text: string, standIn: bigint, ...tokenIds: number[]) =>
+  GenerateResponse.fromPartial({
+    event: { $case: 'piece', value: { text, tokenIds, stage: 1, expertFalls: { standIn } } },
+  });
 const piece = (text: string, ...tokenIds: number[]) =>
   GenerateResponse.fromPartial({ event: { $case: 'piece', value: { text, tokenIds, stage: 1 } } });
 const finished = (completionTokens: number) =>
@@ -51,17 +55,21 @@ async function follow(...streams: (GenerateResponse | Error)[][]) {
   const had: number[][] = [];
   const move = async () => {
     had.push([...record.tokens]);
+    // As opening a stream does.
+    record.started(Started.create());
     return streamOf(others.shift() ?? [], record.position);
   };
   const options = { mover: { move } as unknown as Mover, policy: { observe: () => {} }, now: () => 0 };
   const opened = streamOf(first ?? []);
   const seen: string[] = [];
+  let falls: ExpertFalls | undefined;
   const journey = { record } as Journey;
   const signal = new AbortController().signal;
   for await (const event of followAnswer(journey, opened, { traffic: new Traffic() }, options, signal)) {
     seen.push(event.kind === 'piece' ? event.text : `end ${event.usage.completionTokens}`);
+    if (event.kind === 'end') falls = event.expertFalls;
   }
-  return { seen, had };
+  return { seen, had, falls };
 }
 
 const gone = new RpcError('UNAVAILABLE', 'gone');
@@ -78,6 +86,18 @@ describe('an answer from several streams', () => {
       [1, 2, 3],
       [1, 2, 3, 4],
     ]);
+  });
+
+  test('how its parts fell is told of the whole, those of a replica that is gone included', async () => {
+    const end = GenerateResponse.fromPartial({
+      event: { $case: 'finished', value: { expertFalls: { standIn: 1n, without: 3n } } },
+    });
+    const { falls } = await follow(
+      [piece('a', 1), fallen('b', 4n, 2), fallen('c', 6n, 3), gone],
+      [piece('d', 4), end],
+    );
+    expect(falls).toEqual({ standIn: 7n, without: 3n });
+    expect((await follow([piece('a', 1), finished(1)])).falls).toBeUndefined();
   });
 
   test('text that belongs to no token is said once, although two streams gave it', async () => {

@@ -13,6 +13,8 @@ export type MoveType =
   | 'stalled'
   /** It had no memory left for the answer. */
   | 'overloaded'
+  /** It could not get an expert that the answer does not do without. */
+  | 'expert_away'
   /** It failed at the answer. */
   | 'failed'
   /** Another gateway began the answer. */
@@ -32,7 +34,7 @@ export function moveType(error: RpcError, failure: ReplicaFailure): MoveType | u
     case 'cancelled':
       return undefined;
     case 'overloaded':
-      return 'overloaded';
+      return error.metadata['x-zen-failure'] === 'expert-away' ? 'expert_away' : 'overloaded';
     case 'unavailable': {
       const named = BY_NAME[error.metadata['x-zen-failure'] ?? ''];
       if (named) return named;

@@ -8,6 +8,7 @@ import { allowedPriority } from '../keys/tenant';
 import type { AnswerEnd, AnswerPiece, AnswerRequest } from './answer';
 import type { AnswerRecord } from './answer-record';
 import type { Considered } from './candidate';
+import { expertFloorOf } from './expert-floor';
 
 /** Where an answer is computed. */
 export interface Place extends Omit<Considered, 'candidate'> {
@@ -81,6 +82,7 @@ export async function openStream(
       tenant: request.tenant.name,
       resumeTokenIds: record.tokens,
       cutAtToken: record.skipsTo,
+      expertFloor: expertFloorOf(request),
       delta: delta ? { digest: delta.digest, token: delta.token() } : undefined,
     },
     { signal, timeoutMs, metadata: request.carrier },
@@ -118,12 +120,12 @@ export async function openStream(
 export function eventOf({ event }: GenerateResponse): AnswerPiece | AnswerEnd | undefined {
   switch (event?.$case) {
     case 'piece': {
-      const { text, tokenIds, logprobs, stage } = event.value;
-      return { kind: 'piece', text, tokenIds, logprobs, stage };
+      const { text, tokenIds, logprobs, stage, expertFalls } = event.value;
+      return { kind: 'piece', text, tokenIds, logprobs, stage, expertFalls };
     }
     case 'finished': {
-      const usage = event.value.usage ?? Usage.create();
-      return { kind: 'end', reason: event.value.reason, usage, stop: event.value.stop };
+      const { reason, usage = Usage.create(), stop, expertFalls } = event.value;
+      return { kind: 'end', reason, usage, stop, expertFalls };
     }
     default:
       return undefined;

@@ -1,5 +1,6 @@
-import { type QualityRequest, Upgrade } from '@zen/contracts';
+import { ExpertFloor, type QualityRequest, Upgrade } from '@zen/contracts';
 import { NO_WISH, type QualityWish } from '../answer/answer';
+import { expertFloorFrom } from '../answer/expert-floor';
 import { GatewayError } from '../gateway-error';
 import type { Headers } from './visit';
 
@@ -21,13 +22,22 @@ export function wishFromHeaders(headers: Headers): QualityWish {
     ttftMs: whole(headers, 'x-zen-ttft-ms', 1, MAX_OBJECTIVE_MS),
     tpotMs: whole(headers, 'x-zen-tpot-ms', 1, MAX_OBJECTIVE_MS),
     upgrade: upgradeOf(headers['x-zen-upgrade']),
+    expertFloor: expertFloorFrom(headers),
   };
 }
 
 /** The same in a gRPC message, where 0 means absent for the objective. */
-export function wishFromMessage(message: QualityRequest | undefined, headers: Headers): QualityWish {
+export function wishFromMessage(
+  { quality: message, expertFloor: asked }: { quality: QualityRequest | undefined; expertFloor: ExpertFloor },
+  headers: Headers,
+): QualityWish {
   const structured = isStructured(headers);
-  if (!message) return { ...NO_WISH, structured };
+  const expertFloor = asked === ExpertFloor.EXPERT_FLOOR_UNSPECIFIED ? expertFloorFrom(headers) : asked;
+  if (!(expertFloor in ExpertFloor) || expertFloor === ExpertFloor.UNRECOGNIZED) {
+    const problem = `expert_floor: ${expertFloor}, not a known floor`;
+    throw new GatewayError('invalid_request', problem, { param: 'expert_floor' });
+  }
+  if (!message) return { ...NO_WISH, structured, expertFloor };
   const within = (param: string, value: number | undefined, max: number) => {
     if (value === undefined || value <= max) return value;
     throw new GatewayError('invalid_request', `${param}: ${value}, at most ${max}`, { param });
@@ -40,6 +50,7 @@ export function wishFromMessage(message: QualityRequest | undefined, headers: He
     ttftMs: within('quality.ttft_ms', message.ttftMs, MAX_OBJECTIVE_MS) || undefined,
     tpotMs: within('quality.tpot_ms', message.tpotMs, MAX_OBJECTIVE_MS) || undefined,
     upgrade: message.upgrade,
+    expertFloor,
   };
 }
 

@@ -3,6 +3,7 @@ import {
   type ChatResponse,
   type CompleteRequest,
   type CompleteResponse,
+  type ExpertFalls,
   GatewayServiceDefinition,
   type ListModelsRequest,
   type ListModelsResponse,
@@ -103,8 +104,9 @@ export class GatewayController {
           const { text, logprobs, stage } = event;
           yield { $case: 'piece', value: { text, logprobs, stage, resumeToken: resume.position() ?? '' } };
         } else {
-          const { reason, usage, stop } = event;
-          yield { $case: 'finished', value: { reason, usage, stop, expertFalls: undefined } };
+          const { reason, usage, stop, expertFalls } = event;
+          if (expertFalls) context.setTrailer('x-zen-expert-falls', fallsText(expertFalls));
+          yield { $case: 'finished', value: { reason, usage, stop, expertFalls } };
         }
       }
     } catch (error) {
@@ -114,6 +116,8 @@ export class GatewayController {
     }
   }
 }
+
+const fallsText = ({ standIn, without }: ExpertFalls) => `stand-in=${standIn};without=${without}`;
 
 function specOf(
   request: ChatRequest | CompleteRequest,
@@ -130,7 +134,7 @@ function specOf(
     prompt,
     sampling: request.sampling ?? Sampling.fromPartial({}),
     maxTokens: request.maxTokens,
-    wish: wishFromMessage(request.quality, headers),
+    wish: wishFromMessage(request, headers),
     priority: request.priority,
     resume: request.resumeToken === '' ? undefined : { token: request.resumeToken, field: 'resume_token' },
   };

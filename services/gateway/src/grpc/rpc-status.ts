@@ -12,6 +12,7 @@ const CODES: Record<GatewayFailure, RpcCode> = {
   not_found: 'NOT_FOUND',
   model_not_found: 'NOT_FOUND',
   stage_not_attached: 'FAILED_PRECONDITION',
+  experts_unavailable: 'UNAVAILABLE',
   delta_not_found: 'NOT_FOUND',
   delta_wrong_base: 'FAILED_PRECONDITION',
   delta_revoked: 'FAILED_PRECONDITION',

@@ -5,7 +5,7 @@ const HELP = `usage: hash-key --tenant NAME [LIMITS] [--stdin]
 
 Prints one line for the key file. Without --stdin a new key is made and shown once on standard error; with it the
 key is read from standard input. Limits: --rpm N --tpm N --streams N --min-stage N --ttft-ms N --tpot-ms N
---priority batch|normal|interactive. Deltas: --deltas none|use|publish|admin (use), --user-delta ALIAS with {user} in it,
+--priority batch|normal|interactive --expert-floor exact|stand-in|without. Deltas: --deltas none|use|publish|admin (use), --user-delta ALIAS with {user} in it,
 the delta that answers requests which name a user and no delta
 `;
 
@@ -17,6 +17,7 @@ const LIMITS = [
   'ttft-ms',
   'tpot-ms',
   'priority',
+  'expert-floor',
   'deltas',
   'user-delta',
 ] as const;

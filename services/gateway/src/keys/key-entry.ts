@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { Priority } from '@zen/contracts';
+import { ExpertFloor, Priority } from '@zen/contracts';
+import { EXPERT_FLOORS } from '../answer/expert-floor';
 import { isUserRule } from '../deltas/user-rule';
 import { DELTA_RIGHTS, type Tenant } from './tenant';
 
 /**
  * One line of a key file: `sha256:HEX tenant=NAME [rpm=N] [tpm=N] [streams=N] [weight=N] [min-stage=N] [ttft-ms=N]
- * [tpot-ms=N] [priority=batch|normal|interactive] [deltas=none|use|publish|admin] [user-delta=ALIAS]`, where ALIAS
+ * [tpot-ms=N] [priority=batch|normal|interactive] [expert-floor=exact|stand-in|without]
+ * [deltas=none|use|publish|admin] [user-delta=ALIAS]`, where ALIAS
  * holds `{user}`. `#` starts a comment.
  *
  * A plain SHA-256 is enough at rest because a key is not a password: it carries at least 128 bits of chance, so
@@ -40,7 +42,7 @@ const NUMBERS: Record<string, [min: number, max: number]> = {
   'tpot-ms': [1, 600_000],
 };
 
-const WORDS = new Set(['tenant', 'priority', 'deltas', 'user-delta']);
+const WORDS = new Set(['tenant', 'priority', 'expert-floor', 'deltas', 'user-delta']);
 
 export function digestOf(key: string): Buffer {
   return createHash('sha256').update(key, 'utf8').digest();
@@ -93,6 +95,11 @@ function tenantOf(fields: Map<string, string>, keyId: string, where: string): Te
   };
   const priority = PRIORITIES[fields.get('priority') ?? 'interactive'];
   if (priority === undefined) throw new KeyFileError(`${where}: priority is batch, normal or interactive`);
+  const floor = fields.get('expert-floor');
+  if (floor !== undefined && !Object.hasOwn(EXPERT_FLOORS, floor)) {
+    throw new KeyFileError(`${where}: expert-floor is ${Object.keys(EXPERT_FLOORS).join(', ')}`);
+  }
+  const expertFloor = EXPERT_FLOORS[floor ?? ''] ?? ExpertFloor.EXPERT_FLOOR_UNSPECIFIED;
   const deltas = DELTA_RIGHTS.find((right) => right === (fields.get('deltas') ?? 'use'));
   if (deltas === undefined) throw new KeyFileError(`${where}: deltas is ${DELTA_RIGHTS.join(', ')}`);
   const userDelta = fields.get('user-delta') ?? null;
@@ -114,6 +121,7 @@ function tenantOf(fields: Map<string, string>, keyId: string, where: string): Te
     weight: number('weight') ?? 1,
     minStage: number('min-stage') ?? 0,
     objective: { ...(ttftMs === null ? {} : { ttftMs }), ...(tpotMs === null ? {} : { tpotMs }) },
+    expertFloor,
     priority,
     deltas,
     userDelta,

@@ -1,5 +1,5 @@
 import { LocalBook } from '@zen/admission';
-import { Priority } from '@zen/contracts';
+import { ExpertFloor, Priority } from '@zen/contracts';
 import { digestOf, KeyFileError, MIN_KEY_LENGTH, newKey, parseKeys } from './key-entry';
 import { KeyRing } from './key-ring';
 import { Limiter } from './limiter';
@@ -9,7 +9,7 @@ const HASH = `sha256:${'ab'.repeat(32)}`;
 
 describe('key files', () => {
   test('a line with everything, comments and blank lines', () => {
-    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch deltas=publish user-delta=users/{user} # ours\n`;
+    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch expert-floor=without deltas=publish user-delta=users/{user} # ours\n`;
     expect(parseKeys(text, 'keys')).toEqual([
       {
         digest: Buffer.from('ab'.repeat(32), 'hex'),
@@ -22,6 +22,7 @@ describe('key files', () => {
           weight: 3,
           minStage: 2,
           objective: { ttftMs: 500, tpotMs: 50 },
+          expertFloor: ExpertFloor.EXPERT_FLOOR_WITHOUT,
           priority: Priority.PRIORITY_BATCH,
           deltas: 'publish',
           userDelta: 'users/{user}',
@@ -42,6 +43,7 @@ describe('key files', () => {
     ['no weight at all', `${HASH} tenant=a weight=0`, 'weight'],
     ['a stage out of range', `${HASH} tenant=a min-stage=5`, 'min-stage'],
     ['an unknown priority', `${HASH} tenant=a priority=top`, 'priority'],
+    ['an unknown floor', `${HASH} tenant=a expert-floor=constructor`, 'expert-floor'],
     ['an unknown right', `${HASH} tenant=a deltas=all`, 'deltas'],
     ['a rule without a user', `${HASH} tenant=a user-delta=users/all`, 'user-delta'],
     ['a rule with two users', `${HASH} tenant=a user-delta={user}/{user}`, 'user-delta'],
@@ -59,6 +61,7 @@ describe('key files', () => {
     expect(parseKeys(`${HASH} tenant=a`, 'keys')[0]?.tenant).toMatchObject({
       deltas: 'use',
       userDelta: null,
+      expertFloor: ExpertFloor.EXPERT_FLOOR_UNSPECIFIED,
     });
   });
 

@@ -1,4 +1,4 @@
-import { Priority } from '@zen/contracts';
+import { ExpertFloor, Priority } from '@zen/contracts';
 import type { Objective } from '@zen/quality';
 
 /** What a key allows. Absent limits are no limits. */
@@ -15,6 +15,8 @@ export interface Tenant {
   weight: number;
   minStage: number;
   objective: Partial<Objective>;
+  /** How far its answers may fall where experts are away and the request does not say; UNSPECIFIED: the default. */
+  expertFloor: ExpertFloor;
   /** The highest priority that its requests may have, and their default. */
   priority: Priority;
   /** What it may do with its tenant's deltas. */
@@ -37,6 +39,7 @@ export const ANONYMOUS: Tenant = {
   weight: 1,
   minStage: 0,
   objective: {},
+  expertFloor: ExpertFloor.EXPERT_FLOOR_UNSPECIFIED,
   priority: Priority.PRIORITY_INTERACTIVE,
   deltas: 'admin',
   userDelta: null,

@@ -109,6 +109,16 @@ export class GatewayMetrics {
     'Bytes of delta files and models taken in',
     ['kind'],
   );
+  private readonly expertFalls = this.counter(
+    'expert_falls_total',
+    'Pairs of a token and an expert that did not get what the stage says, by what they got',
+    ['model', 'rung'],
+  );
+  private readonly fallenAnswers = this.counter(
+    'fallen_answers_total',
+    'Answers in which an expert did not answer as the stage says',
+    ['model'],
+  );
   private readonly overhead = this.histogram(
     'overhead_seconds',
     'Time from arrival to the first piece that neither waiting, the delta-store nor a thinker took',
@@ -292,7 +302,12 @@ export class GatewayMetrics {
   }
 
   /** `streamedMs`: from the first piece to the end. */
-  ended({ model, stage }: Answer, { usage }: AnswerEnd, streamedMs: number): void {
+  ended({ model, stage }: Answer, { usage, expertFalls }: AnswerEnd, streamedMs: number): void {
+    if (expertFalls) {
+      this.expertFalls.inc({ model, rung: 'stand-in' }, Number(expertFalls.standIn));
+      this.expertFalls.inc({ model, rung: 'without' }, Number(expertFalls.without));
+      this.fallenAnswers.inc({ model });
+    }
     this.tokens.inc({ model, kind: 'prompt' }, usage.promptTokens);
     this.tokens.inc({ model, kind: 'cached' }, usage.cachedPromptTokens);
     this.tokens.inc({ model, kind: 'completion' }, usage.completionTokens);

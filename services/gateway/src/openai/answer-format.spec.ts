@@ -56,6 +56,20 @@ describe('chunks', () => {
   });
 });
 
+test('experts that were away are told with the choice and with the usage, and nowhere else', () => {
+  const fallen = { ...end(3, 4), expertFalls: { standIn: 5n, without: 1n } };
+  const zen = { expert_falls: { stand_in: 5, without: 1 } };
+  for (const format of [chatFormat, completionFormat]) {
+    const chunks = format.chunks(head, { logprobs: false, usage: true });
+    expect(JSON.parse(chunks.finish(0, fallen)).zen).toEqual(zen);
+    expect(JSON.parse(chunks.finish(0, end(3, 4))).zen).toBeUndefined();
+    expect(JSON.parse(chunks.usage(usageOf([fallen, end(3, 1), fallen], 1))).usage.zen).toEqual({
+      expert_falls: { stand_in: 10, without: 2 },
+    });
+  }
+  expect(usageOf([end(3, 4)], 1)).not.toHaveProperty('zen');
+});
+
 test('a prompt that several choices share is counted once', () => {
   const ends = [end(10, 1), end(10, 2), end(20, 3), end(20, 4)];
   expect(usageOf(ends, 2)).toEqual({

@@ -1,7 +1,7 @@
 import type { TokenLogprob } from '@zen/contracts';
 import type { AnswerEnd, AnswerPiece } from '../answer/answer';
 import { chatLogprobs, completionLogprobs } from './logprobs';
-import { finishReason, type OpenAiUsage } from './usage';
+import { finishReason, type OpenAiUsage, zenUsage } from './usage';
 
 /** What an answer says about itself in every chunk. */
 export interface AnswerHead {
@@ -33,6 +33,7 @@ export interface ChunkWriter {
    * it, `"zen":{"stage":2}`: an answer may climb while it runs.
    */
   piece(index: number, piece: AnswerPiece, offset: number): string;
+  /** Where experts were away, `"zen":{"expert_falls":{"stand_in":3,"without":0}}`. */
   finish(index: number, end: AnswerEnd): string;
   usage(usage: OpenAiUsage): string;
 }
@@ -61,7 +62,7 @@ export const chatFormat: AnswerFormat = {
         const shown = options.logprobs ? JSON.stringify(chatLogprobs(logprobs)) : 'null';
         return choice(index, `{"content":${JSON.stringify(text)}}`, shown, 'null', stageField(stage));
       },
-      finish: (index, end) => choice(index, '{}', 'null', `"${finishReason(end.reason)}"`),
+      finish: (index, end) => choice(index, '{}', 'null', `"${finishReason(end.reason)}"`, fallsField(end)),
       usage: (usage) => usageChunk('chat.completion.chunk', head, usage),
     };
   },
@@ -91,7 +92,7 @@ export const completionFormat: AnswerFormat = {
         const shown = options.logprobs ? JSON.stringify(completionLogprobs(logprobs, offset)) : 'null';
         return choice(index, JSON.stringify(text), shown, 'null', stageField(stage));
       },
-      finish: (index, end) => choice(index, '""', 'null', `"${finishReason(end.reason)}"`),
+      finish: (index, end) => choice(index, '""', 'null', `"${finishReason(end.reason)}"`, fallsField(end)),
       usage: (usage) => usageChunk('text_completion', head, usage),
     };
   },
@@ -99,6 +100,11 @@ export const completionFormat: AnswerFormat = {
 
 function stageField(stage: number): string {
   return `,"zen":{"stage":${stage}}`;
+}
+
+/** Said at the end of a choice whether or not its caller asked for usage. */
+function fallsField({ expertFalls }: AnswerEnd): string {
+  return expertFalls ? `,"zen":${JSON.stringify(zenUsage(expertFalls))}` : '';
 }
 
 /** What surrounds a choice; the closing brace is the chunk's to add. */

@@ -12,6 +12,7 @@ const HTTP: Record<GatewayFailure, [status: number, type: string]> = {
   not_found: [404, 'invalid_request_error'],
   model_not_found: [404, 'invalid_request_error'],
   stage_not_attached: [503, 'server_error'],
+  experts_unavailable: [503, 'server_error'],
   delta_not_found: [404, 'invalid_request_error'],
   delta_wrong_base: [409, 'invalid_request_error'],
   delta_revoked: [410, 'invalid_request_error'],

@@ -1,4 +1,4 @@
-import { Sampling } from '@zen/contracts';
+import { ExpertFloor, Sampling, Usage } from '@zen/contracts';
 import { type AnswerRequest, NO_WISH } from '../answer/answer';
 import { AnswerRecord } from '../answer/answer-record';
 import { NO_DELTA_WISH } from '../deltas/delta-wish';
@@ -52,11 +52,29 @@ describe('resume tokens', () => {
       stage: 2,
       seed: 77n,
       deltaDigest: '',
+      expertFloor: ExpertFloor.EXPERT_FLOOR_UNSPECIFIED,
+      expertFalls: undefined,
       tokens: answer.tokens,
       textUnits: 50,
       position: 50,
       hash: answer.hash,
     });
+  });
+
+  test('the floor that an answer began with, and how it fell, travel with it', () => {
+    const answer = record(5);
+    const expertFalls = { standIn: 7n, without: 1n };
+    answer.add({ kind: 'piece', text: 'x', tokenIds: [9], logprobs: [], stage: 2, expertFalls });
+    const exact = request({ wish: { ...NO_WISH, expertFloor: ExpertFloor.EXPERT_FLOOR_EXACT } });
+    const offer = tokens().issue(exact, 'm', answer);
+    // Another time the experts may be there, and the answer another one.
+    expect(offer.position()).toBe('');
+    const point = read(tokens(), offer.handover() ?? '');
+    expect(point).toMatchObject({ expertFloor: ExpertFloor.EXPERT_FLOOR_EXACT, expertFalls });
+    const resumed = new AnswerRecord(1e6, MOST_TOKENS, point);
+    const end = { kind: 'end' as const, reason: 1, usage: Usage.create(), stop: '' };
+    expect(resumed.end(end).expertFalls).toEqual(expertFalls);
+    expect(resumed.end({ ...end, expertFalls }).expertFalls).toEqual({ standIn: 14n, without: 2n });
   });
 
   test('the token of an event is short, and stands for a place that is computed again', () => {

@@ -1,7 +1,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { GenerateRequest, ResumeState } from '@zen/contracts';
+import { type ExpertFalls, ExpertFloor, GenerateRequest, ResumeState } from '@zen/contracts';
 import type { AnswerRequest, ResumeWish } from '../answer/answer';
 import type { AnswerRecord, ResumePoint } from '../answer/answer-record';
+import { expertFloorOf } from '../answer/expert-floor';
 import { GatewayError } from '../gateway-error';
 
 /**
@@ -53,7 +54,7 @@ export class ResumeTokens {
   issue(request: AnswerRequest, model: string, record: AnswerRecord): ResumeOffer {
     if (!this.options.enabled) return NO_OFFER;
     let short: string | undefined;
-    const state = (tokenIds: number[], textUnits: number) =>
+    const state = (tokenIds: number[], textUnits: number, expertFalls: ExpertFalls | undefined) =>
       this.seal({
         ...bindingOf(request),
         expiresS: Math.floor(this.options.wallClock() / 1000) + LIFETIME_S,
@@ -63,19 +64,21 @@ export class ResumeTokens {
         tokenIds,
         textUnits,
         deltaDigest: digestBytes(request.delta?.digest ?? ''),
+        expertFloor: expertFloorOf(request),
+        expertFalls,
       });
     const suffix = () => `.${record.position}.${record.hash.toString(36)}`;
     return {
       position: () => {
         if (record.position === 0) return undefined;
         if (record.mixed) return '';
-        short ??= state([], 0);
+        short ??= state([], 0, undefined);
         return short + suffix();
       },
       handover: () => {
         if (record.position === 0) return undefined;
-        const { tokens, textUnits } = record.cut;
-        return state(record.tokens.slice(0, tokens), textUnits) + suffix();
+        const { tokens, textUnits, expertFalls } = record.cut;
+        return state(record.tokens.slice(0, tokens), textUnits, expertFalls) + suffix();
       },
     };
   }
@@ -100,11 +103,16 @@ export class ResumeTokens {
       throw refuse('the token belongs to another request; repeat the one that it came with');
     if (state.expiresS * 1000 < this.options.wallClock()) throw refuse('the token has expired');
     const position = Number(match[2]);
-    const { model, stage, seed, tokenIds: tokens, textUnits } = state;
+    const { stage, seed, tokenIds: tokens, textUnits, expertFalls } = state;
     if (position < Math.max(1, tokens.length)) throw refuse('its position is before its tokens');
     const hash = Number.parseInt(match[3] as string, 36);
     const deltaDigest = digestText(state.deltaDigest);
-    return { model: model || request.model, stage, seed, deltaDigest, tokens, textUnits, position, hash };
+    const model = state.model || request.model;
+    // Of a gateway that knows more floors than this one: as the request says.
+    const known = state.expertFloor !== ExpertFloor.UNRECOGNIZED && state.expertFloor in ExpertFloor;
+    const expertFloor = known ? state.expertFloor : ExpertFloor.EXPERT_FLOOR_UNSPECIFIED;
+    const fell = { expertFloor, expertFalls };
+    return { model, stage, seed, deltaDigest, ...fell, tokens, textUnits, position, hash };
   }
 
   private seal(state: ResumeState): string {

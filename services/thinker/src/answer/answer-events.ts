@@ -1,5 +1,12 @@
-import type { GenerationEvent, SamplingParams } from '@zen/batching';
-import { FinishReason, type GenerateResponse, type Piece, type TokenLogprob, Usage } from '@zen/contracts';
+import { type GenerationEvent, NO_FALLS, type SamplingParams } from '@zen/batching';
+import {
+  type ExpertFalls,
+  FinishReason,
+  type GenerateResponse,
+  type Piece,
+  type TokenLogprob,
+  Usage,
+} from '@zen/contracts';
 import type { Tokenizer } from '@zen/tokenizer';
 import { StopFilter } from './stop-filter';
 
@@ -19,6 +26,8 @@ export class AnswerEvents {
   private readonly decoder;
   private readonly filter: StopFilter;
   private stage = 0;
+  /** Of what has been turned into messages. */
+  private falls: Readonly<Finished['expertFalls']> = NO_FALLS;
   /** Tokens of the answer so far. */
   private count: number;
 
@@ -86,11 +95,13 @@ export class AnswerEvents {
     let text = '';
     for (const { token } of tokens) text += this.textOf(token);
     this.stage = tokens[0]?.stage ?? this.stage;
+    this.falls = tokens.at(-1)?.expertFalls ?? this.falls;
     const value: Piece = {
       text: text + rest,
       tokenIds: tokens.map(({ token }) => token),
       logprobs: this.sampling.logprobs < 0 ? [] : tokens.map((token) => this.logprob(token)),
       stage: this.stage,
+      expertFalls: fallsOf(this.falls),
     };
     return { event: { $case: 'piece', value } };
   }
@@ -111,6 +122,7 @@ export class AnswerEvents {
     const { promptTokens, cachedTokens, completionTokens, draftTokens, acceptedDraftTokens } = event;
     const stop = this.filter.matched ?? this.sampling.stop[event.stopIndex] ?? '';
     const reason = this.stopped ? FinishReason.FINISH_REASON_STOP : REASONS[event.reason];
+    const expertFalls = fallsOf(event.expertFalls);
     const usage = Usage.fromPartial({
       promptTokens,
       cachedPromptTokens: cachedTokens,
@@ -118,7 +130,7 @@ export class AnswerEvents {
       draftTokens,
       acceptedDraftTokens,
     });
-    yield { event: { $case: 'finished', value: { reason, usage, stop, expertFalls: undefined } } };
+    yield { event: { $case: 'finished', value: { reason, usage, stop, expertFalls } } };
   }
 
   private logprob({ token, logprob, topTokens, topLogprobs }: Token): TokenLogprob {
@@ -134,4 +146,9 @@ export class AnswerEvents {
       Array.from(topTokens, (id, i) => one(id, topLogprobs[i] as number, [])),
     );
   }
+}
+
+/** Absent where there were none. */
+function fallsOf({ standIn, without }: Readonly<Finished['expertFalls']>): ExpertFalls | undefined {
+  return standIn + without === 0 ? undefined : { standIn: BigInt(standIn), without: BigInt(without) };
 }

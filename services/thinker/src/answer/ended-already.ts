@@ -1,4 +1,4 @@
-import { answerLimit, type BatchRequest, type GenerationEvent } from '@zen/batching';
+import { answerLimit, type BatchRequest, type GenerationEvent, NO_FALLS } from '@zen/batching';
 import type { Tokenizer } from '@zen/tokenizer';
 
 type Finished = Extract<GenerationEvent, { type: 'finished' }>;
@@ -18,11 +18,11 @@ export function endedAlready(
   if (!end && !stopped) return null;
   const promptTokens = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
   const used = { promptTokens, cachedTokens: 0 };
-  const drafts = { draftTokens: 0, acceptedDraftTokens: 0 };
+  const computed = { draftTokens: 0, acceptedDraftTokens: 0, expertFalls: NO_FALLS };
   const { reason, stopIndex } = end ?? { reason: 'stopText', stopIndex: -1 };
   return [
     { type: 'started', stage, queueUs: 0, ...used },
-    { type: 'finished', reason, stopIndex, completionTokens: sampled.length, ...used, ...drafts },
+    { type: 'finished', reason, stopIndex, completionTokens: sampled.length, ...used, ...computed },
   ];
 }
 

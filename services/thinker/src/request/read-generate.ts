@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { BatchRequest, Priority } from '@zen/batching';
-import { type GenerateRequest, Priority as ProtoPriority, Upgrade } from '@zen/contracts';
+import type { BatchRequest, ExpertFloor, Priority } from '@zen/batching';
+import {
+  type GenerateRequest,
+  ExpertFloor as ProtoFloor,
+  Priority as ProtoPriority,
+  Upgrade,
+} from '@zen/contracts';
 import type { ServedModel } from '../serving/served-model';
 import { chooseStage, type StagesNow } from './choose-stage';
 import { type PromptLimits, readPrompt } from './read-prompt';
@@ -25,6 +30,14 @@ const UPGRADES: Record<Upgrade, 'never' | 'boundary' | undefined> = {
   [Upgrade.UNRECOGNIZED]: undefined,
 };
 
+const FLOORS: Record<ProtoFloor, ExpertFloor | undefined> = {
+  [ProtoFloor.EXPERT_FLOOR_UNSPECIFIED]: 'standIn',
+  [ProtoFloor.EXPERT_FLOOR_EXACT]: 'exact',
+  [ProtoFloor.EXPERT_FLOOR_STAND_IN]: 'standIn',
+  [ProtoFloor.EXPERT_FLOOR_WITHOUT]: 'without',
+  [ProtoFloor.UNRECOGNIZED]: undefined,
+};
+
 /** Checks a request completely; what it returns can be queued. Cheap checks come before tokenizing. */
 export function readGenerate(
   request: GenerateRequest,
@@ -45,6 +58,8 @@ export function readGenerate(
   if (!priority) throw invalid('priority', 'not a known priority');
   const upgrade = UPGRADES[request.upgrade];
   if (!upgrade) throw invalid('upgrade', 'not a known upgrade');
+  const expertFloor = FLOORS[request.expertFloor];
+  if (!expertFloor) throw invalid('expert_floor', 'not a known floor');
   const stage = chooseStage(request, stages);
   const { endIds } = model.tokenizer;
   const seed = () => randomBytes(8).readBigUInt64LE();
@@ -52,7 +67,8 @@ export function readGenerate(
   const prompt = readPrompt(request.prompt, model.tokenizer, limits);
   const { tenant, maxTokens, minStage = 0 } = request;
   const sampled = readResumed(request.resumeTokenIds, prompt, maxTokens, limits);
-  return { tenant, priority, prompt, sampling, sampled, maxTokens, stage, minStage, upgrade, deadlineUs };
+  const wanted = { sampling, sampled, maxTokens, stage, minStage, upgrade, expertFloor };
+  return { tenant, priority, prompt, deadlineUs, ...wanted };
 }
 
 function checkModel(asked: string, { name }: ServedModel): void {

@@ -36,6 +36,8 @@ const BATCHING: Record<BatchingFailure, RpcCode> = {
   backend: 'INTERNAL',
   // Of the base's own numbers; an answer with a delta says that it is the delta's.
   'not-finite': 'INTERNAL',
+  // Another replica may have it, or reach who has it.
+  'expert-away': 'UNAVAILABLE',
   closed: 'UNAVAILABLE',
 };
 

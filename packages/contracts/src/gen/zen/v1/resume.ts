@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { ExpertFalls, ExpertFloor, expertFloorFromJSON, expertFloorToJSON } from "./types";
 
 /** What a resume token holds. For clients it is opaque; gateways of different versions read each other's. */
 export interface ResumeState {
@@ -24,6 +25,10 @@ export interface ResumeState {
   textUnits: number;
   /** The 32 bytes of the digest of the delta that answers; empty for the base. */
   deltaDigest: Buffer;
+  /** What the answer began with holds to its end. */
+  expertFloor: ExpertFloor;
+  /** Of the tokens in token_ids; absent where there are none. */
+  expertFalls: ExpertFalls | undefined;
 }
 
 function createBaseResumeState(): ResumeState {
@@ -37,6 +42,8 @@ function createBaseResumeState(): ResumeState {
     tokenIds: [],
     textUnits: 0,
     deltaDigest: Buffer.alloc(0),
+    expertFloor: 0,
+    expertFalls: undefined,
   };
 }
 
@@ -75,6 +82,12 @@ export const ResumeState: MessageFns<ResumeState> = {
     }
     if (message.deltaDigest.length !== 0) {
       writer.uint32(74).bytes(message.deltaDigest);
+    }
+    if (message.expertFloor !== 0) {
+      writer.uint32(80).int32(message.expertFloor);
+    }
+    if (message.expertFalls !== undefined) {
+      ExpertFalls.encode(message.expertFalls, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -174,6 +187,22 @@ export const ResumeState: MessageFns<ResumeState> = {
             message.deltaDigest = Buffer.from(reader.bytes());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.expertFloor = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.expertFalls = ExpertFalls.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -221,6 +250,16 @@ export const ResumeState: MessageFns<ResumeState> = {
         : isSet(object.delta_digest)
         ? Buffer.from(bytesFromBase64(object.delta_digest))
         : Buffer.alloc(0),
+      expertFloor: isSet(object.expertFloor)
+        ? expertFloorFromJSON(object.expertFloor)
+        : isSet(object.expert_floor)
+        ? expertFloorFromJSON(object.expert_floor)
+        : 0,
+      expertFalls: isSet(object.expertFalls)
+        ? ExpertFalls.fromJSON(object.expertFalls)
+        : isSet(object.expert_falls)
+        ? ExpertFalls.fromJSON(object.expert_falls)
+        : undefined,
     };
   },
 
@@ -253,6 +292,12 @@ export const ResumeState: MessageFns<ResumeState> = {
     if (message.deltaDigest.length !== 0) {
       obj.deltaDigest = base64FromBytes(message.deltaDigest);
     }
+    if (message.expertFloor !== 0) {
+      obj.expertFloor = expertFloorToJSON(message.expertFloor);
+    }
+    if (message.expertFalls !== undefined) {
+      obj.expertFalls = ExpertFalls.toJSON(message.expertFalls);
+    }
     return obj;
   },
 
@@ -270,6 +315,10 @@ export const ResumeState: MessageFns<ResumeState> = {
     message.tokenIds = object.tokenIds?.map((e) => e) || [];
     message.textUnits = object.textUnits ?? 0;
     message.deltaDigest = object.deltaDigest ?? Buffer.alloc(0);
+    message.expertFloor = object.expertFloor ?? 0;
+    message.expertFalls = (object.expertFalls !== undefined && object.expertFalls !== null)
+      ? ExpertFalls.fromPartial(object.expertFalls)
+      : undefined;
     return message;
   },
 };

@@ -115,6 +115,8 @@ export interface Piece {
   logprobs: TokenLogprob[];
   /** The stage that computed these tokens. */
   stage: number;
+  /** Of this call up to here, as in Finished: a call that breaks off has no Finished. */
+  expertFalls: ExpertFalls | undefined;
 }
 
 export interface Finished {
@@ -1118,7 +1120,7 @@ export const Started: MessageFns<Started> = {
 };
 
 function createBasePiece(): Piece {
-  return { text: "", tokenIds: [], logprobs: [], stage: 0 };
+  return { text: "", tokenIds: [], logprobs: [], stage: 0, expertFalls: undefined };
 }
 
 export const Piece: MessageFns<Piece> = {
@@ -1138,6 +1140,9 @@ export const Piece: MessageFns<Piece> = {
     }
     if (message.stage !== 0) {
       writer.uint32(32).uint32(message.stage);
+    }
+    if (message.expertFalls !== undefined) {
+      ExpertFalls.encode(message.expertFalls, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1197,6 +1202,14 @@ export const Piece: MessageFns<Piece> = {
             message.stage = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.expertFalls = ExpertFalls.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1221,6 +1234,11 @@ export const Piece: MessageFns<Piece> = {
         ? object.logprobs.map((e: any) => TokenLogprob.fromJSON(e))
         : [],
       stage: isSet(object.stage) ? globalThis.Number(object.stage) : 0,
+      expertFalls: isSet(object.expertFalls)
+        ? ExpertFalls.fromJSON(object.expertFalls)
+        : isSet(object.expert_falls)
+        ? ExpertFalls.fromJSON(object.expert_falls)
+        : undefined,
     };
   },
 
@@ -1238,6 +1256,9 @@ export const Piece: MessageFns<Piece> = {
     if (message.stage !== 0) {
       obj.stage = Math.round(message.stage);
     }
+    if (message.expertFalls !== undefined) {
+      obj.expertFalls = ExpertFalls.toJSON(message.expertFalls);
+    }
     return obj;
   },
 
@@ -1250,6 +1271,9 @@ export const Piece: MessageFns<Piece> = {
     message.tokenIds = object.tokenIds?.map((e) => e) || [];
     message.logprobs = object.logprobs?.map((e) => TokenLogprob.fromPartial(e)) || [];
     message.stage = object.stage ?? 0;
+    message.expertFalls = (object.expertFalls !== undefined && object.expertFalls !== null)
+      ? ExpertFalls.fromPartial(object.expertFalls)
+      : undefined;
     return message;
   },
 };
