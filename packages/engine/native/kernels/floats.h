@@ -21,6 +21,20 @@ constexpr float kExpTerms[kExpTermCount] = {1.9875691500e-4f,
                                             1.0f,
                                             1.0f};
 
+static inline float exponentialOf(float x) {
+  x = x > kExpLow ? x : kExpLow;
+  x = x < kExpHigh ? x : kExpHigh;
+  const float n = std::nearbyint(x * kLog2E);
+  float r = std::fmaf(n, -kLn2High, x);
+  r = std::fmaf(n, -kLn2Low, r);
+  float p = kExpTerms[0];
+  for (int i = 1; i < kExpTermCount; i++) p = std::fmaf(p, r, kExpTerms[i]);
+  const uint32_t bits = static_cast<uint32_t>(static_cast<int>(n) + 127) << 23;
+  float power;
+  std::memcpy(&power, &bits, 4);
+  return p * power;
+}
+
 // Sum of 16 lanes: lane l with l+8, then l with l+4, then 0 with 2 and 1 with 3, then the two.
 static inline float laneTree(const float* lane) {
   float sum[8];

@@ -7,20 +7,6 @@
 namespace zen {
 namespace {
 
-float exponential(float x) {
-  x = x > kExpLow ? x : kExpLow;
-  x = x < kExpHigh ? x : kExpHigh;
-  const float n = std::nearbyint(x * kLog2E);
-  float r = std::fmaf(n, -kLn2High, x);
-  r = std::fmaf(n, -kLn2Low, r);
-  float p = kExpTerms[0];
-  for (int i = 1; i < kExpTermCount; i++) p = std::fmaf(p, r, kExpTerms[i]);
-  const uint32_t bits = static_cast<uint32_t>(static_cast<int>(n) + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, 4);
-  return p * power;
-}
-
 int16_t roundedWithin(float x, float inverse, float limit) {
   float q = inverse == 0.0f ? 0.0f : x * inverse;  // 0 · NaN is not 0
   q = q > limit ? limit : q < -limit ? -limit : q;
@@ -55,7 +41,7 @@ void scalarRmsnorm(const float* x, const float* weight, float eps, int n, float*
 }
 
 void scalarSiluMul(const float* gate, const float* up, int n, float* y) {
-  for (int i = 0; i < n; i++) y[i] = (gate[i] / (1.0f + exponential(0.0f - gate[i]))) * up[i];
+  for (int i = 0; i < n; i++) y[i] = (gate[i] / (1.0f + exponentialOf(0.0f - gate[i]))) * up[i];
 }
 
 void scalarAdd(const float* x, int n, float* y) {
@@ -102,7 +88,7 @@ void scalarAttention(const AttentionJob& job, void* scratch) {
       }
       float lane[16] = {};
       for (int k = 0; k < keys; k++) {
-        weights[k] = exponential(weights[k] - largest);
+        weights[k] = exponentialOf(weights[k] - largest);
         lane[k % 16] = lane[k % 16] + weights[k];
       }
       const float inverse = 1.0f / laneTree(lane);

@@ -10,6 +10,21 @@ namespace zen {
 namespace {
 
 constexpr int64_t kMaxBlobBytes = int64_t{1} << 42;
+constexpr int kMaxTensors = 65536;
+// Of a layer up to ffn_norm.
+constexpr int kAttentionTensors = 6;
+
+ExpertShape parseExperts(const Fields& f, int layers) {
+  ExpertShape e;
+  e.count = f.integer("count", 2, 1024);
+  e.perToken = f.integer("perToken", 1, std::min(e.count, 64));
+  e.normalized = f.flag("normalized");
+  e.sharedFfnSize = f.integer("sharedFfnSize", 0, 1048576);
+  if (e.sharedFfnSize % 32 != 0) f.refuse("sharedFfnSize", "must be a multiple of 32");
+  if (layers * e.count > kMaxTensors / 3)
+    f.refuse("count", "times layers must be at most " + std::to_string(kMaxTensors / 3));
+  return e;
+}
 
 ModelShape parseModel(const Fields& f) {
   ModelShape m;
@@ -31,6 +46,7 @@ ModelShape parseModel(const Fields& f) {
   for (const char* name : {"hiddenSize", "ffnSize"})
     if (f.integer(name, 0, 1 << 20) % 32 != 0) f.refuse(name, "must be a multiple of 32");
   if (m.queryWidth() % 32 != 0) f.refuse("heads", "times headSize must be a multiple of 32");
+  if (f.value("experts")) m.experts = parseExperts(f.child("experts"), m.layers);
   return m;
 }
 
@@ -62,26 +78,50 @@ bool samePlaces(const Rung& a, const Rung& b) {
 }
 
 // A rung that uses another tensor's codes names exactly the sections of one of that tensor's own rungs.
-void refuseForeign(const std::vector<TensorEntry>& tensors) {
+void refuseForeign(const std::vector<TensorEntry>& tensors, const std::map<std::string, size_t>& order) {
   for (const TensorEntry& t : tensors)
     for (size_t i = 0; i < t.rungs.size(); i++) {
       const Rung& rung = t.rungs[i];
       if (rung.like.empty()) continue;
       const std::string path = "tensor " + t.name + ".rungs[" + std::to_string(i) + "]";
-      const auto peer = std::find_if(tensors.begin(), tensors.end(), [&](const auto& o) { return o.name == rung.like; });
+      const auto found = order.find(rung.like);
+      const TensorEntry* peer = found == order.end() ? nullptr : &tensors[found->second];
       const auto own = [&](const Rung& other) {
         return other.kind == Rung::Kind::Coded && other.like.empty() && samePlaces(rung, other);
       };
-      if (peer == tensors.end() || std::none_of(peer->rungs.begin(), peer->rungs.end(), own))
+      if (!peer || std::none_of(peer->rungs.begin(), peer->rungs.end(), own))
         throw Failure(path, "must name the sections of a coded rung of " + rung.like);
       if (peer->rows != t.rows || peer->cols != t.cols) throw Failure(path, "must have the shape of " + rung.like);
     }
 }
 
+// Which expert a row gets must not depend on the stage's coding.
+void refuseCodedRouters(const LadderConfig& config) {
+  const ModelShape& m = config.model;
+  const auto expectRaw = [](const TensorEntry& t) {
+    for (const Rung& rung : t.rungs)
+      if (rung.kind != Rung::Kind::Raw || rung.dtype != Coding::F32)
+        throw Failure("tensor " + t.name, "must be raw F32");
+  };
+  for (int layer = 0; m.mixture() && layer < m.layers; layer++) {
+    expectRaw(config.tensors[expertTensor(m, layer, 0) - 1]);
+    if (m.experts.sharedFfnSize > 0) expectRaw(config.tensors[expertTensor(m, layer, m.experts.count)]);
+  }
+}
+
 }  // namespace
 
-int tensorsPerLayer(Architecture architecture) {
-  return architecture == Architecture::Llama ? 9 : architecture == Architecture::Qwen2 ? 12 : 11;
+int feedForwardTensors(const ModelShape& m) {
+  return m.mixture() ? 1 + 3 * m.experts.count + (m.experts.sharedFfnSize > 0 ? 4 : 0) : 3;
+}
+
+size_t layerTensor(const ModelShape& m, int layer) {
+  const int own = m.architecture == Architecture::Llama ? 0 : m.architecture == Architecture::Qwen2 ? 3 : 2;
+  return 1 + static_cast<size_t>(layer) * static_cast<size_t>(kAttentionTensors + feedForwardTensors(m) + own);
+}
+
+size_t expertTensor(const ModelShape& m, int layer, int expert) {
+  return layerTensor(m, layer) + kAttentionTensors + 1 + 3 * static_cast<size_t>(expert);
 }
 
 std::vector<ExpectedTensor> modelTensors(const ModelShape& m) {
@@ -96,9 +136,22 @@ std::vector<ExpectedTensor> modelTensors(const ModelShape& m) {
     all.push_back({at + "attn_v.weight", k, h});
     all.push_back({at + "attn_output.weight", h, q});
     all.push_back({at + "ffn_norm.weight", 1, h});
-    all.push_back({at + "ffn_gate.weight", f, h});
-    all.push_back({at + "ffn_up.weight", f, h});
-    all.push_back({at + "ffn_down.weight", h, f});
+    const auto feedForward = [&](const std::string& which, int width) {
+      all.push_back({at + "ffn_gate" + which + ".weight", width, h});
+      all.push_back({at + "ffn_up" + which + ".weight", width, h});
+      all.push_back({at + "ffn_down" + which + ".weight", h, width});
+    };
+    if (m.mixture()) {
+      all.push_back({at + "ffn_gate_inp.weight", m.experts.count, h});
+      for (int e = 0; e < m.experts.count; e++)
+        feedForward("." + std::to_string(e), f);
+      if (m.experts.sharedFfnSize > 0) {
+        all.push_back({at + "ffn_gate_inp_shexp.weight", 1, h});
+        feedForward("_shexp", m.experts.sharedFfnSize);
+      }
+    } else {
+      feedForward("", f);
+    }
     if (m.architecture == Architecture::Qwen2) {
       all.push_back({at + "attn_q.bias", 1, q});
       all.push_back({at + "attn_k.bias", 1, k});
@@ -139,7 +192,7 @@ LadderConfig LadderConfig::parse(std::string_view text) {
     order[expected[i].name] = i;
   config.tensors.resize(expected.size());
   std::array<std::vector<Taken>, kStages> taken;
-  const auto& tensors = root.list("tensors", 1, 65536);
+  const auto& tensors = root.list("tensors", 1, kMaxTensors);
   for (size_t i = 0; i < tensors.size(); i++) {
     const std::string name = root.item("tensors", tensors[i], i).text("name", 200);
     const auto found = order.find(name);
@@ -154,7 +207,8 @@ LadderConfig LadderConfig::parse(std::string_view text) {
   }
   for (size_t i = 0; i < expected.size(); i++)
     if (config.tensors[i].rungs.empty()) throw Failure("tensor " + expected[i].name, "must be in the table");
-  refuseForeign(config.tensors);
+  refuseCodedRouters(config);
+  refuseForeign(config.tensors, order);
   refuseOverlaps(config.tensors, taken);
   return config;
 }

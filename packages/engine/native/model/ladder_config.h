@@ -16,13 +16,23 @@ constexpr uint64_t kSectionAlignment = 64;
 
 enum class Architecture : uint8_t { Llama, Qwen2, Qwen3 };
 
+// A mixture of experts in place of every layer's feed-forward; ffnSize is each expert's width.
+struct ExpertShape {
+  int count = 0;  // 0: a dense model
+  int perToken = 0;
+  bool normalized = false;  // the chosen gates are divided by their sum
+  int sharedFfnSize = 0;    // of the expert that every token passes; 0: none
+};
+
 struct ModelShape {
   Architecture architecture;
   int layers, hiddenSize, heads, kvHeads, headSize, ffnSize, vocabSize, contextTokens;
   float ropeTheta, rmsEps;
   bool tiedEmbeddings;
   RopeStyle ropeStyle;
+  ExpertShape experts = {};
 
+  bool mixture() const { return experts.count > 0; }
   int queryWidth() const { return heads * headSize; }
   int kvWidth() const { return kvHeads * headSize; }
 };
@@ -79,12 +89,17 @@ struct LadderConfig {
 
 // Names and shapes of the model's tensors in the order of the graph: token_embd, then per layer attn_norm, attn_q,
 // attn_k, attn_v, attn_output, ffn_norm, ffn_gate, ffn_up, ffn_down and the architecture's own, then output_norm and
-// output (where embeddings are not tied).
+// output (where embeddings are not tied). In a mixture the feed-forward is ffn_gate_inp (the router), then each expert's
+// ffn_gate.E, ffn_up.E and ffn_down.E, then of a shared expert ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp and
+// ffn_down_shexp.
 struct ExpectedTensor {
   std::string name;
   int rows, cols;
 };
 std::vector<ExpectedTensor> modelTensors(const ModelShape& model);
-int tensorsPerLayer(Architecture architecture);
+// Places in that order: of a layer's attn_norm, and of an expert's ffn_gate, which its ffn_up and ffn_down follow.
+size_t layerTensor(const ModelShape& model, int layer);
+size_t expertTensor(const ModelShape& model, int layer, int expert);
+int feedForwardTensors(const ModelShape& model);
 
 }  // namespace zen

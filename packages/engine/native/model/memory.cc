@@ -59,19 +59,25 @@ Blob::~Blob() {
   if (data_) munmap(data_, bytes_);
 }
 
-void Blob::load() const {
+void Blob::load(uint64_t offset, uint64_t bytes) const {
   constexpr uint64_t kPiece = 512 << 10;  // some 50 µs where the page cache has it
-  for (uint64_t at = 0; at < bytes_; at += kPiece) {
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE)), end = offset + bytes;
+  for (uint64_t at = offset / page * page; at < end; at += kPiece) {
     breathe();
-    const size_t size = static_cast<size_t>(bytes_ - at < kPiece ? bytes_ - at : kPiece);
+    const size_t size = static_cast<size_t>(end - at < kPiece ? end - at : kPiece);
 #if defined(MADV_POPULATE_READ)
     if (madvise(data_ + at, size, MADV_POPULATE_READ) == 0) continue;
     // Kernels before 5.14 do not know it.
     if (errno != EINVAL) throw Failure(field_, std::string("must be readable: ") + std::strerror(errno));
 #endif
-    for (size_t page = 0; page < size; page += 4096)
-      static_cast<void>(*static_cast<const volatile uint8_t*>(data_ + at + page));
+    for (size_t touched = 0; touched < size; touched += 4096)
+      static_cast<void>(*static_cast<const volatile uint8_t*>(data_ + at + touched));
   }
+}
+
+void Blob::advise(uint64_t offset, uint64_t bytes) const {
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE)), begin = offset / page * page;
+  if (bytes > 0) madvise(data_ + begin, offset + bytes - begin, MADV_WILLNEED);
 }
 
 void Blob::forget(uint64_t offset, uint64_t bytes) const {

@@ -35,7 +35,10 @@ class Blob {
   uint64_t bytes() const { return bytes_; }
   // Maps every page, reading from the disk what is not in memory, so that no step waits for it. Throws Failure where
   // the disk cannot give it.
-  void load() const;
+  void load() const { load(0, bytes_); }
+  void load(uint64_t offset, uint64_t bytes) const;
+  // Asks the system to read this range soon; returns at once.
+  void advise(uint64_t offset, uint64_t bytes) const;
   // Gives the whole pages inside this range back; they come again from the file when they are read.
   void forget(uint64_t offset, uint64_t bytes) const;
 
