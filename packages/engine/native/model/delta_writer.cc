@@ -134,6 +134,8 @@ size_t DeltaWriter::check(const std::vector<DeltaPart>& parts) const {
     const ModuleShape shape = shapeOf(model_, p.module);
     const size_t layers = p.layers.count, in = static_cast<size_t>(shape.in), out = static_cast<size_t>(shape.out),
                  rank = static_cast<size_t>(p.rank);
+    if (model_.mixture() && p.module >= Module::Gate)
+      refuse(p, "module", "must be q, k, v or o in a mixture of experts");
     bool& taken = (p.form == Form::Vec ? vecs : sums)[static_cast<size_t>(p.module)];
     if (taken) refuse(p, "form", p.form == Form::Vec ? "must be vec once" : "must be one of dense1, lora1 and lora16");
     taken = true;
@@ -243,7 +245,7 @@ void DeltaWriter::write(const std::vector<DeltaPart>& parts, uint8_t* memory, De
 
 size_t DeltaWriter::denseBytes(const ModelShape& model) {
   size_t total = 0;
-  for (int m = 0; m < kModules; m++) {
+  for (int m = 0; m < (model.mixture() ? static_cast<int>(Module::Gate) : kModules); m++) {
     DeltaPart part = {};
     part.form = Form::Dense1;
     part.group = kBlockCols;

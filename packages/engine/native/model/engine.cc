@@ -50,8 +50,7 @@ void Engine::attachStage(int stage, const std::string& path) {
   }
   auto built = inBackground(steps_, [&] {
     auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
-    blob->load();
-    return buildStage(config_, stage, below.get(), std::move(blob));
+    return buildStage(config_, stage, below.get(), std::move(blob), expertBytes_);
   });
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stage > 0 && stages_[stage - 1] != below)
@@ -78,7 +77,7 @@ Stats Engine::stats() {
     if (!stages_[k]) break;
     s.attachedStages.push_back(k);
     s.mappedBytes += config_.stageBytes[k];
-    s.mergedBytes = stages_[k]->mergedBytes;
+    s.mergedBytes = stages_[k]->mergedBytes + *expertBytes_;
   }
   s.kvBlocksTotal = cache_.total();
   s.kvBlocksFree = cache_.available();

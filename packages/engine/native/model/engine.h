@@ -116,6 +116,8 @@ class Engine {
   std::vector<Running> admit(const std::vector<StepItem>& items, const Stages& stages);
   void checkItem(const StepItem& item, const std::string& at) const;
   void checkDraft(const StepItem& item, const std::string& at) const;
+  // Holding `stepping_`.
+  void useCaps();
   float* logitRows(size_t rows);
   void compute(const std::vector<Running*>& order, const Stages& stages);
   // Drafts where a stage is to do it, step by step for all of them together; what it counts is taken back.
@@ -144,6 +146,9 @@ class Engine {
   std::mutex stepping_;   // one step at a time
   std::mutex mutex_;      // all below; held for moments
   Stages stages_;
+  ExpertCaps caps_, capsInUse_;  // null: all at the top
+  // What merging experts takes.
+  const std::shared_ptr<std::atomic<uint64_t>> expertBytes_ = std::make_shared<std::atomic<uint64_t>>(0);
   KvCache cache_;
   DeltaSlots deltas_;  // outlives the sequences that use it
   std::unordered_map<int, std::shared_ptr<Sequence>> sequences_;

@@ -90,6 +90,7 @@ std::vector<Engine::Running> Engine::admit(const std::vector<StepItem>& items, c
 std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
   const Counted counted(steps_);
   const std::lock_guard<std::mutex> one(stepping_);
+  useCaps();
   Stages stages;
   std::vector<Running> all;
   {
@@ -206,6 +207,7 @@ void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out, i
   checkTokens(tokens, "tokens");
   const Counted counted(steps_);
   const std::lock_guard<std::mutex> one(stepping_);
+  useCaps();
   const int count = static_cast<int>(tokens.size());
   Stages stages;
   // Its blocks come and go under the lock, an exception or not.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "model/graph_tasks.h"
+#include "model/mixture.h"
 
 namespace zen {
 namespace {
@@ -39,7 +40,9 @@ Graph::Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPo
   scratchBytes_ = aligned(std::max(matmulScratchBytes(widest), attentionScratchBytes(contextTokens, model.headSize)));
   scratch_ = Region(scratchBytes_ * static_cast<size_t>(pool.size()));
   ropeTable_ = Region(static_cast<size_t>(contextTokens) * model.headSize * sizeof(float));
+  if (model.mixture()) mixture_ = std::make_unique<Mixture>(model, pool.size());
 }
+Graph::~Graph() = default;
 
 size_t Graph::kvBlockBytes(const ModelShape& model, KvType type) {
   return static_cast<size_t>(model.layers) * model.kvHeads * kvHeadBytes(type, model.headSize);
@@ -49,6 +52,8 @@ void Graph::reserve(int rows) {
   if (rows <= capacity_) return;
   capacity_ = std::min(kPassRows, std::max(rows, 2 * capacity_));
   const size_t n = capacity_, hidden = model_.hiddenSize;
+  const size_t dense = model_.mixture() ? 0 : n;
+  if (mixture_) mixture_->reserve(capacity_, kOwnRows, model_.hiddenSize);
   const auto measure = [&](auto&& take) {
     const auto floats = [&](size_t rowCount, size_t width) {
       return reinterpret_cast<float*>(take(rowCount * width * sizeof(float)));
@@ -60,16 +65,17 @@ void Graph::reserve(int rows) {
       streams_[t].normed = floats(static_cast<size_t>(own), hidden);
       streams_[t].memory = take(groupActsBytes(own, model_.hiddenSize));
       streams_[t].coarseMemory = take(deltas_ ? actsBytes(own, model_.hiddenSize, 1) : 0);
+      streams_[t].choices = mixture_ ? &mixture_->choices[t] : nullptr;
       streams_[t].factored = floats(deltas_ ? static_cast<size_t>(own) : 0, size_t{kInputs} * kMaxRank);
     }
     qkv_ = floats(n, static_cast<size_t>(qkvWidth()));
     mixed_ = floats(n, static_cast<size_t>(model_.queryWidth()));
-    gate_ = floats(n, static_cast<size_t>(model_.ffnSize));
-    up_ = floats(n, static_cast<size_t>(model_.ffnSize));
+    gate_ = floats(dense, static_cast<size_t>(model_.ffnSize));
+    up_ = floats(dense, static_cast<size_t>(model_.ffnSize));
     delta_ = floats(n, hidden);
     headIn_ = floats(n, hidden);
     mixedMemory_ = take(actsBytes(capacity_, model_.queryWidth(), kInnerLevels));
-    ffnMemory_ = take(actsBytes(capacity_, model_.ffnSize, kInnerLevels));
+    ffnMemory_ = take(actsBytes(static_cast<int>(dense), model_.ffnSize, kInnerLevels));
     headMemory_ = take(groupActsBytes(capacity_, model_.hiddenSize));
   };
   size_t total = 0;
@@ -180,12 +186,15 @@ void Graph::growRope(int positions) {
 void Graph::forward(const std::vector<Span>& spans, float* logits) {
   plan(spans);
   pool_.run([&](Team& team) { body(team, logits); });
+  finishMixture();
 }
 
 void Graph::body(Team& team, float* logits) {
   Stream& stream = streams_[ownStreams_ ? static_cast<size_t>(team.index()) : 0];
-  for (int index = 0; index < model_.layers; index++)
+  for (int index = 0; index < model_.layers; index++) {
     layer(team, stream, index);
+    if (mixture_ && mixture_->failed) return;
+  }
   if (!headRows_.empty()) head(team, stream, logits);
 }
 
@@ -196,7 +205,7 @@ void Graph::head(Team& team, Stream& stream, float* logits) {
       float* in = headIn_ + static_cast<size_t>(i) * hidden;
       const size_t row = static_cast<size_t>(headRows_[i]);
       std::memcpy(in, stream.x + row * hidden, sizeof(float) * hidden);
-      kernels_.add(delta_ + row * hidden, model_.hiddenSize, in);
+      addFeedForward(team, stream, headRows_[i], in);
       kernels_.rmsnorm(in, rows_[row].weights->outputNorm, model_.rmsEps, model_.hiddenSize, in);
       size_t band = 0;
       while (headLayout_.bands[band].end <= i)

@@ -1,10 +1,11 @@
-// The forward pass of llama, qwen2 and qwen3 over one batch of rows (tokens), at any mix of stages.
+// The forward pass of llama, qwen2 and qwen3, dense or a mixture of experts, over one batch of rows (tokens), at any mix of stages.
 //
 // A row's result depends on its own sequence only: the kernels give the same floats for any number of rows and any
 // split over threads, and everything else works row by row.
 #pragma once
 #include <array>
 #include <initializer_list>
+#include <memory>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -15,6 +16,9 @@
 #include "model/weights.h"
 
 namespace zen {
+
+// [layer][expert]: the highest stage that a row gets of the expert; null: all.
+using ExpertCaps = std::shared_ptr<const std::vector<int8_t>>;
 
 // Consecutive tokens of one sequence inside a pass.
 struct Span {
@@ -34,6 +38,7 @@ class Graph {
 
   // `deltas`: whether spans may have any.
   Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPool& pool, bool deltas = false);
+  ~Graph();
 
   // KV bytes of 16 tokens in all layers.
   static size_t kvBlockBytes(const ModelShape& model, KvType type);
@@ -42,7 +47,14 @@ class Graph {
   // order.
   void forward(const std::vector<Span>& spans, float* logits);
 
+  // Of the passes from now on.
+  void setExpertCaps(ExpertCaps caps);
+  // [layer][expert]: rows that each was chosen for since the last call; from any thread. Empty of a dense model.
+  std::vector<uint32_t> takeExpertLoad();
+
  private:
+  struct Choices;
+  struct Mixture;  // mixture.h
   struct Row {
     const StageWeights* weights;
     int span, offset;  // token of the span
@@ -91,6 +103,7 @@ class Graph {
     float* factored;  // [row][kInputs][kMaxRank]: what a delta's thin factors make of the input
     Acts coarse;      // of every row that has dense signs: its input at 8 bits
     uint8_t* coarseMemory;
+    Choices* choices;  // of a mixture
   };
   // Modules with the same input: q, k, v or gate, up.
   static constexpr int kInputs = 3;
@@ -108,6 +121,8 @@ class Graph {
   void body(Team& team, float* logits);
   void head(Team& team, Stream& stream, float* logits);
   void layer(Team& team, Stream& stream, int index);
+  // x += what the last layer's feed-forward gave the row.
+  void addFeedForward(const Team& team, const Stream& stream, int row, float* x);
   // x = embedding, or x += delta; then the input of attention or the feed-forward.
   void enter(Team& team, Stream& stream, int index, const float* LayerWeights::* norm);
   void attention(Team& team, int index);
@@ -115,6 +130,19 @@ class Graph {
   void multiply(Team& team, const Stream& stream, int index, const Tasks& tasks);
   // The product of a task's tiles, and what deltas add to its rows.
   void product(const Team& team, const Stream& stream, int index, const Task& task, int from, int to);
+
+  // graph_experts.cc: a mixture's feed-forward. The router's logits of rows [begin, end) and some tiles of experts.
+  void routerLogits(const Team& team, const Stream& stream, int index, int begin, int end, int tileBegin, int tileEnd,
+                    float* logits);
+  void route(const Team& team, Stream& stream, int index, int begin, int end);
+  void routeTogether(Team& team, Stream& stream, int index);
+  void choose(const Team& team, Stream& stream, int index, int begin, int end);
+  void experts(Team& team, Stream& stream, int index);
+  void prepare(Team& team, const std::vector<Expert*>& cold);
+  // Adds what a row's experts have made of it, weighted by their gates, to the row's x.
+  void combine(const Team& team, const Stream& stream, int row, float* x);
+  // Throws what ended the pass early.
+  void finishMixture();
 
   // graph_delta.cc: what deltas change.
   static int inputOf(Module module);
@@ -138,7 +166,6 @@ class Graph {
   void embed(int row, float* x);
   void rotateAndStore(int row, int kvHead, int index);
   void attend(const AttentionUnit& unit, int index, void* scratch);
-  void quantizeColumns(Acts& acts, int token, int first, int count);
   void* scratch(const Team& team) { return scratch_.data() + static_cast<size_t>(team.index()) * scratchBytes_; }
   int qkvWidth() const { return model_.queryWidth() + 2 * model_.kvWidth(); }
 
@@ -153,6 +180,7 @@ class Graph {
   size_t scratchBytes_;
   Region scratch_, ropeTable_, buffers_;
   int ropeReady_ = 0;
+  std::unique_ptr<Mixture> mixture_;  // null of a dense model
   int capacity_ = 0;
 
   // Of the current pass.

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "model/graph_tasks.h"
+#include "model/mixture.h"
+#include "model/quantize_columns.h"
 
 namespace zen {
 namespace {
@@ -41,6 +43,7 @@ void Graph::layer(Team& team, Stream& stream, int index) {
     multiply(team, stream, index, tasks);
   }
   enter(team, stream, index, &LayerWeights::ffnNorm);
+  if (mixture_) return experts(team, stream, index);
   feedForward(team, stream, index);
   factorAll(team, stream, index, Module::Down, gate_, static_cast<size_t>(model_.ffnSize));
   Tasks tasks;
@@ -58,12 +61,15 @@ void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeigh
       const size_t at = static_cast<size_t>(row) * static_cast<size_t>(model_.hiddenSize);
       if (first)
         embed(row, stream.x + at);
+      else if (attends)
+        addFeedForward(team, stream, row, stream.x + at);
       else
         kernels_.add(delta_ + at, model_.hiddenSize, stream.x + at);
       kernels_.rmsnorm(stream.x + at, rows_[row].weights->layers[index].*norm, model_.rmsEps, model_.hiddenSize,
                        stream.normed + at);
       kernels_.quantize(stream.acts[rows_[row].band], rows_[row].inBand, rows_[row].inBand + 1);
     }
+    if (mixture_ && !attends && !(mixture_->sharesRouter && ownStreams_)) route(team, stream, index, begin, end);
     const size_t width = static_cast<size_t>(model_.hiddenSize);
     if (runs_.empty()) return;
     const std::initializer_list<Module> attention = {Module::Q, Module::K, Module::V}, feed = {Module::Gate, Module::Up};
@@ -77,6 +83,11 @@ void Graph::enter(Team& team, Stream& stream, int index, const float* LayerWeigh
     work(0, rows);
   else
     team.parallelFor(rows, grainOf(rows, team), work);
+}
+
+void Graph::addFeedForward(const Team& team, const Stream& stream, int row, float* x) {
+  if (mixture_) return combine(team, stream, row, x);
+  kernels_.add(delta_ + static_cast<size_t>(row) * static_cast<size_t>(model_.hiddenSize), model_.hiddenSize, x);
 }
 
 void Graph::embed(int row, float* x) {
@@ -107,7 +118,7 @@ void Graph::attention(Team& team, int index) {
       if (decodeOnly_) rotateAndStore(first, unit.head, index);
       attend(unit, index, scratch(team));
       for (int t = 0; quantizes && t < unit.count; t++)
-        quantizeColumns(mixedActs_, first + t, unit.head * width, width);
+        quantizeColumns(kernels_, mixedActs_, first + t, unit.head * width, width);
     }
   });
   if (!quantizes) team.parallelFor(rows, 1, [&](int begin, int end) { kernels_.quantize(mixedActs_, begin, end); });
@@ -186,23 +197,9 @@ void Graph::feedForward(Team& team, Stream& stream, int index) {
     for (int row = 0; row < ffnActs_.tokens; row++) {
       float* gate = gate_ + static_cast<size_t>(row) * width + first;
       kernels_.siluMul(gate, up_ + static_cast<size_t>(row) * width + first, count, gate);
-      quantizeColumns(ffnActs_, row, first, count);
+      quantizeColumns(kernels_, ffnActs_, row, first, count);
     }
   });
-}
-
-// Columns [first, first + count) of one token, multiples of 32: a view whose blocks follow each other.
-void Graph::quantizeColumns(Acts& acts, int token, int first, int count) {
-  const size_t row = static_cast<size_t>(token),
-               block = row * static_cast<size_t>(acts.blockCount()) + static_cast<size_t>(first / kBlockCols);
-  Acts part = acts;
-  part.tokens = 1;
-  part.cols = count;
-  part.x = acts.x + row * acts.ldx + first;
-  part.blocks = acts.blocks + block;
-  part.bytes = acts.bytes + block * static_cast<size_t>(kBlockCols * acts.levels);
-  part.wide = acts.wide + row * static_cast<size_t>(acts.cols) + first;
-  kernels_.quantize(part, 0, 1);
 }
 
 void Graph::multiply(Team& team, const Stream& stream, int index, const Tasks& tasks) {

@@ -124,6 +124,12 @@ size_t expertTensor(const ModelShape& m, int layer, int expert) {
   return layerTensor(m, layer) + kAttentionTensors + 1 + 3 * static_cast<size_t>(expert);
 }
 
+bool isExpertTensor(const ModelShape& m, size_t tensor) {
+  const size_t first = expertTensor(m, 0, 0), last = layerTensor(m, m.layers);
+  if (!m.mixture() || tensor < first || tensor >= last) return false;
+  return (tensor - first) % (layerTensor(m, 1) - layerTensor(m, 0)) < 3 * static_cast<size_t>(m.experts.count);
+}
+
 std::vector<ExpectedTensor> modelTensors(const ModelShape& m) {
   std::vector<ExpectedTensor> all;
   const int h = m.hiddenSize, q = m.queryWidth(), k = m.kvWidth(), f = m.ffnSize;

@@ -66,6 +66,15 @@ struct Rung {
   Section rowScale, scales, supers;  // coded: rowScale, groups; exact: params, supers
   Coding dtype = Coding::F32;        // raw
   Section data;
+
+  // What it reads, without the coded rung that a residual is merged with.
+  template <typename Work>
+  void eachSection(Work&& work) const {
+    for (const Section& s : planes)
+      work(s);
+    for (const Section* s : {&rowScale, &scales, &supers, &data})
+      if (s->stage >= 0) work(*s);
+  }
 };
 
 struct TensorEntry {
@@ -101,5 +110,7 @@ std::vector<ExpectedTensor> modelTensors(const ModelShape& model);
 size_t layerTensor(const ModelShape& model, int layer);
 size_t expertTensor(const ModelShape& model, int layer, int expert);
 int feedForwardTensors(const ModelShape& model);
+// Whether the tensor at this place is of an expert, the shared one not counted.
+bool isExpertTensor(const ModelShape& model, size_t tensor);
 
 }  // namespace zen

@@ -1,5 +1,7 @@
 #include "model/weights.h"
 
+#include <algorithm>
+
 #include "model/merge.h"
 #include "model/tensor_view.h"
 
@@ -8,8 +10,14 @@ namespace {
 
 class Builder {
  public:
-  Builder(const LadderConfig& config, int stage, const StageWeights* below, std::shared_ptr<const Blob> blob)
-      : config_(config), stage_(stage), below_(below), out_(std::make_shared<StageWeights>()) {
+  Builder(const LadderConfig& config, int stage, const StageWeights* below, std::shared_ptr<const Blob> blob,
+          std::shared_ptr<std::atomic<uint64_t>> expertBytes)
+      : config_(config),
+        stage_(stage),
+        below_(below),
+        expertBytes_(std::move(expertBytes)),
+        out_(std::make_shared<StageWeights>()) {
+    out_->stage = stage;
     if (below) out_->blobs = below->blobs;
     out_->blobs.push_back(std::move(blob));
   }
@@ -19,17 +27,54 @@ class Builder {
     out_->matrices.resize(count);
     out_->merged.resize(count);
     out_->vectors.resize(count);
+    load();
     for (size_t i = 0; i < count; i++)
       tensor(i);
+    if (config_.model.mixture()) experts();
     link();
     return out_;
   }
 
  private:
+  // No step waits for the disk, but for experts that are used for the first time.
+  void load() const {
+    const Blob& blob = *out_->blobs.back();
+    if (!config_.model.mixture()) return blob.load();
+    for (size_t i = 0; i < config_.tensors.size(); i++)
+      if (!isExpertTensor(config_.model, i))
+        for (const Rung& rung : config_.tensors[i].rungs)
+          rung.eachSection([&](const Section& s) {
+            if (s.stage == stage_) blob.load(s.offset, s.bytes);
+          });
+  }
+
+  void experts() {
+    const size_t layers = static_cast<size_t>(config_.model.layers), count = static_cast<size_t>(config_.model.experts.count);
+    if (below_) out_->experts = below_->experts;
+    for (size_t i = 0; i < layers * count; i++) {
+      const int layer = static_cast<int>(i / count), expert = static_cast<int>(i % count);
+      const std::shared_ptr<Expert> below = below_ ? below_->experts[below_->stage][i] : nullptr;
+      if (below && sameRungs(layer, expert)) {
+        out_->experts[stage_].push_back(below);
+        continue;
+      }
+      auto made = std::make_shared<Expert>(config_, layer, expert, stage_, out_->blobs, expertBytes_);
+      if (below && below->ready()) made->prepare();
+      out_->experts[stage_].push_back(std::move(made));
+    }
+  }
+
+  bool sameRungs(int layer, int expert) const {
+    const size_t first = expertTensor(config_.model, layer, expert);
+    return std::all_of(&config_.tensors[first], &config_.tensors[first] + 3,
+                       [&](const TensorEntry& t) { return t.rungAt(stage_) == t.rungAt(stage_ - 1); });
+  }
+
   void tensor(size_t i) {
     const TensorEntry& t = config_.tensors[i];
     const int index = t.rungAt(stage_);
     if (t.rungs[index].kind == Rung::Kind::Coded) out_->exact = false;
+    if (isExpertTensor(config_.model, i)) return;
     if (below_ && t.rungAt(stage_ - 1) == index) {
       out_->matrices[i] = below_->matrices[i];
       out_->merged[i] = below_->merged[i];
@@ -69,19 +114,29 @@ class Builder {
       w.v = m[at + 3];
       w.output = m[at + 4];
       w.ffnNorm = vector(at + 5);
-      w.gate = m[at + 6];
-      w.up = m[at + 7];
-      w.down = m[at + 8];
+      at += 6;
+      if (config_.model.mixture()) {
+        w.router = m[at];
+        if (config_.model.experts.sharedFfnSize > 0) {
+          const size_t shared = expertTensor(config_.model, layer, config_.model.experts.count);
+          w.sharedRouter = m[shared];
+          w.shared = {m[shared + 1], m[shared + 2], m[shared + 3]};
+        }
+      } else {
+        w.gate = m[at];
+        w.up = m[at + 1];
+        w.down = m[at + 2];
+      }
+      at += static_cast<size_t>(feedForwardTensors(config_.model));
       if (config_.model.architecture == Architecture::Qwen2) {
-        w.qBias = vector(at + 9);
-        w.kBias = vector(at + 10);
-        w.vBias = vector(at + 11);
+        w.qBias = vector(at++);
+        w.kBias = vector(at++);
+        w.vBias = vector(at++);
       } else if (config_.model.architecture == Architecture::Qwen3) {
-        w.qNorm = vector(at + 9);
-        w.kNorm = vector(at + 10);
+        w.qNorm = vector(at++);
+        w.kNorm = vector(at++);
       }
       out_->layers.push_back(w);
-      at += static_cast<size_t>(tensorsPerLayer(config_.model.architecture));
     }
     out_->outputNorm = vector(at++);
     out_->head = config_.model.tiedEmbeddings ? out_->embedding : m[at];
@@ -90,14 +145,16 @@ class Builder {
   const LadderConfig& config_;
   const int stage_;
   const StageWeights* below_;
+  const std::shared_ptr<std::atomic<uint64_t>> expertBytes_;
   std::shared_ptr<StageWeights> out_;
 };
 
 }  // namespace
 
 std::shared_ptr<const StageWeights> buildStage(const LadderConfig& config, int stage, const StageWeights* below,
-                                               std::shared_ptr<const Blob> blob) {
-  return Builder(config, stage, below, std::move(blob)).build();
+                                               std::shared_ptr<const Blob> blob,
+                                               std::shared_ptr<std::atomic<uint64_t>> expertBytes) {
+  return Builder(config, stage, below, std::move(blob), std::move(expertBytes)).build();
 }
 
 }  // namespace zen

@@ -160,7 +160,9 @@ void damagedBlobs(const TinyLadder& ladder, int rounds, unsigned seed) {
 
 int main() {
   const auto begin = std::chrono::steady_clock::now();
-  for (const TinyShape& shape : tinyShapes()) {
+  std::vector<TinyShape> shapes = tinyShapes();
+  shapes.insert(shapes.end(), tinyMixtures().begin(), tinyMixtures().end());
+  for (const TinyShape& shape : shapes) {
     const TinyLadder ladder(shape);
     const TinyFiles files(ladder.blobs);
     const Outcome good = use(ladder.config(), files);

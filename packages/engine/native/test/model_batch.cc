@@ -348,7 +348,9 @@ void refusals(const TinyLadder& ladder, const TinyFiles& files) {
 }  // namespace
 
 int main() {
-  for (const TinyShape& shape : tinyShapes()) {
+  std::vector<TinyShape> shapes = tinyShapes();
+  shapes.insert(shapes.end(), tinyMixtures().begin(), tinyMixtures().end());
+  for (const TinyShape& shape : shapes) {
     const TinyLadder ladder(shape);
     const TinyFiles files(ladder.blobs);
     for (KvType kv : {KvType::F16, KvType::Int8})

@@ -1,6 +1,8 @@
 // The forward pass in double precision by straight loops over dense weights: the measure for the graph. It shares
 // nothing with the engine.
 #pragma once
+#include <algorithm>
+
 #include "tiny_ladder.h"
 
 namespace zen::test {
@@ -93,12 +95,32 @@ inline std::vector<Doubles> forward(const TinyLadder& ladder, int stage, const s
       for (size_t i = 0; i < h; i++)
         x[t][i] += out[i];
       norm(x[t].data(), w(at + "ffn_norm.weight"), h, in.data());
-      Doubles gate = times(w(at + "ffn_gate.weight"), in, f), up = times(w(at + "ffn_up.weight"), in, f);
-      for (size_t i = 0; i < f; i++)
-        gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
-      const Doubles down = times(w(at + "ffn_down.weight"), gate, h);
-      for (size_t i = 0; i < h; i++)
-        x[t][i] += down[i];
+      const auto feedForward = [&](const std::string& which, size_t width, double weight) {
+        Doubles gate = times(w(at + "ffn_gate" + which + ".weight"), in, width),
+                up = times(w(at + "ffn_up" + which + ".weight"), in, width);
+        for (size_t i = 0; i < width; i++)
+          gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
+        const Doubles down = times(w(at + "ffn_down" + which + ".weight"), gate, h);
+        for (size_t i = 0; i < h; i++)
+          x[t][i] += weight * down[i];
+      };
+      if (s.experts == 0) {
+        feedForward("", f, 1);
+        continue;
+      }
+      Doubles chance = times(w(at + "ffn_gate_inp.weight"), in, size_t(s.experts));
+      double all = 0, taken = 0;
+      for (double& v : chance)
+        all += v = std::exp(v);
+      Doubles sorted = chance;
+      std::sort(sorted.rbegin(), sorted.rend());
+      for (int i = 0; i < s.perToken; i++)
+        taken += sorted[size_t(i)];
+      for (int e = 0; e < s.experts; e++)
+        if (chance[size_t(e)] >= sorted[size_t(s.perToken) - 1])
+          feedForward("." + std::to_string(e), f, chance[size_t(e)] / (s.normalized ? taken : all));
+      if (s.sharedFfn > 0)
+        feedForward("_shexp", size_t(s.sharedFfn), 1 / (1 + std::exp(-times(w(at + "ffn_gate_inp_shexp.weight"), in, 1)[0])));
     }
   }
   std::vector<Doubles> logits;

@@ -23,10 +23,29 @@ struct TinyShape {
   bool tied;
   const char* rope;
   int layers = 2, hidden = 64, heads = 4, kvHeads = 2, headSize = 16, ffn = 96, vocab = 101, context = 160;
+  int experts = 0, perToken = 0;  // a mixture
+  bool normalized = false;
+  int sharedFfn = 0;
 };
 inline const std::vector<TinyShape>& tinyShapes() {
   static const std::vector<TinyShape> all = {
       {"llama", true, "interleaved"}, {"qwen2", false, "half"}, {"qwen3", true, "half"}};
+  return all;
+}
+
+// Mixtral's, Qwen2-MoE's and Qwen3-MoE's kinds of mixture.
+inline const std::vector<TinyShape>& tinyMixtures() {
+  static const std::vector<TinyShape> all = [] {
+    std::vector<TinyShape> shapes = {{"llama", true, "interleaved"}, {"qwen2", false, "half"}, {"qwen3", true, "half"}};
+    const int experts[] = {4, 5, 20}, perToken[] = {2, 3, 4}, shared[] = {0, 32, 0};
+    for (size_t i = 0; i < shapes.size(); i++) {
+      shapes[i].experts = experts[i];
+      shapes[i].perToken = perToken[i];
+      shapes[i].normalized = i != 1;
+      shapes[i].sharedFfn = shared[i];
+    }
+    return shapes;
+  }();
   return all;
 }
 
@@ -44,9 +63,22 @@ class TinyLadder {
       exactMatrix(at + "attn_v.weight", k, h);
       matrix(at + "attn_output.weight", h, q);
       vector(at + "ffn_norm.weight", h, 1, 2);
-      matrix(at + "ffn_gate.weight", f, h);
-      matrix(at + "ffn_up.weight", f, h);
-      matrix(at + "ffn_down.weight", h, f);
+      const auto feedForward = [&](const std::string& which, int width) {
+        matrix(at + "ffn_gate" + which + ".weight", width, h);
+        matrix(at + "ffn_up" + which + ".weight", width, h);
+        matrix(at + "ffn_down" + which + ".weight", h, width);
+      };
+      if (shape.experts > 0) {
+        floats(at + "ffn_gate_inp.weight", shape.experts, h);
+        for (int e = 0; e < shape.experts; e++)
+          feedForward("." + std::to_string(e), f);
+        if (shape.sharedFfn > 0) {
+          floats(at + "ffn_gate_inp_shexp.weight", 1, h);
+          feedForward("_shexp", shape.sharedFfn);
+        }
+      } else {
+        feedForward("", f);
+      }
       if (std::string(shape.architecture) == "qwen2") {
         vector(at + "attn_q.bias", q, 0, 1);
         vector(at + "attn_k.bias", k, 0, 1);
@@ -65,14 +97,18 @@ class TinyLadder {
     for (int k = 0; k < 5; k++)
       stages += std::string(k ? "," : "") + "{\"stage\":" + std::to_string(k) +
                 ",\"bytes\":" + std::to_string(blobs[k].size()) + "}";
-    char model[512];
+    char model[512], experts[200] = "";
+    if (shape_.experts > 0)
+      std::snprintf(experts, sizeof experts,
+                    ",\"experts\":{\"count\":%d,\"perToken\":%d,\"normalized\":%s,\"sharedFfnSize\":%d}", shape_.experts,
+                    shape_.perToken, shape_.normalized ? "true" : "false", shape_.sharedFfn);
     std::snprintf(
         model, sizeof model,
         "{\"architecture\":\"%s\",\"layers\":%d,\"hiddenSize\":%d,\"heads\":%d,\"kvHeads\":%d,\"headSize\":%d,"
         "\"ffnSize\":%d,\"vocabSize\":%d,\"contextTokens\":%d,\"ropeTheta\":10000,\"rmsEps\":1e-5,"
-        "\"tiedEmbeddings\":%s,\"ropeStyle\":\"%s\"}",
+        "\"tiedEmbeddings\":%s,\"ropeStyle\":\"%s\"%s}",
         shape_.architecture, shape_.layers, shape_.hidden, shape_.heads, shape_.kvHeads, shape_.headSize, shape_.ffn,
-        shape_.vocab, shape_.context, shape_.tied ? "true" : "false", shape_.rope);
+        shape_.vocab, shape_.context, shape_.tied ? "true" : "false", shape_.rope, experts);
     return "{\"format\":\"zen.ladder/1\",\"name\":\"tiny\",\"model\":" + std::string(model) +
            ",\"tokenizer\":{\"a\":[1,\"\\u00e9\"]},\"stages\":[" + stages + "],\"tensors\":[" + tensors_ + "]}";
   }
@@ -125,6 +161,16 @@ class TinyLadder {
               ",\"dtype\":\"F32\",\"data\":{" + section(stage, std::vector<uint8_t>(bytes, bytes + 4 * n)) + "}}";
     }
     tensor(name, 1, n, "F32", text);
+  }
+
+  void floats(const std::string& name, int rows, int cols) {
+    std::vector<float>& v = values_[name][0];
+    for (int i = 0; i < rows * cols; i++)
+      v.push_back(real(random_, 0.3f));
+    const auto* bytes = reinterpret_cast<const uint8_t*>(v.data());
+    tensor(name, rows, cols, "F32",
+           "{\"kind\":\"raw\",\"stage\":0,\"dtype\":\"F32\",\"data\":{" +
+               section(0, std::vector<uint8_t>(bytes, bytes + 4 * v.size())) + "}}");
   }
 
   // Source codes of `bits` bits with d and m (or a center) per row and 32 columns.

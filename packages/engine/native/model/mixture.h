@@ -1,0 +1,54 @@
+// What a pass over a mixture of experts has besides a dense one: choices, pairs, outputs, caps and counters.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "model/expert_pairs.h"
+#include "model/graph.h"
+
+namespace zen {
+
+// What the router says of the rows of a stream. Few rows are routed by every thread for itself.
+struct Graph::Choices {
+  std::vector<int> experts;   // [row][perToken], ascending
+  std::vector<float> gates;   // [row][perToken]
+  std::vector<float> logits;  // [row][count]
+  std::vector<float> shared;  // [row]: the shared expert's gate
+};
+
+struct Graph::Mixture {
+  Mixture(const ModelShape& model, int threads);
+  void reserve(int rows, int ownRows, int hidden);
+  // Of a stage and a layer; see Engine::setExpertCaps.
+  int stageOf(int rowStage, int layer, int expert) const {
+    if (!caps) return rowStage;
+    return std::min<int>(rowStage, (*caps)[static_cast<size_t>(layer * count + expert)]);
+  }
+
+  const int count, perToken;
+  const bool sharesRouter;  // too large for every thread to read it whole
+  ExpertFfn routed;
+  std::unique_ptr<ExpertFfn> shared;
+  Region outputs;
+  float *routedOut = nullptr, *sharedOut = nullptr;  // [pair][hidden], [row][hidden]
+  std::vector<int> numbers;                          // 0, 1, 2, …
+  std::vector<Choices> choices;                      // of each thread, or the first for all
+  std::vector<ExpertPairs> pairs;                    // of each thread, all equal
+  std::vector<std::vector<ExpertRun>> sharedRuns;    // the same
+  std::vector<float> sharedLogits;                   // [row][count], where threads share the router
+
+  ExpertCaps caps;
+  std::vector<std::atomic<uint32_t>> load;  // [layer][expert]: rows since somebody took it
+
+  // A pass in which experts cannot be prepared ends early.
+  std::mutex failing;
+  std::exception_ptr failure;
+  std::atomic<bool> failed{false};
+  bool begun = false;  // by one thread, for the others after the next barrier
+};
+
+}  // namespace zen
