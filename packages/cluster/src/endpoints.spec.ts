@@ -2,6 +2,9 @@ import { type EndpointSlice, openEndpoints } from './endpoints';
 
 type Conditions = { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
 
+const addresses = (...given: Parameters<typeof openEndpoints>) =>
+  openEndpoints(...given).map(({ address }) => address);
+
 const slice = (...endpoints: [string, (Conditions | undefined)?][]): EndpointSlice => ({
   ports: [{ name: 'grpc', port: 50051 }],
   endpoints: endpoints.map(([address, conditions]) => ({
@@ -20,27 +23,36 @@ describe('open endpoints', () => {
     ['terminating but serving', { ready: false, serving: true, terminating: true }, false],
     ['terminating and published', { ready: true, serving: true, terminating: true }, false],
   ])('%s', (_, conditions, open) => {
-    expect(openEndpoints([slice(['10.0.0.1', conditions])], 'grpc')).toEqual(open ? ['10.0.0.1:50051'] : []);
+    expect(addresses([slice(['10.0.0.1', conditions])], 'grpc')).toEqual(open ? ['10.0.0.1:50051'] : []);
   });
 
   test('an IPv6 address is put in brackets', () => {
-    expect(openEndpoints([slice(['fd00::1'])], 'grpc')).toEqual(['[fd00::1]:50051']);
+    expect(addresses([slice(['fd00::1'])], 'grpc')).toEqual(['[fd00::1]:50051']);
   });
 
   test('of two families one counts, and a pod in two slices counts once', () => {
     const slices = [slice(['fd00::1'], ['fd00::2']), slice(['10.0.0.1']), slice(['10.0.0.1'], ['10.0.0.2'])];
-    expect(openEndpoints(slices, 'grpc')).toEqual(['10.0.0.1:50051', '10.0.0.2:50051']);
+    expect(addresses(slices, 'grpc')).toEqual(['10.0.0.1:50051', '10.0.0.2:50051']);
   });
 
   test('a port is found by its name or taken as it is', () => {
     const two = { ...slice(['10.0.0.1']), ports: [{ name: 'probe', port: 9000 }] };
-    expect(openEndpoints([two], 'grpc')).toEqual([]);
-    expect(openEndpoints([two], 'probe')).toEqual(['10.0.0.1:9000']);
-    expect(openEndpoints([two], 7)).toEqual(['10.0.0.1:7']);
-    expect(openEndpoints([{ endpoints: null, ports: null }], 'grpc')).toEqual([]);
+    expect(addresses([two], 'grpc')).toEqual([]);
+    expect(addresses([two], 'probe')).toEqual(['10.0.0.1:9000']);
+    expect(addresses([two], 7)).toEqual(['10.0.0.1:7']);
+    expect(addresses([{ endpoints: null, ports: null }], 'grpc')).toEqual([]);
   });
 
   test('what is no address is left out', () => {
-    expect(openEndpoints([slice(['evil.example'], [''], ['10.0.0.1/x'])], 'grpc')).toEqual([]);
+    expect(addresses([slice(['evil.example'], [''], ['10.0.0.1/x'])], 'grpc')).toEqual([]);
+  });
+
+  test('an endpoint says its machine and zone where the slice does', () => {
+    const there = { addresses: ['10.0.0.1'], nodeName: 'node-a', zone: 'zone-1' };
+    const slices = [{ ports: [], endpoints: [there, { addresses: ['10.0.0.2'], nodeName: null }] }];
+    expect(openEndpoints(slices, 1)).toEqual([
+      { address: '10.0.0.1:1', node: 'node-a', zone: 'zone-1' },
+      { address: '10.0.0.2:1', node: '', zone: '' },
+    ]);
   });
 });

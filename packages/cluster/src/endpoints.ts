@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { ApiServer } from './api-server';
+import type { Endpoint } from './endpoint-source';
 import { type Followed, type FollowOptions, follow, type KubeObject } from './follow';
 import type { ServiceAddress } from './service-address';
 
@@ -9,39 +10,42 @@ export interface EndpointSlice extends KubeObject {
   endpoints?:
     | {
         addresses?: string[];
+        nodeName?: string | null;
+        zone?: string | null;
         conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
       }[]
     | null;
 }
 
 /**
- * `host:port` of every endpoint that new requests may go to: ready, and not on its way out. Where a Service has both
+ * Every endpoint that new requests may go to: ready, and not on its way out. Where a Service has both
  * families its pods are in it twice, so only one family counts, IPv4 if there is any.
  */
-export function openEndpoints(slices: readonly EndpointSlice[], port: ServiceAddress['port']): string[] {
-  const found = { 4: new Set<string>(), 6: new Set<string>() };
+export function openEndpoints(slices: readonly EndpointSlice[], port: ServiceAddress['port']): Endpoint[] {
+  const found = { 4: new Map<string, Endpoint>(), 6: new Map<string, Endpoint>() };
   for (const { endpoints, ports } of slices) {
     const number = typeof port === 'number' ? port : ports?.find(({ name }) => name === port)?.port;
     if (!number) continue;
-    for (const { addresses, conditions } of endpoints ?? []) {
+    for (const { addresses, conditions, nodeName, zone } of endpoints ?? []) {
       const { ready, serving, terminating } = conditions ?? {};
       // A Service that publishes all its pods calls them ready, whatever their probes say; `serving` tells the truth.
       if (ready === false || serving === false || terminating) continue;
       // Should there be more addresses, they are the same pod's.
       const address = addresses?.[0] ?? '';
       const family = isIP(address);
-      if (family === 4) found[4].add(`${address}:${number}`);
-      else if (family === 6) found[6].add(`[${address}]:${number}`);
+      if (family === 0) continue;
+      const at = family === 4 ? `${address}:${number}` : `[${address}]:${number}`;
+      found[family as 4 | 6].set(at, { address: at, node: nodeName ?? '', zone: zone ?? '' });
     }
   }
-  return [...(found[4].size > 0 ? found[4] : found[6])];
+  return [...(found[4].size > 0 ? found[4] : found[6]).values()];
 }
 
 /** Follows the endpoints of a Service that take new requests; see `follow`. */
 export function followEndpoints(
   server: ApiServer,
   { namespace, service, port }: ServiceAddress,
-  followed: Followed<string>,
+  followed: Followed<Endpoint>,
   options: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -57,7 +61,7 @@ export function followSelectedEndpoints(
     labelSelector,
     port,
   }: { namespace: string; labelSelector: string; port: ServiceAddress['port'] },
-  { onChange, ...others }: Followed<string>,
+  { onChange, ...others }: Followed<Endpoint>,
   options: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {

@@ -39,7 +39,10 @@ describe('following endpoints', () => {
     running = followEndpoints(
       server.about,
       { namespace: '', service: 'thinker', port: 'grpc' },
-      { onChange: (set) => sets.push([...set].sort()), onTrouble: (error) => troubles.push(error) },
+      {
+        onChange: (set) => sets.push(set.map(({ address }) => address).sort()),
+        onTrouble: (error) => troubles.push(error),
+      },
       { random: () => 0.5, firstBackoffMs: 10, maxBackoffMs: 50 },
       stopping.signal,
     );

@@ -1,5 +1,7 @@
 export { type ApiServer, inCluster } from './api-server';
 export { ClusterError } from './cluster-error';
+export type { Endpoint, EndpointSource } from './endpoint-source';
+export { type EndpointWorries, endpointSources } from './endpoint-sources';
 export { type EndpointSlice, followEndpoints, followSelectedEndpoints, openEndpoints } from './endpoints';
 export { type Followed, type FollowOptions, follow, type KubeObject } from './follow';
 export { type Candidate, holdLease, type LeaseName } from './lease';

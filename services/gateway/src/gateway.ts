@@ -1,3 +1,4 @@
+import { endpointSources } from '@zen/cluster';
 import { ConfigError } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
 import { DEFAULT_HYSTERESIS, RungPolicy } from '@zen/quality';
@@ -17,7 +18,6 @@ import { Gate } from './door/gate';
 import { Fleet } from './fleet/fleet';
 import { openTls } from './fleet/open-tls';
 import { thinkerConnector } from './fleet/thinker-client';
-import { thinkerSources } from './fleet/thinker-sources';
 import { GatewayController } from './grpc/gateway.controller';
 import { rpcError } from './grpc/rpc-status';
 import { startHttp } from './http/http-server';
@@ -67,7 +67,10 @@ export async function startGateway(
     connect: thinkerConnector(tls),
     watchIntervalMs: config.watchIntervalMs,
     random: Math.random,
-    sources: thinkerSources(config, logger),
+    sources: endpointSources(config.thinkers, {
+      onUnresolved: (name, reason) => logger.warn({ name, reason }, 'thinker name does not resolve'),
+      onTrouble: (service, reason) => logger.warn({ service, reason }, 'endpoints cannot be followed now'),
+    }),
     onRoom: () => queue.move(),
     onState: (replica, up, reason) =>
       up

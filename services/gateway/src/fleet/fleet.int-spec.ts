@@ -4,6 +4,8 @@ import { thinkerConnector } from './thinker-client';
 
 jest.setTimeout(60_000);
 
+const endpoint = (address: string) => ({ address, node: '', zone: '' });
+
 describe('a fleet whose source changes', () => {
   const thinkers = [new PacedThinker(), new PacedThinker()];
   let tell: (addresses: readonly string[]) => void;
@@ -16,7 +18,7 @@ describe('a fleet whose source changes', () => {
     sources: [
       {
         follow: async (onSet, signal) => {
-          tell = onSet;
+          tell = (addresses) => onSet(addresses.map(endpoint));
           await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
         },
       },
@@ -75,7 +77,7 @@ describe('a fleet that has just begun', () => {
     families: [],
     sources: [0, 1].map((at) => ({
       follow: async (onSet, signal) => {
-        tell[at] = onSet;
+        tell[at] = (addresses) => onSet(addresses.map(endpoint));
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       },
     })),

@@ -1,13 +1,13 @@
+import type { EndpointSource } from '@zen/cluster';
 import type { DescribeResponse } from '@zen/contracts';
 import type { Member, RungGroup } from '@zen/quality';
 import { GatewayError } from '../gateway-error';
 import type { Family } from './families';
 import { type LinkOptions, ReplicaLink } from './replica-link';
-import type { ThinkerSource } from './thinker-source';
 import { Traffic } from './traffic';
 
 export interface FleetOptions extends LinkOptions {
-  sources: readonly ThinkerSource[];
+  sources: readonly EndpointSource[];
   families: readonly Family[];
 }
 
@@ -58,8 +58,8 @@ export class Fleet {
 
   start(): void {
     this.following = this.options.sources.map((source, at) =>
-      source.follow((addresses) => {
-        this.sets[at] = addresses;
+      source.follow((endpoints) => {
+        this.sets[at] = endpoints.map(({ address }) => address);
         this.place(new Set(this.sets.flatMap((set) => set ?? [])));
         this.look();
       }, this.stopping.signal),

@@ -1,13 +1,16 @@
-import { type ApiServer, type ClusterError, followEndpoints, type ServiceAddress } from '@zen/cluster';
-import type { ThinkerSource } from './thinker-source';
+import type { ApiServer } from './api-server';
+import type { ClusterError } from './cluster-error';
+import type { EndpointSource } from './endpoint-source';
+import { followEndpoints } from './endpoints';
+import type { ServiceAddress } from './service-address';
 
 /** The endpoints of a Kubernetes Service, as the API server reports their changes. */
-export function serviceThinkers(
+export function serviceEndpoints(
   server: ApiServer,
   service: ServiceAddress,
   random: () => number,
   onTrouble: (error: ClusterError) => void,
-): ThinkerSource {
+): EndpointSource {
   return {
     follow: (onSet, signal) =>
       followEndpoints(server, service, { onChange: onSet, onTrouble }, { random }, signal),
