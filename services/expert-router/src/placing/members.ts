@@ -1,0 +1,46 @@
+import type { PodLink } from '../pods/pod-link';
+import type { PodState } from '../pods/pod-state';
+
+/** A pod of the artifact that is placed. */
+export interface Member {
+  link: PodLink;
+  state: PodState;
+  /** It may hold experts from now on; one that was lost a moment ago may come back with what it had. */
+  stays: boolean;
+}
+
+/** What is placed. */
+export interface Artifact {
+  digest: string;
+  layers: number;
+  experts: number;
+}
+
+/** The artifact that was placed before while any pod has it, else that of most pods. */
+export function artifactOf(links: readonly PodLink[], before: Artifact | null): Artifact | null {
+  const votes = new Map<string, { artifact: Artifact; count: number }>();
+  for (const { last } of links) {
+    if (!last) continue;
+    const { artifactDigest: digest, layers, experts } = last;
+    if (digest === before?.digest) return before;
+    const vote = votes.get(digest) ?? { artifact: { digest, layers, experts }, count: 0 };
+    votes.set(digest, { ...vote, count: vote.count + 1 });
+  }
+  const order = [...votes.values()].sort(
+    (a, b) => b.count - a.count || (a.artifact.digest < b.artifact.digest ? -1 : 1),
+  );
+  return order[0]?.artifact ?? null;
+}
+
+export function membersOf(
+  links: readonly PodLink[],
+  { digest, layers, experts }: Artifact,
+  { nowMs, lostMs }: { nowMs: number; lostMs: number },
+): Member[] {
+  return links.flatMap((link) => {
+    const { last: state, up, leaving, downSince } = link;
+    if (state?.artifactDigest !== digest || state.layers !== layers || state.experts !== experts) return [];
+    const here = up || nowMs - downSince < lostMs;
+    return [{ link, state, stays: here && !leaving && !state.draining }];
+  });
+}
