@@ -8,6 +8,8 @@ export type {
   StageProgress,
 } from './download/staged-ladder';
 export { type Pushed, type PushOptions, type PushProgress, pushLadder } from './push/push-ladder';
+export { MappedStage, type StageChunks } from './scrub/mapped-stage';
+export { Scrubber } from './scrub/scrubber';
 export { type ArtifactStore, RangesIgnored } from './store/artifact-store';
 export { openStore, type StoreOptions } from './store/open-store';
 export { S3Client } from './store/s3-client';

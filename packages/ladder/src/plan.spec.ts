@@ -31,17 +31,15 @@ describe('writingOrder', () => {
     const config = { ...SAMPLE_MIXTURE, layers: 1 };
     const names = [...modelTensors(config).keys()].filter((name) => name !== 'output.weight');
     const tensors = new Map(
-      names
-        .toReversed()
-        .map((name) => [
+      names.toReversed().map((name) => [
+        name,
+        {
           name,
-          {
-            name,
-            shape: [1, 1] as [number, number],
-            type: 'F32' as const,
-            bytes: async () => new Uint8Array(),
-          },
-        ]),
+          shape: [1, 1] as [number, number],
+          type: 'F32' as const,
+          bytes: async () => new Uint8Array(),
+        },
+      ]),
     );
     const plan = new Map(names.map((name) => [name, { kind: 'raw' as const }]));
     expect(writingOrder(config, tensors, plan).map(({ name }) => name)).toEqual(names);

@@ -72,6 +72,7 @@ function completeSource(stages: readonly { stage: number; bytes: number }[]): Op
     }),
     run: async () => undefined,
     stage: async () => '/dev/null',
+    wanted: () => [],
     repair: async () => '/dev/null',
     close: async () => undefined,
   };

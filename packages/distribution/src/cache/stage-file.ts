@@ -5,17 +5,25 @@ import { join } from 'node:path';
 import { DiskError, publishFile } from '@zen/disk';
 import { blobPath, CHUNK_BYTES, type StageLayer } from '@zen/ladder';
 import { DistributionError } from '../distribution-error';
-import { sha256 } from '../sha256';
+import { chunkHash } from '../sha256';
 
 /**
- * One stage's blob while it arrives: `partial/<hex>` holds its bytes at their places and `partial/<hex>.chunks` one
- * byte per chunk, 1 once that chunk was verified and written. Either survives `kill -9`; after a power failure the
- * record may promise too much, so whoever goes on verifies every promised chunk again. The blob's own name appears
- * by rename, when all of it is verified and on disk.
+ * One stage's blob while it arrives: `partial/<hex>` holds its bytes at their places, with holes where nothing came
+ * yet, and `partial/<hex>.chunks` one byte per chunk, 1 once that chunk was verified and written. Either survives
+ * `kill -9`; after a power failure the record may promise too much, so every process verifies a promised chunk once
+ * itself before it builds on it. The blob's own name appears by rename, when all of it is verified and on disk: what has
+ * holes never bears it. Who wants some of the chunks only reads `partial/<hex>` and leaves the others alone.
  */
 export class StageFile {
-  /** 1 for a verified chunk. */
+  /** What the record promises, 1 for a chunk. */
   private present: Uint8Array;
+  /** What this process has written or verified, 1 for a chunk. */
+  private readonly verified: Uint8Array;
+  /** What is wanted, 1 for a chunk; null for the whole blob under its own name. */
+  private wanted: Uint8Array | null = null;
+  /** Promised chunks that turned out bad: whoever leads fetches them again, nobody else need look twice. */
+  private readonly doubted = new Set<number>();
+  private recalling: Promise<boolean> | null = null;
   private file: FileHandle | null = null;
   private record: FileHandle | null = null;
   complete = false;
@@ -28,6 +36,7 @@ export class StageFile {
     readonly layer: StageLayer,
   ) {
     this.present = new Uint8Array(layer.chunks.length);
+    this.verified = new Uint8Array(layer.chunks.length);
   }
 
   get path(): string {
@@ -38,15 +47,40 @@ export class StageFile {
     return join(this.folder, 'partial', this.layer.digest.slice('sha256:'.length));
   }
 
-  has(chunk: number): boolean {
-    return this.complete || this.present[chunk] === 1;
+  /** From now on these chunks are wanted, 1 for each; null for all, and the blob under its own name. */
+  want(chunks: Uint8Array | null): void {
+    this.wanted = chunks;
   }
 
-  /** Verified bytes on disk. */
+  wants(chunk: number): boolean {
+    return this.wanted === null || this.wanted[chunk] === 1;
+  }
+
+  /** Whether its bytes may be built on. */
+  has(chunk: number): boolean {
+    return this.complete || this.verified[chunk] === 1;
+  }
+
+  /** Whether all that is wanted is here. */
+  get satisfied(): boolean {
+    return this.complete || (this.wanted?.every((flag, chunk) => flag === 0 || this.has(chunk)) ?? false);
+  }
+
+  /** Of what is wanted. */
+  get bytesWanted(): number {
+    return this.bytesOf(() => true);
+  }
+
+  /** Of what is wanted, bytes on disk. */
   get bytesPresent(): number {
-    if (this.complete) return this.layer.bytes;
+    return this.bytesOf((chunk) => this.complete || this.present[chunk] === 1);
+  }
+
+  private bytesOf(counts: (chunk: number) => boolean): number {
     let bytes = 0;
-    for (const [chunk, flag] of this.present.entries()) if (flag === 1) bytes += this.chunkBytes(chunk);
+    for (const chunk of this.present.keys()) {
+      if (this.wants(chunk) && counts(chunk)) bytes += this.chunkBytes(chunk);
+    }
     return bytes;
   }
 
@@ -81,50 +115,124 @@ export class StageFile {
     }
   }
 
-  /** Opens for writing; only the holder of the artifact's lock may. Keeps the promised chunks that verify. */
-  async resume(signal: AbortSignal): Promise<void> {
+  /** Opens for writing; only the holder of the artifact's lock may. */
+  async resume(): Promise<void> {
     await this.refresh();
     if (this.complete || this.file !== null) return;
-    const promised = this.present;
-    this.present = new Uint8Array(this.layer.chunks.length);
     try {
       this.file = await open(this.partial, constants.O_RDWR | constants.O_CREAT);
       this.record = await open(`${this.partial}.chunks`, constants.O_RDWR | constants.O_CREAT);
       await this.file.truncate(this.layer.bytes);
-      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-      for (const [chunk, flag] of promised.entries()) {
-        signal.throwIfAborted();
-        if (flag === 1 && (await this.verifies(chunk, buffer))) this.present[chunk] = 1;
-      }
-      await this.record.write(this.present, 0, this.present.length, 0);
       await this.record.truncate(this.present.length);
     } catch (error) {
       await this.suspend();
-      if (signal.aborted) throw error;
       throw DiskError.from(error, this.partial);
     }
   }
 
-  private async verifies(chunk: number, buffer: Buffer): Promise<boolean> {
-    const bytes = this.chunkBytes(chunk);
-    const { bytesRead } = await this.file!.read(buffer, 0, bytes, chunk * CHUNK_BYTES);
-    return bytesRead === bytes && sha256(buffer.subarray(0, bytes)) === this.layer.chunks[chunk];
+  /** Verifies a chunk that the record promises; the writer takes a bad one off the record. False where it must come. */
+  async recall(chunk: number): Promise<boolean> {
+    if (this.has(chunk)) return true;
+    if (this.present[chunk] !== 1) return false;
+    if (this.file !== null) return this.verify(chunk, this.file);
+    try {
+      const file = await open(this.partial);
+      try {
+        return await this.verify(chunk, file);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      // Published meanwhile.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw DiskError.from(error, this.partial);
+    }
+  }
+
+  private async verify(chunk: number, file: FileHandle): Promise<boolean> {
+    const data = Buffer.allocUnsafeSlow(this.chunkBytes(chunk));
+    const { bytesRead } = await file.read(data, 0, data.length, chunk * CHUNK_BYTES);
+    if (bytesRead === data.length && (await chunkHash(data)) === this.layer.chunks[chunk]) {
+      this.verified[chunk] = 1;
+      return true;
+    }
+    this.doubted.add(chunk);
+    if (this.record !== null) {
+      this.present[chunk] = 0;
+      await this.record.write(Uint8Array.of(0), 0, 1, chunk);
+    }
+    return false;
+  }
+
+  /** For who wants some chunks and does not write: verifies those that others have brought. Says whether any was new. */
+  recallWanted(signal: AbortSignal): Promise<boolean> {
+    this.recalling ??= this.recallAll(signal).finally(() => {
+      this.recalling = null;
+    });
+    return this.recalling;
+  }
+
+  private async recallAll(signal: AbortSignal): Promise<boolean> {
+    let found = false;
+    // Asked anew for each: what is wanted may change meanwhile, and this process may begin to write.
+    for (const chunk of this.verified.keys()) {
+      if (this.complete || this.wanted === null || this.file !== null) return found;
+      if (this.wanted[chunk] !== 1 || this.has(chunk) || this.doubted.has(chunk)) continue;
+      signal.throwIfAborted();
+      found = (await this.recall(chunk)) || found;
+    }
+    return found;
+  }
+
+  /** Where to read what is wanted: the blob, or the file with holes, which may get the blob's name at any time. */
+  async readable(): Promise<string> {
+    if (this.complete || (await this.published())) return this.path;
+    try {
+      // There even where nothing of it is wanted.
+      const file = await open(this.partial, constants.O_RDWR | constants.O_CREAT);
+      try {
+        if ((await file.stat()).size !== this.layer.bytes) await file.truncate(this.layer.bytes);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw DiskError.from(error, this.partial);
+    }
+    return this.partial;
+  }
+
+  /**
+   * Puts the right bytes of a chunk in their place again, under whoever has mapped the file; any process may. False
+   * where the file has become the blob meanwhile.
+   */
+  async mend(chunk: number, data: Uint8Array): Promise<boolean> {
+    try {
+      const file = await open(this.partial, constants.O_RDWR);
+      try {
+        await writeAt(file, data, chunk * CHUNK_BYTES);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw DiskError.from(error, this.partial);
+    }
   }
 
   /** Writes one chunk that the caller has verified. */
   async write(chunk: number, data: Uint8Array): Promise<void> {
     try {
-      let done = 0;
-      while (done < data.byteLength) {
-        const at = chunk * CHUNK_BYTES + done;
-        done += (await this.file!.write(data, done, data.byteLength - done, at)).bytesWritten;
-      }
+      await writeAt(this.file!, data, chunk * CHUNK_BYTES);
       // After the bytes: the record must not promise what is not written.
       await this.record!.write(Uint8Array.of(1), 0, 1, chunk);
     } catch (error) {
       throw DiskError.from(error, this.partial);
     }
     this.present[chunk] = 1;
+    this.verified[chunk] = 1;
+    this.doubted.delete(chunk);
     this.flush();
   }
 
@@ -140,7 +248,7 @@ export class StageFile {
   }
 
   get full(): boolean {
-    return this.present.every((flag) => flag === 1);
+    return this.verified.every((flag) => flag === 1);
   }
 
   /** Checks the digest of the whole and gives the blob its name. */
@@ -187,5 +295,11 @@ export class StageFile {
     await this.record?.close();
     this.file = null;
     this.record = null;
+  }
+}
+
+export async function writeAt(file: FileHandle, data: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < data.byteLength; ) {
+    done += (await file.write(data, done, data.byteLength - done, offset + done)).bytesWritten;
   }
 }

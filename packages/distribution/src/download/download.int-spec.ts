@@ -170,7 +170,7 @@ describe('repair', () => {
     expect(await download.repair(0, [1], site.signal)).toBe(path);
     expect(site.server.asked).toEqual([]);
     await expect(download.repair(0, [99], site.signal)).rejects.toThrow(
-      /stage 0: no complete stage with chunks 99/,
+      /stage 0: not all of chunks 99 are here/,
     );
   });
 

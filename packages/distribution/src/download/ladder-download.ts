@@ -2,19 +2,30 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lockFile } from '@zen/disk';
 import { DEFAULT_RETRY } from '@zen/http';
-import { type LadderConfig, type LadderManifest, openLadder } from '@zen/ladder';
+import {
+  type LadderConfig,
+  type LadderManifest,
+  mostRequests,
+  neededChunks,
+  openLadder,
+  planFetch,
+  STAGES,
+  type TensorNeed,
+} from '@zen/ladder';
 import { isFolder, type KnownLadder } from '../cache/artifact-folder';
 import { StageFile } from '../cache/stage-file';
 import { DistributionError } from '../distribution-error';
 import { parseStoreUri } from '../store/store-uri';
 import { openOrigin } from './open-origin';
-import { repairBlob } from './repair-blob';
+import { fetchChunks, repairBlob } from './repair-blob';
 import { StageFetcher } from './stage-fetcher';
 import type { DownloadOptions, DownloadProgress, StageArrival, StagedLadder } from './staged-ladder';
 import { Transfer } from './transfer';
 
 /** How often a process that does not fetch looks at what another one has brought. */
 const LOOK_MS = 250;
+/** How often a process that leaves the rest to others for now looks whether somebody wants it. */
+const REST_MS = 1000;
 
 /**
  * A ladder that arrives stage by stage in the node's shared cache. Of all processes that want it one at a time holds
@@ -66,7 +77,8 @@ export class LadderDownload implements StagedLadder {
         const transfer = new Transfer(origin.store, retry, options.bytesPerSecond);
         download = new LadderDownload(origin, options, transfer, origin.remembered);
       }
-      await download.refresh();
+      for (const file of download.files) await file.refresh();
+      if (options.need) download.want(options.need);
       return download;
     } catch (error) {
       throw DistributionError.from(error, options.signal);
@@ -77,10 +89,10 @@ export class LadderDownload implements StagedLadder {
     const { transfer } = this;
     return {
       stages: this.files.map((file) => {
-        const { stage, bytes } = file.layer;
+        const { stage } = file.layer;
         const { bytesPresent } = file;
-        const state: StageArrival = file.complete ? 'complete' : bytesPresent > 0 ? 'fetching' : 'absent';
-        return { stage, bytes, bytesPresent, state };
+        const state: StageArrival = file.satisfied ? 'complete' : bytesPresent > 0 ? 'fetching' : 'absent';
+        return { stage, bytes: file.bytesWanted, bytesPresent, state };
       }),
       bytesPerSecond: transfer?.rate.bytesPerSecond() ?? 0,
       requestsInFlight: transfer?.inFlight ?? 0,
@@ -89,6 +101,21 @@ export class LadderDownload implements StagedLadder {
       waitingForOther: this.waitingForOther,
       trouble: transfer?.trouble ?? null,
     };
+  }
+
+  want(need: TensorNeed | null): void {
+    const chunks = need === null ? null : neededChunks(this.config, need);
+    for (const [stage, file] of this.files.entries()) file.want(chunks?.[stage] ?? null);
+    this.arrived(0);
+  }
+
+  wanted(stage: number): number[] {
+    const file = this.file(stage);
+    return [...file.layer.chunks.keys()].filter((chunk) => file.wants(chunk));
+  }
+
+  get satisfied(): boolean {
+    return this.files.every((file) => file.satisfied);
   }
 
   /** See StagedLadder. Calls that overlap share one run. */
@@ -101,48 +128,73 @@ export class LadderDownload implements StagedLadder {
   }
 
   async stage(stage: number, signal: AbortSignal): Promise<string> {
-    const file = this.files[stage];
-    if (!file)
-      throw new DistributionError('not-found', `stage ${stage}: there are 0 to ${this.files.length - 1}`);
+    const file = this.file(stage);
     const either = AbortSignal.any([signal, this.closing.signal]);
     try {
-      while (!file.complete) {
+      if (!file.satisfied) await this.refresh(either);
+      while (!file.satisfied) {
         await this.change(either);
-        if (!file.complete) await this.refresh();
+        if (!file.satisfied) await this.refresh(either);
       }
-      return file.path;
+      return await file.readable();
     } catch (error) {
       throw DistributionError.from(error, either);
     }
   }
 
   async repair(stage: number, chunks: readonly number[], signal: AbortSignal): Promise<string> {
-    const file = this.files[stage];
-    const count = file?.layer.chunks.length ?? 0;
-    if (!file?.complete || chunks.some((chunk) => !Number.isInteger(chunk) || chunk < 0 || chunk >= count)) {
+    const file = this.file(stage);
+    const count = file.layer.chunks.length;
+    const here = (chunk: number) => Number.isInteger(chunk) && chunk >= 0 && chunk < count && file.has(chunk);
+    if (!chunks.every(here)) {
       throw new DistributionError(
         'not-found',
-        `stage ${stage}: no complete stage with chunks ${chunks.join(', ')}`,
+        `stage ${stage}: not all of chunks ${chunks.join(', ')} are here`,
       );
     }
-    if (this.transfer === null) {
+    const { transfer } = this;
+    if (transfer === null) {
       throw new DistributionError('no-origin', `${file.path}: bad bytes, and a local folder has no origin`);
     }
     const either = AbortSignal.any([signal, this.closing.signal]);
-    const scratch = join(this.folder, 'partial', `repair-${stage}`);
     try {
-      const lock = await lockFile(`${scratch}.lock`, { signal: either, waitMs: Number.POSITIVE_INFINITY });
-      try {
-        const inside = AbortSignal.any([either, lock.lost]);
-        const fetched = await repairBlob(file.path, scratch, file.layer, this.transfer, inside);
-        if (fetched > 0) this.arrived(0);
-        return file.path;
-      } finally {
-        await lock.release();
-      }
+      await file.refresh();
+      if (file.complete) await this.repairWhole(file, transfer, either);
+      else await this.repairPart(file, chunks, transfer, either);
+      return await file.readable();
     } catch (error) {
       throw DistributionError.from(error, either);
     }
+  }
+
+  /** In a new file: maps of the old one keep their bytes. */
+  private async repairWhole(file: StageFile, transfer: Transfer, signal: AbortSignal): Promise<void> {
+    const scratch = join(this.folder, 'partial', `repair-${file.layer.stage}`);
+    const lock = await lockFile(`${scratch}.lock`, { signal, waitMs: Number.POSITIVE_INFINITY });
+    try {
+      const inside = AbortSignal.any([signal, lock.lost]);
+      const fetched = await repairBlob(file.path, scratch, file.layer, transfer, inside);
+      if (fetched > 0) this.arrived(0);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** In its place: others may be writing the same file, and what they write there are the same bytes. */
+  private async repairPart(
+    file: StageFile,
+    chunks: readonly number[],
+    transfer: Transfer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let there = true;
+    const write = async (chunk: number, data: Uint8Array) => {
+      there = (await file.mend(chunk, data)) && there;
+    };
+    await fetchChunks(file.layer, new Set(chunks), write, transfer, signal);
+    await file.refresh();
+    // It has become the blob under our hands.
+    if (!there) await this.repairWhole(file, transfer, signal);
   }
 
   async close(): Promise<void> {
@@ -151,14 +203,22 @@ export class LadderDownload implements StagedLadder {
     await this.running?.catch(() => undefined);
   }
 
-  private get complete(): boolean {
-    return this.files.every((file) => file.complete);
+  private file(stage: number): StageFile {
+    const file = this.files[stage];
+    if (file) return file;
+    throw new DistributionError('not-found', `stage ${stage}: there are 0 to ${this.files.length - 1}`);
   }
 
   private async fetchAll(signal: AbortSignal): Promise<void> {
     try {
-      while (!this.complete) {
+      while (!this.satisfied) {
         signal.throwIfAborted();
+        if (!this.anyUse()) {
+          // Others of this node may fetch meanwhile.
+          await sleep(REST_MS, undefined, { signal });
+          await this.refresh(signal);
+          continue;
+        }
         const lock = await this.lead(signal);
         if (lock === null) return;
         try {
@@ -186,7 +246,7 @@ export class LadderDownload implements StagedLadder {
     return fetcher.run(signal);
   }
 
-  /** Waits for the artifact's lock; null when another process has completed everything meanwhile. */
+  /** Waits for the artifact's lock; null when another process has brought everything meanwhile. */
   private async lead(signal: AbortSignal) {
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
@@ -201,7 +261,7 @@ export class LadderDownload implements StagedLadder {
         },
       });
     } catch (error) {
-      if (this.complete) return null;
+      if (this.satisfied) return null;
       throw done.signal.aborted && !signal.aborted ? done.signal.reason : error;
     } finally {
       this.waitingForOther = false;
@@ -214,20 +274,32 @@ export class LadderDownload implements StagedLadder {
   private async watch(signal: AbortSignal, done: AbortController): Promise<void> {
     try {
       while (!signal.aborted) {
-        await this.refresh();
-        if (this.complete) done.abort();
+        await this.refresh(signal);
+        if (this.satisfied) done.abort();
         await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       }
     } catch (error) {
       // The wait for the lock ends with it, and then so does `lead`.
-      done.abort(error);
+      if (!signal.aborted) done.abort(error);
     }
   }
 
-  private async refresh(): Promise<void> {
+  /** Looks at what other processes have brought. */
+  private async refresh(signal: AbortSignal): Promise<void> {
     let changed = false;
-    for (const file of this.files) changed = (await file.refresh()) || changed;
+    for (const file of this.files) {
+      changed = (await file.refresh()) || changed;
+      changed = (await file.recallWanted(signal)) || changed;
+    }
     if (changed) this.arrived(0);
+  }
+
+  /** Whether the strategy brings anything of what is missing now. */
+  private anyUse(): boolean {
+    const { use, strategy } = this.options;
+    return planFetch(this.config, use?.() ?? new Array<number>(STAGES).fill(1)).some(
+      ({ stage, urgency }) => !this.file(stage).satisfied && mostRequests(strategy, urgency) > 0,
+    );
   }
 
   /** Bytes came, or a stage changed. */

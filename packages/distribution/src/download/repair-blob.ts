@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { copyFile, open, rm } from 'node:fs/promises';
 import { DiskError, publishFile } from '@zen/disk';
 import { CHUNK_BYTES, type StageLayer } from '@zen/ladder';
-import { sha256 } from '../sha256';
+import { writeAt } from '../cache/stage-file';
+import { chunkHash } from '../sha256';
 import { RangesIgnored } from '../store/artifact-store';
 import type { Transfer } from './transfer';
 
@@ -24,12 +25,7 @@ export async function repairBlob(
     const file = await open(scratch, 'r+');
     try {
       await file.truncate(layer.bytes);
-      const write = async (chunk: number, data: Uint8Array) => {
-        for (let done = 0; done < data.byteLength; ) {
-          const at = chunk * CHUNK_BYTES + done;
-          done += (await file.write(data, done, data.byteLength - done, at)).bytesWritten;
-        }
-      };
+      const write = (chunk: number, data: Uint8Array) => writeAt(file, data, chunk * CHUNK_BYTES);
       await fetchChunks(layer, bad, write, transfer, signal);
       await file.sync();
     } finally {
@@ -43,7 +39,8 @@ export async function repairBlob(
   }
 }
 
-async function fetchChunks(
+/** Brings these chunks, however the store can. */
+export async function fetchChunks(
   layer: StageLayer,
   chunks: ReadonlySet<number>,
   write: (chunk: number, data: Uint8Array) => Promise<void>,
@@ -72,7 +69,7 @@ async function badChunks(path: string, layer: StageLayer, signal: AbortSignal): 
         signal.throwIfAborted();
         const bytes = Math.min(CHUNK_BYTES, layer.bytes - chunk * CHUNK_BYTES);
         const { bytesRead } = await file.read(buffer, 0, bytes, chunk * CHUNK_BYTES);
-        if (bytesRead !== bytes || sha256(buffer.subarray(0, bytes)) !== hash) bad.add(chunk);
+        if (bytesRead !== bytes || (await chunkHash(buffer.subarray(0, bytes))) !== hash) bad.add(chunk);
       }
     } finally {
       await file.close();

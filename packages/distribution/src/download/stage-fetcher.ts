@@ -25,7 +25,7 @@ export interface FetcherOptions {
   arrived: (bytes: number) => void;
 }
 
-/** Fetches what is missing of all stages, best chunk first. Only the holder of the artifact's lock runs one. */
+/** Fetches what is wanted and missing, best chunk first. Only the holder of the artifact's lock runs one. */
 export class StageFetcher {
   /** Requests under way, by what they fetch. */
   private readonly active = new Map<string, Promise<void>>();
@@ -51,17 +51,19 @@ export class StageFetcher {
     transfer.onOverload = () => this.limit.halve(performance.now());
   }
 
+  /** Ends when nothing is missing, or when the strategy lets what is missing wait. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
     try {
       for (const file of this.files) {
-        await file.resume(inner);
+        await file.resume();
         this.publishIfFull(file, inner);
       }
-      while (this.files.some((file) => !file.complete)) {
+      while (this.files.some((file) => !file.satisfied)) {
         inner.throwIfAborted();
         while (this.startNext(inner));
+        if (this.active.size + this.publishing.size === 0) return;
         await this.somethingHappens(inner);
       }
     } finally {
@@ -87,14 +89,16 @@ export class StageFetcher {
   private startNext(signal: AbortSignal): boolean {
     for (const { stage, urgency, chunks } of this.currentPlan()) {
       const file = this.files[stage]!;
-      if (file.complete || this.publishing.has(stage)) continue;
+      if (file.satisfied || this.publishing.has(stage)) continue;
       const most = Math.min(this.limit.value, mostRequests(this.options.strategy, urgency));
       if (this.transfer.ignoresRanges) {
         if (most === 0 || this.active.size > 0) return false;
         this.start(this.active, `${stage}`, this.fetchWhole(file, signal));
         return true;
       }
-      const next = chunks.find(({ chunk }) => !file.has(chunk) && !this.active.has(`${stage}:${chunk}`));
+      const next = chunks.find(
+        ({ chunk }) => file.wants(chunk) && !file.has(chunk) && !this.active.has(`${stage}:${chunk}`),
+      );
       // What is left of this stage is under way: the next stage may use the rest of the link.
       if (next === undefined) continue;
       if (this.active.size >= most) return false;
@@ -122,9 +126,13 @@ export class StageFetcher {
 
   private async fetchChunk(file: StageFile, { chunk }: FetchChunk, signal: AbortSignal): Promise<void> {
     try {
-      const data = await this.transfer.chunk(file.layer, chunk, signal);
-      await file.write(chunk, data);
-      this.options.arrived(data.length);
+      if (await file.recall(chunk)) {
+        this.options.arrived(0);
+      } else {
+        const data = await this.transfer.chunk(file.layer, chunk, signal);
+        await file.write(chunk, data);
+        this.options.arrived(data.length);
+      }
     } catch (error) {
       // Known now; the next round asks for whole blobs.
       if (error instanceof RangesIgnored) return;
@@ -134,9 +142,14 @@ export class StageFetcher {
   }
 
   private async fetchWhole(file: StageFile, signal: AbortSignal): Promise<void> {
+    const missing = (chunk: number) => file.wants(chunk) && !file.has(chunk);
+    for (const chunk of file.layer.chunks.keys()) {
+      signal.throwIfAborted();
+      if (missing(chunk)) await file.recall(chunk);
+    }
     await this.transfer.whole(
       file.layer,
-      (chunk) => !file.has(chunk),
+      missing,
       async (chunk, data) => {
         await file.write(chunk, data);
         this.options.arrived(data.length);

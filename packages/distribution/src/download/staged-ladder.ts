@@ -1,19 +1,20 @@
 import type { RetryPolicy } from '@zen/http';
-import type { FetchStrategy, LadderConfig, LadderManifest } from '@zen/ladder';
+import type { FetchStrategy, LadderConfig, LadderManifest, TensorNeed } from '@zen/ladder';
 import type { StoreSettings } from '../store/store-settings';
 
 /**
- * - `absent` nothing of the stage is on disk
- * - `fetching` some verified chunks are on disk
- * - `complete` its blob is on disk, whole and verified
+ * Of what is wanted of a stage:
+ * - `absent` nothing is on disk
+ * - `fetching` some chunks are on disk
+ * - `complete` all of it is on disk, verified
  */
 export type StageArrival = 'absent' | 'fetching' | 'complete';
 
 export interface StageProgress {
   stage: number;
-  /** Of the whole blob. */
+  /** Of the chunks that are wanted: of the whole blob unless `want` says otherwise. */
   bytes: number;
-  /** Verified bytes on disk. */
+  /** Of those, what is on disk. */
   bytesPresent: number;
   state: StageArrival;
 }
@@ -46,6 +47,8 @@ export interface DownloadOptions {
    * Without it every stage counts as wanted.
    */
   use?: () => readonly number[];
+  /** As `want`, from the start. */
+  need?: TensorNeed;
   /** Credentials and places, see `storeSettings`; none unless stated. */
   settings?: StoreSettings;
   /** `attempts` counts failures in a row of one request; unless stated `run` tries for ever, `open` six times. */
@@ -67,16 +70,29 @@ export interface StagedLadder {
   readonly manifest: LadderManifest;
   progress(): DownloadProgress;
   /**
-   * Fetches all that is missing, best chunk first. Transient failures are tried again until `signal`; permanent
+   * Fetches from now on only the chunks that these tensors need (see `expertNeed`); null: everything, as at first. What
+   * is on the disk stays there, for whoever wants it later. A local folder has everything whatever is wanted.
+   */
+  want(need: TensorNeed | null): void;
+  /** The chunks of a stage that are wanted, ascending; what else its file holds may be holes. */
+  wanted(stage: number): number[];
+  /** Whether all that is wanted is on disk, verified. */
+  readonly satisfied: boolean;
+  /**
+   * Fetches all that is wanted and missing, best chunk first. Transient failures are tried again until `signal`; permanent
    * ones reject with a DistributionError (a full disk is one: call again once there is room, it resumes).
    */
   run(signal: AbortSignal): Promise<void>;
-  /** Path of the stage's verified blob, once it is complete. Waits for `run`, of this or another process. */
+  /**
+   * Path of the stage's bytes, once all that is wanted of them is verified. Waits for `run`, of this or another process.
+   * Where only some chunks are wanted it may be a file with holes, which gets the blob's name as soon as somebody has
+   * completed it: where opening it finds no such file, ask again.
+   */
   stage(stage: number, signal: AbortSignal): Promise<string>;
   /**
    * Bytes on disk turned out bad: fetches these 4 MiB chunks again and publishes a new file under the blob's
-   * name. The old inode stays untouched, so a map of it keeps its bytes. Rejects with `no-origin` where there is
-   * nothing to fetch from.
+   * name. The old inode stays untouched, so a map of it keeps its bytes. A file with holes is mended where it is: nobody
+   * may compute with these chunks meanwhile. Rejects with `no-origin` where there is nothing to fetch from.
    */
   repair(stage: number, chunks: readonly number[], signal: AbortSignal): Promise<string>;
   close(): Promise<void>;

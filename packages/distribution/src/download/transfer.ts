@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpError, RetryableError, type RetryPolicy } from '@zen/http';
 import { CHUNK_BYTES, type StageLayer } from '@zen/ladder';
 import { DistributionError } from '../distribution-error';
-import { sha256 } from '../sha256';
+import { chunkHash } from '../sha256';
 import { type ArtifactStore, RangesIgnored } from '../store/artifact-store';
 import { RateMeter } from './rate-meter';
 import { Throttle } from './throttle';
@@ -56,7 +56,7 @@ export class Transfer {
         }
         if (got === before) throw new RetryableError('an empty answer', null);
         if (got === data.length) {
-          if (sha256(data) === layer.chunks[chunk]) return data;
+          if ((await chunkHash(data)) === layer.chunks[chunk]) return data;
           got = 0;
           throw new HttpError('wrong-length', 'the bytes do not match their SHA-256');
         }
@@ -102,7 +102,7 @@ export class Transfer {
             at += taken;
             if (filled + taken < bytes || !missing.has(chunk)) continue;
             const data = buffer.subarray(0, bytes);
-            if (sha256(data) !== layer.chunks[chunk]) continue;
+            if ((await chunkHash(data)) !== layer.chunks[chunk]) continue;
             await write(chunk, data);
             missing.delete(chunk);
             attempts.failures = 0;

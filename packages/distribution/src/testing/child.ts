@@ -20,12 +20,21 @@ export interface DownloadingChild {
   rest(): Promise<ChildLine[]>;
 }
 
-/** A process of its own that downloads a ladder. */
-export function downloadInChild(uri: string, home: string, strategy = 'balanced'): DownloadingChild {
+/** A process of its own that downloads a ladder; `layers`: the blocks of these alone. */
+export function downloadInChild(
+  uri: string,
+  home: string,
+  strategy = 'balanced',
+  layers: number[] = [],
+): DownloadingChild {
   const script = join(__dirname, 'download-in-child.ts');
-  const child = spawn(process.execPath, ['-r', TYPESCRIPT_RUNNER, script, uri, home, strategy], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['-r', TYPESCRIPT_RUNNER, script, uri, home, strategy, layers.join()],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const input = createInterface({ input: child.stdout! });
   async function* read(): AsyncGenerator<ChildLine> {
     for await (const line of input) yield JSON.parse(line) as ChildLine;

@@ -1,7 +1,7 @@
 import { LadderDownload } from '../download/ladder-download';
 
 // Run by tests that kill it: downloads a ladder and prints its progress as lines of JSON.
-const [uri = '', home = '', strategy = 'balanced'] = process.argv.slice(2);
+const [uri = '', home = '', strategy = 'balanced', layers = ''] = process.argv.slice(2);
 const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 async function main(): Promise<void> {
@@ -12,6 +12,9 @@ async function main(): Promise<void> {
     bytesPerSecond: null,
     signal,
     retry: { baseDelayMs: 5 },
+    ...(layers !== '' && {
+      need: (name: string) => (layers.split(',').some((layer) => name.startsWith(`blk.${layer}.`)) ? 4 : -1),
+    }),
     onProgress: ({ stages, bytesKept, waitingForOther }) =>
       say({
         present: stages.reduce((sum, stage) => sum + stage.bytesPresent, 0),

@@ -19,9 +19,9 @@ export class DownloadSite {
   home!: string;
 
   /** Registers the file's hooks. */
-  constructor() {
+  constructor(layers = 3) {
     beforeAll(() => {
-      this.sample = writeSampleLadder(join(this.scratch, 'sample'));
+      this.sample = writeSampleLadder(join(this.scratch, 'sample'), 1, layers);
     });
     afterAll(() => rmSync(this.scratch, { recursive: true }));
     beforeEach(async () => {

@@ -1,4 +1,4 @@
-import { DistributionError, type StagedLadder } from '@zen/distribution';
+import { DistributionError, Scrubber, type StagedLadder } from '@zen/distribution';
 import type { Serving } from '../answer/answerer';
 import { limitsOf, promptBytesOf, type ThinkerConfig } from '../config';
 import type { OpenDeltas } from '../deltas/open-deltas';
@@ -6,7 +6,6 @@ import { ThinkerError } from '../request/thinker-error';
 import type { StageBackend } from './engine-backend';
 import { measureStage } from './measure-stage';
 import { pause } from './pause';
-import { Scrubber } from './scrubber';
 import type { ServedModel } from './served-model';
 import { StageClimb } from './stage-climb';
 import { StepLoop, type StepObserver } from './step-loop';
@@ -16,7 +15,7 @@ import { WantedStages } from './wanted-stages';
 export interface OpenedModel {
   model: ServedModel;
   backend: StageBackend;
-  source: Pick<StagedLadder, 'manifest' | 'progress' | 'run' | 'stage' | 'repair' | 'close'>;
+  source: Pick<StagedLadder, 'manifest' | 'progress' | 'run' | 'stage' | 'wanted' | 'repair' | 'close'>;
 }
 
 /** Gets a model's metadata; `use` is what the download asks for (see DownloadOptions). */

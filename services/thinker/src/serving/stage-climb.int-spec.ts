@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Scrubber } from '@zen/distribution';
 import { CHUNK_BYTES } from '@zen/ladder';
-import { Scrubber } from './scrubber';
 import { StageClimb } from './stage-climb';
 
 const GOOD = Buffer.alloc(CHUNK_BYTES + 100, 7);
@@ -42,6 +42,7 @@ class Bench {
       {
         manifest: { digest, config: { digest, bytes: 1 }, layers },
         stage: async (stage) => this.path(stage),
+        wanted: (stage) => [...(layers[stage]?.chunks ?? []).keys()],
         repair: async (stage, chunks) => {
           this.said.push(`repair ${stage}: ${chunks}`);
           await this.repairing(stage, chunks);

@@ -1,11 +1,11 @@
-import type { StagedLadder } from '@zen/distribution';
+import { existsSync } from 'node:fs';
+import { MappedStage, type StagedLadder } from '@zen/distribution';
 import type { StagesNow } from '../request/choose-stage';
 import type { StageBackend } from './engine-backend';
 import { pause } from './pause';
-import { StageFile } from './stage-file';
 
 /** Where the stages come from. */
-export type StageSource = Pick<StagedLadder, 'manifest' | 'stage' | 'repair'>;
+export type StageSource = Pick<StagedLadder, 'manifest' | 'stage' | 'wanted' | 'repair'>;
 
 export interface ClimbEvents {
   /** `top` is the highest stage now. */
@@ -32,9 +32,9 @@ export class StageClimb implements StagesNow {
   corruptChunks = 0;
   /** Stages that are out of order, and why. */
   readonly failures = new Map<number, string>();
-  private readonly files: StageFile[] = [];
+  private readonly files: MappedStage[] = [];
   /** Files of stages whose bytes have to be fetched again, and how many of their chunks are counted already. */
-  private readonly bad = new Map<number, { file: StageFile; counted: number }>();
+  private readonly bad = new Map<number, { file: MappedStage; counted: number }>();
   /** Aborted by a drop: what was waited for has changed. */
   private ground = new AbortController();
 
@@ -54,7 +54,7 @@ export class StageClimb implements StagesNow {
     return this.top === this.count - 1;
   }
 
-  get attached(): readonly StageFile[] {
+  get attached(): readonly MappedStage[] {
     return this.files;
   }
 
@@ -97,7 +97,7 @@ export class StageClimb implements StagesNow {
   drop(stage: number): void {
     if (stage > this.top) return;
     this.backend.detachStage(stage);
-    const [file, ...above] = this.files.splice(stage) as [StageFile, ...StageFile[]];
+    const [file, ...above] = this.files.splice(stage) as [MappedStage, ...MappedStage[]];
     for (const one of above) void one.close();
     this.bad.set(stage, { file, counted: 0 });
     this.failures.set(stage, BAD_BYTES);
@@ -112,7 +112,7 @@ export class StageClimb implements StagesNow {
     if (!this.bad.has(stage)) this.failures.delete(stage);
     const path = (await this.repaired(stage, attempt)) ?? (await this.source.stage(stage, attempt));
     attempt.throwIfAborted();
-    const file = await StageFile.open(stage, path, this.layer(stage));
+    const file = await MappedStage.open(stage, path, this.layer(stage), this.source.wanted(stage));
     const started = performance.now();
     this.attaching = stage;
     try {
@@ -132,11 +132,13 @@ export class StageClimb implements StagesNow {
   }
 
   /** Either its bytes are bad, or the engine will never take it. */
-  private async notAttached(file: StageFile, error: unknown, attempt: AbortSignal): Promise<void> {
+  private async notAttached(file: MappedStage, error: unknown, attempt: AbortSignal): Promise<void> {
     const bad = attempt.aborted ? [] : await file.badChunks(attempt);
     if (bad.length === 0) {
       await file.close();
       attempt.throwIfAborted();
+      // A file with holes that somebody has completed meanwhile has another name now.
+      if (!existsSync(file.path)) throw error;
       throw new RefusedStage(error);
     }
     this.bad.set(file.stage, { file, counted: 0 });

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { CHUNK_BYTES } from '@zen/ladder';
+import { chunkHash } from '../sha256';
 
 /** What the manifest says of a stage's bytes. */
 export interface StageChunks {
@@ -9,19 +10,26 @@ export interface StageChunks {
 }
 
 /**
- * The file that the engine has mapped, held open: a file published later under the same name is another one.
+ * The file of a stage that the engine has mapped, held open: a file published later under the same name is another one.
  * Reading it goes through the page cache, so what is checked is what the map shows.
  */
-export class StageFile {
+export class MappedStage {
   private constructor(
     readonly stage: number,
     readonly path: string,
     private readonly file: FileHandle,
     readonly layer: StageChunks,
+    /** The chunks that are used; the rest of the file may be holes. */
+    readonly chunks: readonly number[],
   ) {}
 
-  static async open(stage: number, path: string, layer: StageChunks): Promise<StageFile> {
-    return new StageFile(stage, path, await open(path), layer);
+  static async open(
+    stage: number,
+    path: string,
+    layer: StageChunks,
+    chunks: readonly number[] = [...layer.chunks.keys()],
+  ): Promise<MappedStage> {
+    return new MappedStage(stage, path, await open(path), layer, chunks);
   }
 
   /** Whether the chunk has the bytes that the manifest says. Reading and hashing leave the event loop free. */
@@ -41,14 +49,13 @@ export class StageFile {
       if ((error as NodeJS.ErrnoException).code === 'EIO') return false;
       throw error;
     }
-    const digest = Buffer.from(await crypto.subtle.digest('SHA-256', data)).toString('hex');
-    return digest === this.layer.chunks[chunk];
+    return (await chunkHash(data)) === this.layer.chunks[chunk];
   }
 
-  /** Every chunk that is bad. */
+  /** Every chunk of those that are used that is bad. */
   async badChunks(signal: AbortSignal): Promise<number[]> {
     const bad: number[] = [];
-    for (const chunk of this.layer.chunks.keys()) {
+    for (const chunk of this.chunks) {
       signal.throwIfAborted();
       if (!(await this.isGood(chunk))) bad.push(chunk);
     }

@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CHUNK_BYTES } from '@zen/ladder';
-import { pause } from './pause';
-import type { StageFile } from './stage-file';
+import type { MappedStage } from './mapped-stage';
 
 /** Looks at the attached stages over and over, a chunk at a time, for bytes that have changed on the disk. */
 export class Scrubber {
@@ -12,9 +12,9 @@ export class Scrubber {
       /** Bytes read in a second at most; 0: none at all. */
       bytesPerSecond: number;
       /** The attached stages now, lowest first. */
-      files(): readonly StageFile[];
+      files(): readonly MappedStage[];
       /** A chunk does not have its bytes. */
-      found(file: StageFile): void;
+      found(file: MappedStage, chunk: number): void;
     },
   ) {}
 
@@ -30,9 +30,9 @@ export class Scrubber {
     }
   }
 
-  private async pass(file: StageFile, restMs: number, signal: AbortSignal): Promise<void> {
+  private async pass(file: MappedStage, restMs: number, signal: AbortSignal): Promise<void> {
     const attached = () => this.options.files().includes(file) && !signal.aborted;
-    for (const chunk of file.layer.chunks.keys()) {
+    for (const chunk of file.chunks) {
       if (!attached()) return;
       const started = performance.now();
       const good = await file.isGood(chunk).catch((error: unknown) => {
@@ -42,10 +42,15 @@ export class Scrubber {
       });
       this.checked++;
       if (!good && attached()) {
-        this.options.found(file);
+        this.options.found(file, chunk);
         return;
       }
       await pause(restMs - (performance.now() - started), signal);
     }
   }
+}
+
+/** Ends early, without an error, with the signal; lets others run at least once. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
 }
