@@ -44,6 +44,7 @@ Blob::Blob(const std::string& path, int stage, uint64_t expectedBytes) : bytes_(
     close(file);
     throw Failure(field, "must have " + std::to_string(expectedBytes) + " bytes: " + path);
   }
+  identity_ = {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino)};
   if (expectedBytes > 0) {
     void* at = mmap(nullptr, expectedBytes, PROT_READ, MAP_SHARED, file, 0);
     if (at == MAP_FAILED) {
@@ -53,6 +54,13 @@ Blob::Blob(const std::string& path, int stage, uint64_t expectedBytes) : bytes_(
     data_ = static_cast<uint8_t*>(at);
   }
   close(file);
+}
+
+BlobIdentity Blob::identityAt(const std::string& path, int stage) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0)
+    throw Failure("stage " + std::to_string(stage), "must be a file that can be read: " + path + ": " + std::strerror(errno));
+  return {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino)};
 }
 
 Blob::~Blob() {

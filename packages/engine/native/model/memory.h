@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace zen {
 
@@ -23,6 +24,9 @@ class Region {
   size_t bytes_ = 0;
 };
 
+// Which file a map is of, whatever its path is by now.
+using BlobIdentity = std::pair<uint64_t, uint64_t>;  // device, inode
+
 class Blob {
  public:
   // `stage` is for the messages; a file of another size is refused.
@@ -33,6 +37,9 @@ class Blob {
 
   const uint8_t* data() const { return data_; }
   uint64_t bytes() const { return bytes_; }
+  BlobIdentity identity() const { return identity_; }
+  // Of the file that is at a path now. Throws Failure.
+  static BlobIdentity identityAt(const std::string& path, int stage);
   // Maps every page, reading from the disk what is not in memory, so that no step waits for it. Throws Failure where
   // the disk cannot give it.
   void load() const { load(0, bytes_); }
@@ -45,6 +52,7 @@ class Blob {
  private:
   uint8_t* data_ = nullptr;
   uint64_t bytes_ = 0;
+  BlobIdentity identity_;
   std::string field_;  // for messages
 };
 
