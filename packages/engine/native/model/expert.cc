@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/background.h"
+#include "model/failure.h"
 #include "model/merge.h"
 
 namespace zen {
@@ -14,13 +15,16 @@ constexpr int kPieceWeights = 1 << 18;
 }  // namespace
 
 Expert::Expert(const LadderConfig& config, int layer, int expert, int stage, const Blobs& blobs,
-               std::shared_ptr<std::atomic<uint64_t>> mergedBytes)
-    : stage_(stage), blobs_(blobs), mergedBytes_(std::move(mergedBytes)) {
+               std::shared_ptr<std::atomic<uint64_t>> mergedBytes, bool away)
+    : stage_(stage), away_(away), blobs_(blobs), mergedBytes_(std::move(mergedBytes)) {
   const size_t first = expertTensor(config.model, layer, expert);
   for (size_t i = 0; i < tensors_.size(); i++) {
     tensors_[i] = &config.tensors[first + i];
     views_[i] = viewAt(*tensors_[i], stage, blobs_);
   }
+  if (away && takesFloats() != (views_[1].matrix.coding != Coding::Codes))
+    throw Failure("tensor " + tensors_[1]->name,
+                  "must be of floats where the ffn_gate is, and of codes where that is: experts elsewhere get one of the two");
 }
 
 // What the matrix reads, of the rung's own and the coded one below.

@@ -14,15 +14,19 @@ namespace zen {
 
 class Expert {
  public:
-  // `mergedBytes` counts what merging takes.
+  // `mergedBytes` counts what merging takes. `away`: it is computed elsewhere, and its bytes may not be there.
   Expert(const LadderConfig& config, int layer, int expert, int stage, const Blobs& blobs,
-         std::shared_ptr<std::atomic<uint64_t>> mergedBytes);
+         std::shared_ptr<std::atomic<uint64_t>> mergedBytes, bool away = false);
   ~Expert() { release(); }
   Expert(const Expert&) = delete;
 
   // Its address stays; what it says holds while ready().
   const ExpertWeights& weights() const { return weights_; }
   bool ready() const { return ready_.load(std::memory_order_relaxed); }
+  // Never ready.
+  bool away() const { return away_; }
+  // Gate and up read the input as it is, not its integers.
+  bool takesFloats() const { return views_[0].matrix.coding != Coding::Codes; }
 
   // Preparing, by several threads: begin() by one of them, then each piece once, then end() by one. Between them lies a
   // barrier. Both begin() and piece() throw Failure: memory, or a disk that cannot give its bytes; then comes release().
@@ -46,6 +50,7 @@ class Expert {
   void eachSection(int matrix, Work&& work) const;
 
   const int stage_;
+  const bool away_;
   const Blobs blobs_;
   std::array<const TensorEntry*, 3> tensors_;
   std::array<TensorView, 3> views_;

@@ -28,6 +28,8 @@ class ExpertPairs {
   const std::vector<ExpertRun>& runs() const { return runs_; }
   // Experts of the runs that nobody has prepared yet.
   const std::vector<Expert*>& cold() const { return cold_; }
+  // Whether some runs have no weights: their experts are elsewhere.
+  bool away() const { return away_; }
   // Place of a row's pair in the order; `choice` from 0 to perToken − 1.
   int pairOf(int row, int choice) const { return places_[static_cast<size_t>(row * perToken_ + choice)]; }
   // The row of the pass that a pair belongs to.
@@ -41,6 +43,7 @@ class ExpertPairs {
   std::vector<ExpertRun> runs_;
   std::vector<Expert*> cold_;
   std::vector<int> begins_, next_, places_, passRows_, rows_;
+  bool away_ = false;
 };
 
 template <typename SourceOf>
@@ -59,6 +62,7 @@ void ExpertPairs::build(int rows, const int* chosen, SourceOf&& sourceOf) {
   }
   runs_.clear();
   cold_.clear();
+  away_ = false;
   const Expert* last = nullptr;
   for (int e = 0; e < experts_; e++)
     for (int pair = begins_[static_cast<size_t>(e)]; pair < begins_[static_cast<size_t>(e) + 1]; pair++) {
@@ -68,9 +72,12 @@ void ExpertPairs::build(int rows, const int* chosen, SourceOf&& sourceOf) {
         runs_.back().end++;
         continue;
       }
-      if (source.expert != last && !source.expert->ready()) cold_.push_back(source.expert);
+      const bool away = source.expert->away();
+      if (source.expert != last && !away && !source.expert->ready()) cold_.push_back(source.expert);
       last = source.expert;
-      runs_.push_back({e, source.stage, &source.expert->weights(), source.acts, rows_.data() + pair, pair, pair + 1});
+      away_ = away_ || away;
+      runs_.push_back({e, source.stage, away ? nullptr : &source.expert->weights(), source.acts, rows_.data() + pair, pair,
+                       pair + 1});
     }
 }
 

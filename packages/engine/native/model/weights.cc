@@ -11,11 +11,12 @@ namespace {
 class Builder {
  public:
   Builder(const LadderConfig& config, int stage, const StageWeights* below, std::shared_ptr<const Blob> blob,
-          std::shared_ptr<std::atomic<uint64_t>> expertBytes)
+          std::shared_ptr<std::atomic<uint64_t>> expertBytes, const std::vector<int8_t>& resident)
       : config_(config),
         stage_(stage),
         below_(below),
         expertBytes_(std::move(expertBytes)),
+        resident_(resident),
         out_(std::make_shared<StageWeights>()) {
     out_->stage = stage;
     if (below) out_->blobs = below->blobs;
@@ -58,8 +59,9 @@ class Builder {
         out_->experts[stage_].push_back(below);
         continue;
       }
-      auto made = std::make_shared<Expert>(config_, layer, expert, stage_, out_->blobs, expertBytes_);
-      if (below && below->ready()) made->prepare();
+      const bool away = !resident_.empty() && stage_ > resident_[i];
+      auto made = std::make_shared<Expert>(config_, layer, expert, stage_, out_->blobs, expertBytes_, away);
+      if (below && below->ready() && !away) made->prepare();
       out_->experts[stage_].push_back(std::move(made));
     }
   }
@@ -146,6 +148,7 @@ class Builder {
   const int stage_;
   const StageWeights* below_;
   const std::shared_ptr<std::atomic<uint64_t>> expertBytes_;
+  const std::vector<int8_t>& resident_;
   std::shared_ptr<StageWeights> out_;
 };
 
@@ -153,8 +156,9 @@ class Builder {
 
 std::shared_ptr<const StageWeights> buildStage(const LadderConfig& config, int stage, const StageWeights* below,
                                                std::shared_ptr<const Blob> blob,
-                                               std::shared_ptr<std::atomic<uint64_t>> expertBytes) {
-  return Builder(config, stage, below, std::move(blob), std::move(expertBytes)).build();
+                                               std::shared_ptr<std::atomic<uint64_t>> expertBytes,
+                                               const std::vector<int8_t>& resident) {
+  return Builder(config, stage, below, std::move(blob), std::move(expertBytes), resident).build();
 }
 
 }  // namespace zen

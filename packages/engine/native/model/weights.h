@@ -45,9 +45,11 @@ struct StageWeights {
 
 // Builds stage `stage` over `below` (null for stage 0); reads the blob in and merges residuals, layer by layer. Of a
 // mixture's experts only those that are ready below are made ready: those that something has used. `expertBytes` counts
-// what merging experts takes. Throws Failure.
+// what merging experts takes. `resident`: [layer][expert], up to which stage an expert is computed here; empty: all are.
+// Throws Failure.
 std::shared_ptr<const StageWeights> buildStage(const LadderConfig& config, int stage, const StageWeights* below,
                                                std::shared_ptr<const Blob> blob,
-                                               std::shared_ptr<std::atomic<uint64_t>> expertBytes);
+                                               std::shared_ptr<std::atomic<uint64_t>> expertBytes,
+                                               const std::vector<int8_t>& resident = {});
 
 }  // namespace zen
