@@ -1,4 +1,4 @@
-import { type ModelConfig, modelTensors } from '@zen/ladder';
+import { type ExpertShape, type ModelConfig, modelTensors, mostExperts } from '@zen/ladder';
 import { SourceError } from './source-error';
 
 type Counts = Exclude<
@@ -34,7 +34,19 @@ export function checkModelConfig(config: ModelConfig, path: string): ModelConfig
   if (!(config.ropeTheta > 0 && Number.isFinite(config.ropeTheta)))
     throw bad(`ropeTheta is ${config.ropeTheta}`);
   if (!(config.rmsEps > 0 && config.rmsEps < 1)) throw bad(`rmsEps is ${config.rmsEps}, must be in (0, 1)`);
+  if (config.experts) checkExperts(config.experts, config.layers, bad);
   return config;
+}
+
+function checkExperts(experts: ExpertShape, layers: number, bad: (why: string) => SourceError): void {
+  const whole = (field: keyof ExpertShape, low: number, high: number) => {
+    const value = experts[field] as number;
+    if (Number.isSafeInteger(value) && value >= low && value <= high) return;
+    throw bad(`experts.${field} is ${value}, must be a whole number from ${low} to ${high}`);
+  };
+  whole('count', 2, mostExperts(layers));
+  whole('perToken', 1, Math.min(experts.count, 64));
+  whole('sharedFfnSize', 0, LIMITS.ffnSize);
 }
 
 /** Checks that the tensors are exactly those the graph needs, each in its shape. */
@@ -49,7 +61,7 @@ export function checkTensors(
     if (rows === 0) {
       throw new SourceError(
         'unsupported',
-        `${path}: tensor ${name} has no place in a ${config.architecture} model`,
+        `${path}: tensor ${name} has no place in a ${config.architecture} ${config.experts ? 'mixture of experts' : 'model'}`,
       );
     }
     if (shape[0] !== rows || shape[1] !== cols) {

@@ -1,6 +1,7 @@
 import type { ModelConfig } from '@zen/ladder';
 import { checkModelConfig } from '../model-config';
 import { SourceError } from '../source-error';
+import { GGUF_ARCHITECTURES, ggufExperts } from './gguf-experts';
 import type { GgufHeader } from './gguf-header';
 
 /** Typed access to a GGUF's metadata; every error names the key. */
@@ -55,28 +56,26 @@ export class GgufMetadata {
   }
 }
 
-/** GGUF's llama tensors have their query and key rows reordered for interleaved rotation. */
-const ROPE_STYLE = { llama: 'interleaved', qwen2: 'half', qwen3: 'half' } as const;
-
 export function ggufConfig(header: GgufHeader, path: string): ModelConfig {
   const meta = new GgufMetadata(path, header.metadata);
-  const architecture = meta.string('general.architecture');
-  if (architecture !== 'llama' && architecture !== 'qwen2' && architecture !== 'qwen3') {
+  const name = meta.string('general.architecture');
+  if (!Object.hasOwn(GGUF_ARCHITECTURES, name)) {
+    const usable = Object.keys(GGUF_ARCHITECTURES).join(', ');
     throw new SourceError(
       'unsupported',
-      `${path}: general.architecture is ${JSON.stringify(architecture)}; usable are llama, qwen2, qwen3`,
+      `${path}: general.architecture is ${JSON.stringify(name)}; usable are ${usable}`,
     );
   }
+  const { architecture } = GGUF_ARCHITECTURES[name]!;
   if (meta.has('split.count') && meta.number('split.count') > 1) {
     throw new SourceError(
       'unsupported',
       `${path}: one of ${meta.number('split.count')} parts of a split GGUF`,
     );
   }
-  const field = (name: string) => meta.number(`${architecture}.${name}`);
-  const optional = (name: string, absent: number) =>
-    meta.has(`${architecture}.${name}`) ? field(name) : absent;
-  const scaling = `${architecture}.rope.scaling.type`;
+  const field = (key: string) => meta.number(`${name}.${key}`);
+  const optional = (key: string, absent: number) => (meta.has(`${name}.${key}`) ? field(key) : absent);
+  const scaling = `${name}.rope.scaling.type`;
   if (meta.has(scaling) && meta.string(scaling) !== 'none') {
     throw new SourceError(
       'unsupported',
@@ -86,7 +85,7 @@ export function ggufConfig(header: GgufHeader, path: string): ModelConfig {
   if (header.tensors.some((tensor) => tensor.name === 'rope_freqs.weight')) {
     throw new SourceError('unsupported', `${path}: scaled rotation (rope_freqs.weight) is not usable`);
   }
-  const shape = (name: string) => header.tensors.find((tensor) => tensor.name === name)?.shape;
+  const shape = (tensorName: string) => header.tensors.find((tensor) => tensor.name === tensorName)?.shape;
   const heads = field('attention.head_count');
   const hiddenSize = field('embedding_length');
   const headSize = optional('attention.key_length', hiddenSize / heads);
@@ -97,9 +96,10 @@ export function ggufConfig(header: GgufHeader, path: string): ModelConfig {
   if (rotated !== headSize) {
     throw new SourceError(
       'unsupported',
-      `${path}: ${architecture}.rope.dimension_count is ${rotated}, must be the head size ${headSize}`,
+      `${path}: ${name}.rope.dimension_count is ${rotated}, must be the head size ${headSize}`,
     );
   }
+  const mixture = ggufExperts(meta, name, shape('blk.0.ffn_up_shexp.weight')?.[0] ?? null);
   return checkModelConfig(
     {
       architecture,
@@ -108,13 +108,15 @@ export function ggufConfig(header: GgufHeader, path: string): ModelConfig {
       heads,
       kvHeads: optional('attention.head_count_kv', heads),
       headSize,
-      ffnSize: field('feed_forward_length'),
+      ffnSize: mixture?.ffnSize ?? field('feed_forward_length'),
       vocabSize: shape('token_embd.weight')?.[0] ?? 0,
       contextTokens: field('context_length'),
       ropeTheta: optional('rope.freq_base', 10_000),
       rmsEps: field('attention.layer_norm_rms_epsilon'),
       tiedEmbeddings: !shape('output.weight'),
-      ropeStyle: ROPE_STYLE[architecture],
+      // GGUF's llama tensors have their query and key rows reordered for interleaved rotation.
+      ropeStyle: architecture === 'llama' ? 'interleaved' : 'half',
+      ...(mixture && { experts: mixture.experts }),
     },
     path,
   );

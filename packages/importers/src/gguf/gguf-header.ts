@@ -2,15 +2,20 @@ import { type GGUFParseOutput, gguf } from '@huggingface/gguf';
 import { SOURCE_TYPES, type SourceType } from '@zen/ladder';
 import { SourceError } from '../source-error';
 import { tensorBytes } from '../tensor-layout';
+import { isStacked } from './gguf-experts';
 
 /** Where one tensor lies in a GGUF file. */
 export interface GgufTensor {
   name: string;
+  /** Of one matrix. */
   shape: [number, number];
   type: SourceType;
   /** From the start of the file. */
   offset: number;
+  /** Of one matrix. */
   bytes: number;
+  /** Matrices one after the other: a mixture's experts, else 1. */
+  stack: number;
 }
 
 export interface GgufHeader {
@@ -19,6 +24,7 @@ export interface GgufHeader {
 }
 
 const MAX_TENSORS = 65_536;
+const MAX_STACK = 1_024;
 const MAX_NAME = 64;
 /** The ladder's own limit on a tensor. */
 const MAX_WEIGHTS = 2 ** 31;
@@ -81,18 +87,21 @@ function checkTensor(
   const dims = info.shape.map(Number);
   // GGUF lists the fastest dimension first; trailing ones say nothing.
   while (dims.length > 1 && dims.at(-1) === 1) dims.pop();
-  const [cols = 0, rows = 1] = dims;
-  if (dims.length > 2) throw bad(`${dims.length} dimensions, at most 2`);
+  const [cols = 0, rows = 1, stack = 1] = dims;
+  const most = isStacked(info.name) ? 3 : 2;
+  if (dims.length > most) throw bad(`${dims.length} dimensions, at most ${most}`);
+  if (!(stack >= 1 && stack <= MAX_STACK)) throw bad(`${stack} experts, must be 1 to ${MAX_STACK}`);
   if (!(cols >= 1 && rows >= 1 && rows * cols <= MAX_WEIGHTS)) {
     throw bad(`shape ${rows} × ${cols}, must be 1 to ${MAX_WEIGHTS} weights`);
   }
   const bytes = tensorBytes(type, rows, cols);
   if (bytes === null) throw bad(`${cols} columns are not whole blocks of ${type}`);
   const offset = dataOffset + Number(info.offset);
-  if (!Number.isSafeInteger(offset) || offset + bytes > fileBytes) {
-    throw bad(`ends at ${offset + bytes}, the file at ${fileBytes}`);
+  const end = offset + stack * bytes;
+  if (!Number.isSafeInteger(end) || end > fileBytes) {
+    throw bad(`ends at ${end}, the file at ${fileBytes}`);
   }
-  return { name: info.name, shape: [rows, cols], type, offset, bytes };
+  return { name: info.name, shape: [rows, cols], type, offset, bytes, stack };
 }
 
 function checkApart(path: string, tensors: readonly GgufTensor[]): void {
@@ -103,7 +112,7 @@ function checkApart(path: string, tensors: readonly GgufTensor[]): void {
   }
   const ordered = [...tensors].sort((a, b) => a.offset - b.offset);
   ordered.reduce((before, tensor) => {
-    if (before.offset + before.bytes > tensor.offset) {
+    if (before.offset + before.stack * before.bytes > tensor.offset) {
       throw new SourceError('bad-format', `${path}: tensors ${before.name} and ${tensor.name} overlap`);
     }
     return tensor;

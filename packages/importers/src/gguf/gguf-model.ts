@@ -1,7 +1,9 @@
 import type { SourceModel } from '@zen/ladder';
 import { FileRegions } from '../file-region';
+import { floatRouters } from '../float-routers';
 import { checkTensors } from '../model-config';
 import { ggufConfig } from './gguf-config';
+import { splitExperts } from './gguf-experts';
 import { readGgufHeader } from './gguf-header';
 import { ggufTokenizer } from './gguf-tokenizer';
 
@@ -14,19 +16,22 @@ export async function openGguf(
   try {
     const header = await readGgufHeader(path, file.size);
     const config = ggufConfig(header, path);
-    checkTensors(config, header.tensors, path);
+    const parts = splitExperts(header.tensors, config.experts?.count ?? 0, path);
+    checkTensors(config, parts, path);
     return {
       ...origin,
       path,
       bytes: file.size,
       config,
       tokenizer: ggufTokenizer(header, path),
-      tensors: header.tensors.map(({ name, shape, type, offset, bytes }) => ({
-        name,
-        shape,
-        type,
-        bytes: () => file.read(offset, bytes),
-      })),
+      tensors: floatRouters(
+        parts.map(({ name, shape, type, offset, bytes }) => ({
+          name,
+          shape,
+          type,
+          bytes: () => file.read(offset, bytes),
+        })),
+      ),
       close: () => file.close(),
     };
   } catch (error) {

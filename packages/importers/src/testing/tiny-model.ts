@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ModelConfig, modelTensors } from '@zen/ladder';
+import { expertOf, isRouter, type ModelConfig, modelTensors } from '@zen/ladder';
+import { tensorBytes } from '../tensor-layout';
 import { buildGguf, type GgufTensorSpec, type GgufValue } from './build-gguf';
 
 /** The smallest model of an architecture that passes all checks. */
@@ -22,6 +23,13 @@ export function tinyConfig(architecture: ModelConfig['architecture'], vocabSize:
   };
 }
 
+/** The same with 4 experts of which a token takes 2; qwen2's have a shared one. */
+export function tinyMixture(architecture: ModelConfig['architecture'], vocabSize: number): ModelConfig {
+  const shared = architecture === 'qwen2';
+  const experts = { count: 4, perToken: 2, normalized: !shared, sharedFfnSize: shared ? 96 : 0 };
+  return { ...tinyConfig(architecture, vocabSize), experts };
+}
+
 interface SmallTokenizer {
   added_tokens: { id: number; content: string }[];
   model: { vocab: Record<string, number>; merges: [string, string][] };
@@ -35,7 +43,7 @@ export function smallTokenizer(): SmallTokenizer {
 
 /** Metadata of a tiny GGUF; a test changes what it wants to see refused. */
 export function tinyMetadata(config: ModelConfig): Record<string, GgufValue> {
-  const a = config.architecture;
+  const a = config.architecture + (config.experts && config.architecture !== 'llama' ? 'moe' : '');
   const tokenizer = smallTokenizer();
   const added = new Map(tokenizer.added_tokens.map((token) => [token.id, token.content]));
   const tokens = Array.from({ length: config.vocabSize }, (_, id) => added.get(id) ?? `[unused${id}]`);
@@ -50,6 +58,11 @@ export function tinyMetadata(config: ModelConfig): Record<string, GgufValue> {
     [`${a}.attention.head_count_kv`]: config.kvHeads,
     [`${a}.attention.layer_norm_rms_epsilon`]: { f32: config.rmsEps },
     [`${a}.rope.freq_base`]: { f32: config.ropeTheta },
+    ...(config.experts && {
+      [`${a}.expert_count`]: config.experts.count,
+      [`${a}.expert_used_count`]: config.experts.perToken,
+      [`${a}.expert_feed_forward_length`]: config.ffnSize,
+    }),
     'tokenizer.ggml.model': 'gpt2',
     'tokenizer.ggml.pre': 'smollm',
     'tokenizer.ggml.tokens': tokens,
@@ -71,9 +84,28 @@ export function tinyTensors(config: ModelConfig): GgufTensorSpec[] {
   return [...neededTensors(config)].map(([name, [rows, cols]], index) => ({
     name,
     shape: rows === 1 ? [cols] : [rows, cols],
-    type: rows === 1 ? 'F32' : 'Q8_0',
+    type: rows === 1 || isRouter(name) ? 'F32' : 'Q8_0',
     ...(rows === 1 ? { data: Buffer.alloc(cols * 4, index) } : {}),
   }));
+}
+
+/** A mixture's tensors as llama.cpp writes them: the experts' matrices stacked, each filled with its expert's number. */
+export function stackedTensors(config: ModelConfig): GgufTensorSpec[] {
+  const count = config.experts!.count;
+  return tinyTensors(config).flatMap((tensor) => {
+    const expert = expertOf(tensor.name)?.expert;
+    if (expert === undefined) return tensor;
+    if (expert > 0) return [];
+    const [rows = 0, cols = 0] = tensor.shape;
+    const bytes = tensorBytes(tensor.type!, rows, cols)!;
+    const data = Buffer.concat(Array.from({ length: count }, (_, index) => Buffer.alloc(bytes, index + 1)));
+    return {
+      ...tensor,
+      name: tensor.name.replace('.0.weight', '_exps.weight'),
+      shape: [count, rows, cols],
+      data,
+    };
+  });
 }
 
 export function tinyGguf(architecture: ModelConfig['architecture'] = 'llama'): Buffer {
