@@ -7,6 +7,7 @@ import { pullCommand } from './commands/pull';
 import { pushCommand } from './commands/push';
 import { qualityCommand } from './commands/quality';
 import { tuneCommand } from './commands/tune';
+import { upcycleCommand } from './commands/upcycle';
 import { verifyCommand } from './commands/verify';
 import { deltaCommand } from './delta/delta';
 import { exitCode, explain } from './failures';
@@ -25,6 +26,7 @@ for (const add of [
   inspectCommand,
   verifyCommand,
   tuneCommand,
+  upcycleCommand,
   qualityCommand,
   chatCommand,
   deltaCommand,

@@ -8,3 +8,4 @@ export { SOURCE_FAILURES, SourceError, type SourceFailure } from './source-error
 export { sourceSettings } from './source-settings';
 export { parseSourceUri, type SourceUri } from './source-uri';
 export { BLOCK_LAYOUT, type BlockLayout, tensorBytes } from './tensor-layout';
+export { type UpcycledMixture, type UpcycleOptions, upcycle } from './upcycle/upcycle';

@@ -15,3 +15,4 @@ export { mountSmallDisk, type SmallDisk, smallDiskMissing } from './small-disk';
 export { type BackendUnderTest, stepBackendConformance } from './step-backend-conformance';
 export { packTinyMixture, type TinyMixtureOptions, tinyMixtureSource } from './tiny-mixture';
 export { TYPESCRIPT_RUNNER } from './typescript-runner';
+export { type UpcycledLadders, type UpcycledOptions, upcycledLadder } from './upcycled-ladder';

@@ -30,7 +30,7 @@ const MAX_NAME = 64;
 const MAX_WEIGHTS = 2 ** 31;
 
 /** ggml's numbers of the types that can be used. */
-const TYPE_NUMBERS: Readonly<Record<number, SourceType>> = {
+export const TYPE_NUMBERS: Readonly<Record<number, SourceType>> = {
   0: 'F32',
   1: 'F16',
   2: 'Q4_0',
