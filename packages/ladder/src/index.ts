@@ -2,6 +2,7 @@ export { CODING_DEFAULTS, type CodingOptions } from './code-tensors';
 export { type CorpusPart, type CorpusText, readCorpus } from './corpus';
 export { LadderReader } from './decode-tensor';
 export { denseSource, hashTensors, sourceTensors } from './dense-source';
+export { type ExpertCapsOptions, type ExpertCosts, expertCaps, expertCosts } from './expert-caps';
 export {
   FETCH_STRATEGIES,
   type FetchChunk,

@@ -37,7 +37,7 @@ int guarded(zen_error* error, Call&& call) {
   }
 }
 
-inline zen_shape shapeOf(const ModelShape& s) { return {s.vocabSize, s.hiddenSize, s.layers, s.contextTokens, 0}; }
+inline zen_shape shapeOf(const ModelShape& s) { return {s.vocabSize, s.hiddenSize, s.layers, s.contextTokens, s.experts.count}; }
 
 template <typename T>
 std::vector<T> copied(const T* from, size_t count) {

@@ -50,7 +50,7 @@ void Engine::attachStage(int stage, const std::string& path) {
   }
   auto built = inBackground(steps_, [&] {
     auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
-    return buildStage(config_, stage, below.get(), std::move(blob), expertBytes_);
+    return buildStage(config_, stage, below.get(), std::move(blob), expertBytes_, options_.experts.resident);
   });
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stage > 0 && stages_[stage - 1] != below)

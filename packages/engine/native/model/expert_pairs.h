@@ -1,5 +1,6 @@
 // The rows of a pass by the experts that they go through.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "model/expert.h"
@@ -73,7 +74,8 @@ void ExpertPairs::build(int rows, const int* chosen, SourceOf&& sourceOf) {
         continue;
       }
       const bool away = source.expert->away();
-      if (source.expert != last && !away && !source.expert->ready()) cold_.push_back(source.expert);
+      if (!away && !source.expert->ready() && std::find(cold_.begin(), cold_.end(), source.expert) == cold_.end())
+        cold_.push_back(source.expert);
       last = source.expert;
       away_ = away_ || away;
       runs_.push_back({e, source.stage, away ? nullptr : &source.expert->weights(), source.acts, rows_.data() + pair, pair,
