@@ -60,7 +60,7 @@ export interface SequenceIdentity {
 
 export interface NativeModel extends NativeMixture {
   /**
-   * Maps a stage's blob, reads it in and prepares it, off the event loop and at low priority; usable by the next
+   * Maps a stage's blob, reads it in and prepares it, off the event loop, in turns with steps; usable by the next
    * step. Stages attach in order.
    */
   attachStage(stage: number, blobPath: string): Promise<void>;

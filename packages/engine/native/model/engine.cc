@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "model/background.h"
 #include "model/delta_writer.h"
 #include "model/failure.h"
 
@@ -48,7 +47,7 @@ void Engine::attachStage(int stage, const std::string& path) {
       throw Failure("stage " + std::to_string(stage), "must follow stage " + std::to_string(stage - 1));
     if (stage > 0) below = stages_[stage - 1];
   }
-  auto built = inBackground(steps_, [&] {
+  auto built = turns_.beside([&] {
     auto blob = std::make_shared<const Blob>(path, stage, config_.stageBytes[stage]);
     return buildStage(config_, stage, below.get(), std::move(blob), expertBytes_, options_.experts.resident);
   });
@@ -101,7 +100,7 @@ int Engine::loadDelta(const std::vector<DeltaPart>& parts) {
   }
   try {
     const auto write = [&] { writer.write(parts, slot->memory, slot->delta); };
-    bytes > kQuickDelta ? inBackground(steps_, write) : write();
+    bytes > kQuickDelta ? turns_.beside(write) : write();
   } catch (...) {
     const std::lock_guard<std::mutex> lock(mutex_);
     deltas_.release(*slot);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/background.h"
 #include "model/expert_calls.h"
 #include "model/graph.h"
 #include "model/sequence.h"
@@ -141,7 +142,7 @@ class Engine {
   ExpertCalls calls_;
   ThreadPool pool_;
   Graph graph_;
-  std::atomic<int> steps_{0};  // running or waiting to
+  Turns turns_;
   std::mutex attaching_;       // one attach at a time
   std::mutex stepping_;   // one step at a time
   std::mutex mutex_;      // all below; held for moments

@@ -10,12 +10,6 @@
 namespace zen {
 
 namespace {
-struct Counted {
-  explicit Counted(std::atomic<int>& steps) : count(steps) { count++; }
-  ~Counted() { count--; }
-  std::atomic<int>& count;
-};
-
 // Beyond this a row of embeddings cannot be real, and its squares would overflow.
 constexpr float kMaxEmbedding = 1e6f;
 }  // namespace
@@ -88,8 +82,8 @@ std::vector<Engine::Running> Engine::admit(const std::vector<StepItem>& items, c
 }
 
 std::vector<StepOutput> Engine::step(const std::vector<StepItem>& items) {
-  const Counted counted(steps_);
   const std::lock_guard<std::mutex> one(stepping_);
+  const Turns::Step turn(turns_);
   useCaps();
   Stages stages;
   std::vector<Running> all;
@@ -205,8 +199,8 @@ void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out, i
   if (tokens.empty() || tokens.size() > static_cast<size_t>(options_.contextTokens))
     throw Failure("tokens", "must be 1 to " + std::to_string(options_.contextTokens));
   checkTokens(tokens, "tokens");
-  const Counted counted(steps_);
   const std::lock_guard<std::mutex> one(stepping_);
+  const Turns::Step turn(turns_);
   useCaps();
   const int count = static_cast<int>(tokens.size());
   Stages stages;
