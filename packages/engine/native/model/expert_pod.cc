@@ -4,7 +4,6 @@
 #include <chrono>
 #include <set>
 
-#include "model/background.h"
 #include "model/failure.h"
 
 namespace zen {
@@ -111,7 +110,7 @@ void ExpertPod::hold(int layer, const std::vector<int32_t>& experts, const std::
     for (int32_t expert : experts)
       before.push_back(table_[placeOf(layer, expert)]);
   }
-  inBackground(runs_, [&] {
+  turns_.beside([&] {
     for (size_t i = 0; i < experts.size(); i++) {
       const bool has = before[i] && before[i]->stages >= static_cast<int>(opened.size());
       after.push_back(has ? before[i] : prepared(layer, experts[i], opened, before[i].get()));
@@ -194,12 +193,8 @@ double ExpertPod::run(const ExpertRows& call, RowEncoding answer, uint8_t* outpu
   const size_t hidden = static_cast<size_t>(config_.model.hiddenSize), width = hidden * bytesPerColumn(answer);
   if (outputBytes != call.pairs.count * width)
     throw Failure("outputs", "must have " + std::to_string(call.pairs.count * width) + " bytes");
-  struct Counted {
-    explicit Counted(std::atomic<int>& runs) : count(runs) { count++; }
-    ~Counted() { count--; }
-    std::atomic<int>& count;
-  } counted(runs_);
   const std::lock_guard<std::mutex> one(running_);
+  const Turns::Step turn(turns_);
   const auto begun = std::chrono::steady_clock::now();
   const int pairs = static_cast<int>(call.pairs.count), room = std::min(pairs, kPassPairs);
   ffn_.reserve(room);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/threads.h"
+#include "model/background.h"
 #include "model/expert.h"
 #include "model/expert_rows.h"
 
@@ -61,8 +62,8 @@ class ExpertPod {
   const LadderConfig config_;  // experts point into it
   ThreadPool pool_;
   const std::shared_ptr<std::atomic<uint64_t>> mergedBytes_ = std::make_shared<std::atomic<uint64_t>>(0);
-  std::atomic<int> runs_{0};  // running or waiting to
-  std::mutex holding_;        // one hold at a time
+  Turns turns_;
+  std::mutex holding_;  // one hold at a time
   std::map<BlobIdentity, std::weak_ptr<const Blob>> blobs_;  // mapped once for all
   std::mutex running_;  // one run at a time, and what it needs:
   ExpertFfn ffn_;
