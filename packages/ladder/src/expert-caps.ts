@@ -41,11 +41,11 @@ export function expertCosts(config: LadderConfig): ExpertCosts | null {
     const first = (place.layer * experts.count + place.expert) * STAGES;
     for (let stage = 0; stage < STAGES; stage++) {
       const rung = tensor.rungs.findLast((each) => each.stage <= stage) as Rung;
-      bytes[first + stage] += rungBytes(rung, tensor);
+      bytes[first + stage] = (bytes[first + stage] ?? 0) + rungBytes(rung, tensor);
     }
   }
   const measured = config.stages.map(({ quality }) => quality?.klMean ?? Number.NaN);
-  const falls = measured.every((loss, stage) => stage === 0 || loss <= measured[stage - 1]);
+  const falls = measured.every((loss, stage) => stage === 0 || loss <= (measured[stage - 1] ?? Number.NaN));
   return { bytes, losses: falls ? measured : measured.map((_, stage) => 4 ** -stage) };
 }
 
@@ -68,9 +68,9 @@ export function expertCaps(
   current: Int8Array | null,
   { budgetBytes, margin = 0.1 }: ExpertCapsOptions,
 ): Int8Array {
-  const cost = (expert: number, stage: number) => bytes[expert * STAGES + stage];
+  const cost = (expert: number, stage: number) => bytes[expert * STAGES + stage] ?? 0;
   // An expert that nobody chose may be chosen next.
-  const worth = (expert: number, stage: number) => (load[expert] + 1) * losses[stage];
+  const worth = (expert: number, stage: number) => ((load[expert] ?? 0) + 1) * (losses[stage] ?? 0);
   const caps = new Int8Array(load.length);
   let left = budgetBytes;
   for (let expert = 0; expert < load.length; expert++) left -= cost(expert, 0);
