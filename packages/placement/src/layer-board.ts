@@ -88,6 +88,25 @@ export class LayerBoard {
     return sameZone ? 0.5 : 0;
   }
 
+  /**
+   * Whether an expert is on two machines or more once `without` has dropped it and `plus` has it, or need not be: it
+   * was not before. A pod whose machine is unknown counts as a machine.
+   */
+  staysApart(expert: number, without: number, plus: number | null = null): boolean {
+    return !this.isApart(expert, -1, null) || this.isApart(expert, without, plus);
+  }
+
+  private isApart(expert: number, without: number, plus: number | null): boolean {
+    let first: string | null = null;
+    for (const [pod, held] of this.held.entries()) {
+      if (pod === without || !(held.has(expert) || pod === plus)) continue;
+      const machine = this.pods[pod]!.node || `pod ${pod}`;
+      first ??= machine;
+      if (machine !== first) return true;
+    }
+    return false;
+  }
+
   layout(): number[][] {
     return this.held.map((held) => [...held].sort((a, b) => a - b));
   }

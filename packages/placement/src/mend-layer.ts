@@ -1,6 +1,9 @@
 import { heaviestFirst } from './eplb/balanced-packing';
 import type { LayerBoard } from './layer-board';
 
+/** Whether a copy of an expert may be taken from a pod. */
+type MayGo = (expert: number, pod: number) => boolean;
+
 /**
  * As few moves as make a layer whole: nobody above its capacity, every expert somewhere, as many holders as wanted,
  * no slot empty. Extra holders give way where there is no other room. What cannot be had is left out.
@@ -12,12 +15,18 @@ export function mendLayer(board: LayerBoard, wanted: Int32Array): void {
     if (wanted[expert]! > 0 && board.copies[expert] === 0)
       place(board, expert, (other) => board.copies[other]! > 1);
   }
-  const extra = (other: number) => board.copies[other]! > Math.max(1, wanted[other]!);
+  const extra: MayGo = (other) => board.copies[other]! > Math.max(1, wanted[other]!);
+  const extraNear: MayGo = (other, pod) => extra(other, pod) && board.staysApart(other, pod);
   for (const expert of order) {
-    while (board.copies[expert]! < wanted[expert]! && place(board, expert, extra));
+    while (board.copies[expert]! < wanted[expert]!) {
+      if (place(board, expert, extraNear) || place(board, expert, extra)) continue;
+      if (!placeByMoving(board, expert, extra)) break;
+    }
   }
-  // Where experts outnumber slots, those that were there before the heavier ones came may stay.
-  for (const expert of order) if (board.copies[expert] === 0) place(board, expert, () => false);
+  // Where experts outnumber slots, a light one that is held is as good as one that is not.
+  for (const expert of order) {
+    if (board.copies[expert] === 0) place(board, expert, (other) => board.copies[other]! > 1);
+  }
   fill(board);
 }
 
@@ -29,7 +38,7 @@ function trim(board: LayerBoard, wanted: Int32Array): void {
 }
 
 /** On the best pod that has room, or in the place of something that `mayGo`; returns whether it could be placed. */
-function place(board: LayerBoard, expert: number, mayGo: (expert: number) => boolean): boolean {
+function place(board: LayerBoard, expert: number, mayGo: MayGo): boolean {
   let best: { pod: number; instead: number | null; cost: number } | null = null;
   for (const [pod, held] of board.held.entries()) {
     if (held.has(expert)) continue;
@@ -46,16 +55,48 @@ function place(board: LayerBoard, expert: number, mayGo: (expert: number) => boo
   return true;
 }
 
+/**
+ * The same where every pod that has room holds the expert already: another pod takes it and gives one of its own
+ * away, that one's new pod likewise, until one has room; by the fewest moves. Returns whether there is such a chain.
+ */
+function placeByMoving(board: LayerBoard, expert: number, mayGo: MayGo): boolean {
+  /** How each pod was come to: what it would take, and from whom; null for the first. */
+  const steps = new Map<number, { takes: number; from: number | null }>();
+  for (const [pod, held] of board.held.entries()) {
+    if (!held.has(expert)) steps.set(pod, { takes: expert, from: null });
+  }
+  // A map is walked in the order of insertion, with what is inserted meanwhile: breadth first.
+  for (const pod of steps.keys()) {
+    const instead = board.room(pod) > 0 ? null : leastMissed(board, pod, null, mayGo);
+    if (instead !== undefined) {
+      if (instead !== null) board.remove(pod, instead);
+      for (let at: number | null = pod; at !== null; ) {
+        const { takes, from }: { takes: number; from: number | null } = steps.get(at)!;
+        if (from !== null) board.remove(from, takes);
+        board.add(at, takes);
+        at = from;
+      }
+      return true;
+    }
+    for (const given of board.held[pod]!) {
+      for (const [other, held] of board.held.entries()) {
+        if (!steps.has(other) && !held.has(given)) steps.set(other, { takes: given, from: pod });
+      }
+    }
+  }
+  return false;
+}
+
 function leastMissed(
   board: LayerBoard,
   pod: number,
   wanted: Int32Array | null,
-  mayGo: (expert: number) => boolean,
+  mayGo: MayGo,
 ): number | undefined {
   let least: number | undefined;
   let leastLoss = Number.POSITIVE_INFINITY;
   for (const expert of board.held[pod]!) {
-    if (!mayGo(expert)) continue;
+    if (!mayGo(expert, pod)) continue;
     const copies = board.copies[expert]!;
     const last = copies === 1 || (wanted !== null && copies <= wanted[expert]!);
     const loss = (last ? 1e12 : 0) + board.share(expert);

@@ -1,7 +1,5 @@
-import { LayerBoard } from './layer-board';
-import { mendLayer } from './mend-layer';
 import type { Layout, PlacementPod } from './placement-pod';
-import { type Redundancy, wantedCopies } from './wanted-copies';
+import { type LayerPlan, type PlanPolicy, planLayer } from './plan-layer';
 
 export interface PlanInput {
   /** Those that may hold experts from now on: connected, and not on their way out. */
@@ -15,13 +13,7 @@ export interface PlanInput {
   mayRebalance: boolean;
 }
 
-export interface PlanPolicy extends Redundancy {
-  /** Least fall of the balance (largest load over the mean) of a layer that experts are moved for. */
-  gain: number;
-  /** What it has to fall by in addition, for each share of the layer's slots that get another expert. */
-  moveCost: number;
-}
-
+/** `gain` and `moveCost` are calibrated by `npm run bench -- placement`. */
 export const DEFAULT_POLICY: PlanPolicy = { copies: 2, hot: 2, gain: 0.1, moveCost: 0.5 };
 
 export interface Plan {
@@ -47,40 +39,50 @@ const PRIOR_TOKENS = 16;
 
 /** Which pod shall hold what, with as few moves as the rules allow. */
 export function planPlacement(input: PlanInput, policy: PlanPolicy = DEFAULT_POLICY): Plan {
-  const { pods, experts, current, tokens } = input;
-  const slots = pods.reduce((sum, { capacity }) => sum + Math.min(capacity, experts), 0);
-  const totals = { moves: 0, changed: 0, before: 0, after: 0, mean: 0, missing: 0 };
-  const layout = current.map((held, layer) => {
-    const weights = layerWeights(tokens, layer, experts);
-    const wanted = wantedCopies(weights, slots, pods.length, policy);
-    const board = new LayerBoard(pods, weights, held);
-    const { largest: before } = board;
-    mendLayer(board, wanted);
-    const planned = board.layout();
-    const moves = movesBetween(held, planned);
-    totals.moves += moves;
-    if (moves > 0) totals.changed++;
-    totals.before += before;
-    totals.after += board.largest;
-    totals.mean += board.mean;
-    totals.missing += board.copies.filter((copies) => copies === 0).length;
-    return planned;
+  const { pods, experts, current, tokens, mayRebalance } = input;
+  const layers = current.map((held, layer) => {
+    const weights = Float64Array.from(
+      { length: experts },
+      (_, expert) => PRIOR_TOKENS + tokens[layer * experts + expert]!,
+    );
+    return planLayer(pods, weights, held, mayRebalance, policy);
   });
-  const { moves, changed, missing } = totals;
-  const balance = totals.mean > 0 ? totals.before / totals.mean : 1;
-  const plannedBalance = totals.mean > 0 ? totals.after / totals.mean : 1;
-  const reason =
-    missing > 0 ? `${pods.length} pods have ${slots} slots for ${experts} experts of each layer` : '';
-  return { layout, moves, changed, balance, plannedBalance, missing, reason };
+  const total = (of: (layer: LayerPlan) => number) => layers.reduce((sum, layer) => sum + of(layer), 0);
+  const mean = total((layer) => layer.mean);
+  const plan = {
+    layout: layers.map(({ layout }) => layout),
+    moves: total(({ mended, rebalanced }) => mended + rebalanced),
+    changed: layers.filter(({ mended, rebalanced }) => mended + rebalanced > 0).length,
+    balance: mean > 0 ? total(({ before }) => before) / mean : 1,
+    plannedBalance: mean > 0 ? total(({ after }) => after) / mean : 1,
+    missing: total(({ missing }) => missing),
+  };
+  return { ...plan, reason: reasonOf(input, plan, total) };
 }
 
-function layerWeights(tokens: ArrayLike<number>, layer: number, experts: number): Float64Array {
-  return Float64Array.from({ length: experts }, (_, at) => PRIOR_TOKENS + tokens[layer * experts + at]!);
-}
-
-function movesBetween(before: Layout[number], after: Layout[number]): number {
-  return after.reduce((moves, experts, pod) => {
-    const had = new Set(before[pod]);
-    return moves + experts.filter((expert) => !had.has(expert)).length;
-  }, 0);
+function reasonOf(
+  { pods, experts, current, mayRebalance }: PlanInput,
+  { moves, changed, balance, plannedBalance, missing }: Omit<Plan, 'reason'>,
+  total: (of: (layer: LayerPlan) => number) => number,
+): string {
+  const parts: string[] = [];
+  const mended = total((layer) => layer.mended);
+  const rebalanced = total((layer) => layer.rebalanced);
+  if (missing > 0) {
+    const slots = pods.reduce((sum, { capacity }) => sum + Math.min(capacity, experts), 0);
+    const all = current.length * experts;
+    parts.push(
+      `${missing} of ${all} experts have no pod: ${pods.length} pods have ${slots} slots for the ${experts} of a layer`,
+    );
+  }
+  if (mended > 0) parts.push(`${mended} moves so that every expert has its pods and no slot is empty`);
+  if (rebalanced > 0) {
+    parts.push(
+      `${rebalanced} moves for the balance, ${balance.toFixed(2)} to ${plannedBalance.toFixed(2)}, in ${changed} layers`,
+    );
+  }
+  if (moves === 0 && mayRebalance)
+    parts.push(`no move is worth its cost at a balance of ${balance.toFixed(2)}`);
+  if (moves === 0 && !mayRebalance) parts.push('every expert has its pods');
+  return parts.join('; ');
 }

@@ -18,9 +18,9 @@ export const settings = {
   },
   listen: {
     env: 'ZEN_LISTEN',
-    type: address().default('127.0.0.1:50071'),
+    type: address().default('127.0.0.1:50081'),
     help: 'gRPC address',
-    default: '127.0.0.1:50071',
+    default: '127.0.0.1:50081',
   },
   ...rpcServerSettings,
   tlsServerName: {
@@ -29,7 +29,7 @@ export const settings = {
     help: "name in the pods' certificates (default: the host that is dialled)",
   },
   copies: {
-    env: 'ZEN_EXPERT_COPIES',
+    env: 'ZEN_EXPERT_REDUNDANCY',
     type: integer(1, 16).default(2),
     help: 'pods that hold each hot expert at least; the others too, where there are slots for all',
     default: '2',

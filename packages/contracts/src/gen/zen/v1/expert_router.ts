@@ -11,6 +11,11 @@ import { ExpertPodState } from "./expert";
 export interface WatchPlacementRequest {
   /** The thinker's own artifact; FAILED_PRECONDITION where the router places another. */
   artifactDigest: string;
+  /**
+   * Version of the placement that the caller goes by, from whichever router it has it; 0 for none. What it is told is
+   * newer, even where routers' clocks disagree.
+   */
+  knownVersion: bigint;
 }
 
 export interface Placement {
@@ -75,13 +80,19 @@ export interface DescribePlacementResponse {
 }
 
 function createBaseWatchPlacementRequest(): WatchPlacementRequest {
-  return { artifactDigest: "" };
+  return { artifactDigest: "", knownVersion: 0n };
 }
 
 export const WatchPlacementRequest: MessageFns<WatchPlacementRequest> = {
   encode(message: WatchPlacementRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.artifactDigest !== "") {
       writer.uint32(10).string(message.artifactDigest);
+    }
+    if (message.knownVersion !== 0n) {
+      if (BigInt.asUintN(64, message.knownVersion) !== message.knownVersion) {
+        throw new globalThis.Error("value provided for field message.knownVersion of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.knownVersion);
     }
     return writer;
   },
@@ -107,6 +118,14 @@ export const WatchPlacementRequest: MessageFns<WatchPlacementRequest> = {
             message.artifactDigest = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.knownVersion = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -126,6 +145,11 @@ export const WatchPlacementRequest: MessageFns<WatchPlacementRequest> = {
         : isSet(object.artifact_digest)
         ? globalThis.String(object.artifact_digest)
         : "",
+      knownVersion: isSet(object.knownVersion)
+        ? BigInt(object.knownVersion)
+        : isSet(object.known_version)
+        ? BigInt(object.known_version)
+        : 0n,
     };
   },
 
@@ -133,6 +157,9 @@ export const WatchPlacementRequest: MessageFns<WatchPlacementRequest> = {
     const obj: any = {};
     if (message.artifactDigest !== "") {
       obj.artifactDigest = message.artifactDigest;
+    }
+    if (message.knownVersion !== 0n) {
+      obj.knownVersion = message.knownVersion.toString();
     }
     return obj;
   },
@@ -143,6 +170,9 @@ export const WatchPlacementRequest: MessageFns<WatchPlacementRequest> = {
   fromPartial<I extends Exact<DeepPartial<WatchPlacementRequest>, I>>(object: I): WatchPlacementRequest {
     const message = createBaseWatchPlacementRequest();
     message.artifactDigest = object.artifactDigest ?? "";
+    message.knownVersion = (object.knownVersion !== undefined && object.knownVersion !== null)
+      ? BigInt(object.knownVersion)
+      : 0n;
     return message;
   },
 };
