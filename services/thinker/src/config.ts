@@ -181,6 +181,39 @@ export const settings = {
     help: 'disk for deltas, in $ZEN_HOME/deltas, shared by all processes of the node; 0 for none',
     default: '1GiB',
   },
+  expertRouter: {
+    env: 'ZEN_EXPERT_ROUTER',
+    type: address().optional(),
+    help: "the expert-router of a mixture's experts, host:port; without it all experts are computed here",
+  },
+  expertStandIn: {
+    env: 'ZEN_EXPERT_STAND_IN',
+    type: integer(-1, 4).default(0),
+    help: 'highest stage at which experts are kept here too when ZEN_EXPERT_ROUTER is set, to stand in for pods that are away; -1 for none',
+    default: '0',
+  },
+  expertHedge: {
+    env: 'ZEN_EXPERT_HEDGE',
+    type: z
+      .union(
+        [z.literal('off').transform(() => null), integer(50, 99)],
+        'must be off or a whole number, 50 to 99',
+      )
+      .default(95),
+    help: 'percentile of the time of calls to expert pods after which a replica is asked too; off for never',
+    default: '95',
+  },
+  expertTimeoutMs: {
+    env: 'ZEN_EXPERT_TIMEOUT',
+    type: duration(10, 600_000).default(2000),
+    help: 'a call to an expert pod fails after this, and a pod that says nothing for so long counts as gone',
+    default: '2s',
+  },
+  expertServerName: {
+    env: 'ZEN_EXPERT_SERVER_NAME',
+    type: z.string().max(253, 'must be a host name').optional(),
+    help: "name in the expert pods' certificates (default: the host that is dialled)",
+  },
   ...serviceSettings,
 };
 

@@ -1,5 +1,6 @@
 import {
   DescribeResponse,
+  type ExpertState,
   type Load,
   type Progress,
   ReplicaState,
@@ -40,8 +41,13 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
     draining,
     baseDigest: model.baseDigest,
     deltas: serving.deltas?.capacity(),
-    experts: undefined,
+    experts: expertsNow(serving),
   };
+}
+
+/** Absent where the model is dense. */
+export function expertsNow({ experts, climb }: Serving): ExpertState | undefined {
+  return experts?.state(climb.top);
 }
 
 export function loadNow({ loop }: Serving): Load {
@@ -127,7 +133,7 @@ function replicaState({ serving }: Replica): ReplicaState {
 function reasonNow({ serving, fault }: Replica): string {
   const [lowest] = [...(serving?.climb.failures ?? [])].sort(([a], [b]) => a - b);
   if (lowest) return `stage ${lowest[0]}: ${lowest[1]}`;
-  return fault ?? serving?.source.progress().trouble ?? '';
+  return fault ?? serving?.experts?.trouble ?? serving?.source.progress().trouble ?? '';
 }
 
 function qualityOf({ quality }: LadderStage): Stage['quality'] {

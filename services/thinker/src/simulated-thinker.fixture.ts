@@ -93,6 +93,7 @@ export async function simulatedThinker(options: SimulatedOptions = {}): Promise<
   });
   const staged: StageBackend = Object.assign(backend, {
     deltas: null,
+    experts: null,
     attachStage: options.attach ?? (async () => undefined),
     detachStage: (stage: number) => backend.purge(stage),
     close: () => undefined,

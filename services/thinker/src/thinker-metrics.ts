@@ -1,6 +1,7 @@
 import type { StepOutput, StepPlan } from '@zen/batching';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
 import { DeltaMetrics } from './deltas/delta-metrics';
+import { ExpertMetrics } from './experts/expert-metrics';
 import { replicaGauges } from './replica-gauges';
 import type { Replica } from './serving/replica';
 
@@ -39,7 +40,13 @@ export class ThinkerMetrics {
 
   readonly deltas = new DeltaMetrics(this.registry);
 
+  readonly experts: ExpertMetrics;
+
   constructor(replica: Replica) {
+    this.experts = new ExpertMetrics(this.registry, () => {
+      const { experts, climb } = replica.serving ?? {};
+      return experts && climb ? { experts, top: climb.top } : null;
+    });
     collectDefaultMetrics({ register: this.registry });
     replicaGauges(replica, this.registry);
     // All of these are 0 before the model's metadata is here.

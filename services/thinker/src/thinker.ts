@@ -7,6 +7,7 @@ import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telem
 import { appModule } from './app.module';
 import type { ThinkerConfig } from './config';
 import { openDeltas } from './deltas/open-deltas';
+import { openExperts } from './experts/open-experts';
 import { logProgress } from './log-progress';
 import { openTls } from './open-tls';
 import { rpcStatus } from './request/rpc-status';
@@ -65,13 +66,15 @@ export async function startThinker(
     },
     failed: (what, err, again) => logger[again ? 'warn' : 'error']({ what, again, err }, 'climbing failed'),
   };
+  const callTls = tls && config.tlsCa !== undefined ? { certificates: tls.certificates } : undefined;
   const deltas = openDeltas(config, {
     home: cacheHome(env),
-    tls: tls && config.tlsCa !== undefined ? { certificates: tls.certificates } : undefined,
+    tls: callTls,
     logger,
     metrics: () => metrics.deltas,
   });
-  const replica = new Replica(config, open, events, deltas);
+  const experts = openExperts(config, { tls: callTls, logger, metrics: () => metrics.experts });
+  const replica = new Replica(config, open, events, deltas, experts);
   const metrics = new ThinkerMetrics(replica);
   const app = await NestFactory.createApplicationContext(
     appModule({ config, replica, observers: { metrics, tracing, logger }, stopping: stopping.signal }),

@@ -1,5 +1,5 @@
 import { WatchResponse } from '@zen/contracts';
-import { loadNow, progressNow, stagesNow } from './describe';
+import { expertsNow, loadNow, progressNow, stagesNow } from './describe';
 import { invalid } from './request/thinker-error';
 import { pause } from './serving/pause';
 import type { Replica } from './serving/replica';
@@ -33,7 +33,7 @@ export async function* watchThinker(
       progress: progressNow(replica),
       draining: replica.draining.aborted,
       deltas: serving?.deltas?.capacity(),
-      experts: undefined,
+      experts: serving ? expertsNow(serving) : undefined,
     };
     const encoded = Buffer.from(WatchResponse.encode(now).finish());
     if (!encoded.equals(last)) {

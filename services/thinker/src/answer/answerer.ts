@@ -5,6 +5,7 @@ import type { CallContext } from '@zen/rpc';
 import { failSpan, type Logger, type Span, type Tracing } from '@zen/telemetry';
 import type { ServedDeltas } from '../deltas/served-deltas';
 import type { DeltaLease } from '../deltas/slot-tier';
+import type { ServedExperts } from '../experts/served-experts';
 import { readGenerate } from '../request/read-generate';
 import type { PromptLimits } from '../request/read-prompt';
 import { ThinkerError } from '../request/thinker-error';
@@ -24,6 +25,8 @@ export interface Serving {
   limits: PromptLimits;
   /** Null where this replica takes none. */
   deltas: ServedDeltas | null;
+  /** Null where the model is dense. */
+  experts: ServedExperts | null;
   source: OpenedModel['source'];
 }
 

@@ -15,6 +15,7 @@ if ('missing' in ladder) {
       kvType: 'f16' as const,
       contextTokens: 2048,
       delta: null,
+      residentStage: null,
     };
     const opened = await openLadder(ladder.folder);
     const { model, backend } = openEngine(opened, options);

@@ -1,12 +1,15 @@
 import type { SequenceIdentity, StepBackend, StepItem, StepOutput } from '@zen/batching';
 import type { NativeModel, NativeSampling } from '@zen/engine';
 import type { DeltaEngine } from '../deltas/slot-tier';
+import type { ExpertEngine } from '../experts/expert-engine';
 import { EngineDeltas } from './engine-deltas';
 
 /** What the thinker needs of an engine: steps, and stages that are attached while it runs. */
 export interface StageBackend extends StepBackend {
   /** Null where it takes no deltas. */
   readonly deltas: DeltaEngine | null;
+  /** Null where the model is dense. */
+  readonly experts: ExpertEngine | null;
   /** Makes a stage usable by the next step; stages come in order. `path`: its blob, which stays as it is. */
   attachStage(stage: number, path: string): Promise<void>;
   /** Drops this stage and all above it, with what is cached of them; also while a step runs. */
@@ -19,7 +22,10 @@ export class EngineBackend implements StageBackend {
   readonly blockTokens: number;
   readonly deltas: EngineDeltas | null;
 
-  constructor(private readonly model: NativeModel) {
+  constructor(
+    private readonly model: NativeModel,
+    readonly experts: ExpertEngine | null = null,
+  ) {
     const { kvBlockTokens, deltaSlots, denseSlots } = model.stats();
     this.blockTokens = kvBlockTokens;
     this.deltas = deltaSlots + denseSlots > 0 ? new EngineDeltas(model) : null;

@@ -1,7 +1,8 @@
 import { deltaModel } from '@zen/deltas';
 import { type DeltaOptions, loadEngine } from '@zen/engine';
-import type { OpenLadder } from '@zen/ladder';
+import type { ModelConfig, OpenLadder } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
+import { EngineExperts } from '../experts/expert-engine';
 import { EngineBackend, type StageBackend } from './engine-backend';
 import type { ServedModel } from './served-model';
 
@@ -13,6 +14,13 @@ export interface EngineOptions {
   contextTokens: number;
   /** Room for deltas; null for none. */
   delta: DeltaOptions | null;
+  /** Highest stage of the experts that are computed here; null for all of them at every stage. */
+  residentStage: number | null;
+}
+
+/** [layers × experts]: the same for each. */
+export function residentStages({ layers, experts }: ModelConfig, stage: number): Int8Array {
+  return new Int8Array(layers * (experts?.count ?? 0)).fill(stage);
 }
 
 /** Opens a ladder with the native engine; no stage is attached yet. */
@@ -25,6 +33,7 @@ export function openEngine(
   const contextTokens = Math.min(options.contextTokens, config.model.contextTokens);
   const { bytes, offsets } = tokenizer.byteTable(vocabSize);
   const engine = loadEngine();
+  const experts = expertsOf(config.model, options.residentStage);
   const native = engine.open(configJson, {
     threads: options.threads,
     kvBytes: options.kvBytes,
@@ -33,7 +42,9 @@ export function openEngine(
     tokenBytes: bytes,
     tokenOffsets: offsets,
     ...(options.delta === null ? {} : { delta: options.delta }),
+    ...(experts?.resident ? { experts: { resident: experts.resident, dispatch: experts.dispatch } } : {}),
   });
+  experts?.bind(native);
   const model: ServedModel = {
     name: config.name,
     architecture,
@@ -48,5 +59,12 @@ export function openEngine(
     shape: deltaModel(config.model),
     kernels: engine.kernels(),
   };
-  return { model, backend: new EngineBackend(native) };
+  return { model, backend: new EngineBackend(native, experts) };
+}
+
+function expertsOf(model: ModelConfig, residentStage: number | null): EngineExperts | null {
+  const { experts, layers } = model;
+  if (!experts) return null;
+  const shape = { layers, experts: experts.count, perToken: experts.perToken };
+  return new EngineExperts(shape, residentStage === null ? null : residentStages(model, residentStage));
 }

@@ -2,6 +2,7 @@ import { DistributionError, Scrubber, type StagedLadder } from '@zen/distributio
 import type { Serving } from '../answer/answerer';
 import { limitsOf, promptBytesOf, type ThinkerConfig } from '../config';
 import type { OpenDeltas } from '../deltas/open-deltas';
+import type { OpenExperts } from '../experts/open-experts';
 import { ThinkerError } from '../request/thinker-error';
 import type { StageBackend } from './engine-backend';
 import { measureStage } from './measure-stage';
@@ -52,11 +53,14 @@ export class Replica {
     private readonly events: ReplicaEvents,
     /** Null where it takes no deltas. */
     private readonly openDeltas: OpenDeltas | null = null,
+    private readonly openExperts: OpenExperts | null = null,
   ) {}
 
   /** Whether new requests that name no stage are welcome. */
   get ready(): boolean {
-    return !this.draining.aborted && (this.serving?.climb.ready ?? false);
+    if (this.draining.aborted || !this.serving) return false;
+    const { climb, experts } = this.serving;
+    return climb.ready && (experts?.answers(climb.top) ?? true);
   }
 
   /** Aborted once it says that it goes; it goes on answering whoever asks all the same. */
@@ -117,6 +121,7 @@ export class Replica {
     const { backend, source } = this.opened;
     await this.serving?.loop.stop();
     await this.serving?.deltas?.close();
+    await this.serving?.experts?.close();
     backend.close();
     await source.close();
   }
@@ -141,8 +146,16 @@ export class Replica {
 
   private serve({ model, backend, source }: OpenedModel): Serving {
     const { config, events } = this;
-    const loop = new StepLoop(backend, limitsOf(config, model.contextTokens), events);
-    const climb: StageClimb = new StageClimb(backend, source, model.minServable, {
+    const experts = (backend.experts && this.openExperts?.(model, backend.experts)) ?? null;
+    const loop = new StepLoop(backend, limitsOf(config, model.contextTokens), {
+      step: (plan, outputs, elapsedUs) => {
+        experts?.saw(outputs);
+        events.step(plan, outputs, elapsedUs);
+      },
+      stepFailed: (error) => events.stepFailed(error),
+    });
+    const stages = experts?.gate(source) ?? source;
+    const climb: StageClimb = new StageClimb(backend, stages, model.minServable, {
       attached: (stage, elapsedMs) => {
         loop.scheduler.setTopStage(stage);
         events.attached(stage, elapsedMs);
@@ -166,8 +179,12 @@ export class Replica {
       vocabSize: model.vocabSize,
     };
     const deltas = (backend.deltas && this.openDeltas?.(model, backend.deltas)) ?? null;
-    this.serving = { model, loop, climb, limits, deltas, source };
+    this.serving = { model, loop, climb, limits, deltas, experts, source };
     loop.start();
+    experts?.start(() => {
+      loop.scheduler.expertsMoved();
+      events.moved();
+    });
     deltas?.start((error) => events.failed('deltas', error, false));
     events.opened(this.serving);
     return this.serving;

@@ -1,0 +1,37 @@
+import type { ExpertRouterServiceDefinition } from '@zen/contracts';
+import type { RpcClient } from '@zen/rpc';
+import { pause } from '../serving/pause';
+import { type MixtureShape, PlacementMap } from './placement-map';
+
+export interface WatchOptions {
+  router: Pick<RpcClient<typeof ExpertRouterServiceDefinition>, 'watchPlacement'>;
+  shape: MixtureShape;
+  artifactDigest: string;
+  placed(map: PlacementMap): void;
+  /** The router is gone, or gives what cannot be followed; the last placement stays in use. */
+  lost(error: unknown): void;
+  /** In [0, 1): spreads reconnects. */
+  random(): number;
+}
+
+const FIRST_BACKOFF_MS = 200;
+const LONGEST_BACKOFF_MS = 10_000;
+
+/** Follows the router's placements until `signal`; whatever becomes of the router, the last one stays. */
+export async function watchPlacement(options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { router, shape, artifactDigest, placed, lost, random } = options;
+  let backoffMs = FIRST_BACKOFF_MS;
+  while (!signal.aborted) {
+    try {
+      for await (const placement of router.watchPlacement({ artifactDigest }, { signal })) {
+        placed(PlacementMap.from(placement, shape, artifactDigest));
+        backoffMs = FIRST_BACKOFF_MS;
+      }
+      if (!signal.aborted) lost(new Error('the router ended its placements'));
+    } catch (error) {
+      if (!signal.aborted) lost(error);
+    }
+    await pause(backoffMs * (0.5 + random()), signal);
+    backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
+  }
+}
