@@ -43,7 +43,7 @@ export {
 export { type DenseReader, type LayerHessians, ReferenceModel } from './reference-model';
 export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';
-export { expertNeed, neededChunks, type TensorNeed } from './tensor-need';
+export { chunkExperts, expertNeed, neededChunks, type TensorNeed } from './tensor-need';
 export {
   type TrainedScales,
   type Trainer,

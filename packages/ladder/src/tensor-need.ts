@@ -42,3 +42,22 @@ export function neededChunks(
   }
   return chunks;
 }
+
+/** The experts that have bytes in a chunk of a stage's blob, each once. */
+export function chunkExperts(
+  { tensors }: Pick<LadderConfig, 'tensors'>,
+  stage: number,
+  chunk: number,
+): { layer: number; expert: number }[] {
+  const found = new Map<string, { layer: number; expert: number }>();
+  const [from, to] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];
+  for (const { name, rungs } of tensors) {
+    const expert = expertOf(name);
+    if (expert === null) continue;
+    const touches = rungs
+      .flatMap(sectionsOf)
+      .some((one) => one.stage === stage && one.offset < to && one.offset + one.bytes > from);
+    if (touches) found.set(`${expert.layer}:${expert.expert}`, expert);
+  }
+  return [...found.values()];
+}

@@ -20,7 +20,7 @@ export class MappedStage {
     private readonly file: FileHandle,
     readonly layer: StageChunks,
     /** The chunks that are used; the rest of the file may be holes. */
-    readonly chunks: readonly number[],
+    public chunks: readonly number[],
   ) {}
 
   static async open(
@@ -60,6 +60,17 @@ export class MappedStage {
       if (!(await this.isGood(chunk))) bad.push(chunk);
     }
     return bad;
+  }
+
+  /** A chunk that is known to be bad and no longer used. */
+  leave(chunk: number): void {
+    this.chunks = this.chunks.filter((one) => one !== chunk);
+  }
+
+  /** Whether both have the same file open, whatever its name is now. */
+  async isSameAs(other: MappedStage): Promise<boolean> {
+    const [mine, its] = await Promise.all([this.file.stat(), other.file.stat()]);
+    return mine.dev === its.dev && mine.ino === its.ino;
   }
 
   close(): Promise<void> {
