@@ -120,23 +120,33 @@ export class RunStream {
     const { id } = request;
     const arrivedUs = pod.nowUs();
     if (this.running.has(id)) throw invalid('id', `${id} is running on this stream already`);
-    if (pod.closing.aborted) return this.refuse(id, 'draining', 'the pod is going', arrivedUs);
+    if (pod.closing.aborted) {
+      this.refuse(id, 'draining', 'the pod is going', arrivedUs);
+      return;
+    }
     let call: ReadCall;
     try {
       call = pod.read(request);
     } catch (error) {
       if (!(error instanceof ExpertError)) throw error;
       const end = error.failure === 'not-ready' ? 'not_held' : 'invalid';
-      return this.refuse(id, end, error.message, arrivedUs);
+      this.refuse(id, end, error.message, arrivedUs);
+      return;
     }
     const leave = pod.room.enter(request.rows.length + request.scales.length + call.answerBytes);
-    if (leave === null) return this.refuse(id, 'busy', 'more calls than the pod takes at once', arrivedUs);
+    if (leave === null) {
+      this.refuse(id, 'busy', 'more calls, or more bytes of calls, than the pod takes at once', arrivedUs);
+      return;
+    }
     const pairs = call.rows.pairs.length;
     const deadlineUs = request.deadlineUs === 0 ? Number.POSITIVE_INFINITY : arrivedUs + request.deadlineUs;
     let ended = false;
     const forget = pod.start(call, deadlineUs, (outcome) => {
       ended = true;
-      if (outcome.kind === 'forgotten') return leave();
+      if (outcome.kind === 'forgotten') {
+        leave();
+        return;
+      }
       this.running.delete(id);
       this.push(this.answer(id, outcome, pairs, arrivedUs), leave);
     });
