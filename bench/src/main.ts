@@ -3,6 +3,7 @@ import { cold } from './cold';
 import { deltaScale } from './delta-scale/delta-scale';
 import { deltas } from './deltas/deltas';
 import { deltasQuality } from './deltas-quality/deltas-quality';
+import { expertsLocal } from './experts-local';
 import { run as gateway } from './gateway';
 import { layers } from './layers';
 import { memory } from './memory';
@@ -23,6 +24,10 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   memory: { about: 'resident bytes of the thinker', run: memory },
   speculation: { about: 'drafting against plain decoding, per drafter and stage', run: speculation },
   deltas: { about: 'steps with deltas against steps without, switches and loads', run: deltas },
+  'experts-local': {
+    about: 'a mixture in one process against the dense model: bytes, caps, cold pages',
+    run: expertsLocal,
+  },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
   routing: { about: 'requests that follow their prefix against round robin, three replicas', run: routing },
   'delta-scale': {
