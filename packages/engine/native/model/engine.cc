@@ -12,7 +12,18 @@ constexpr size_t kMaxSequences = 65536;
 // A load up to this size ends before a thread for it would have begun.
 constexpr size_t kQuickDelta = 1 << 20;
 
+void checkResident(const std::vector<int8_t>& resident, const ModelShape& model) {
+  if (resident.empty()) return;
+  if (!model.mixture()) throw Failure("experts", "must be of a mixture");
+  const size_t count = static_cast<size_t>(model.layers) * static_cast<size_t>(model.experts.count);
+  if (resident.size() != count) throw Failure("experts.resident", "must have " + std::to_string(count) + " stages");
+  for (int8_t stage : resident)
+    if (stage < -1 || stage >= kStages)
+      throw Failure("experts.resident", "must be from -1 to " + std::to_string(kStages - 1));
+}
+
 EngineOptions checked(EngineOptions o, const ModelShape& model) {
+  checkResident(o.experts.resident, model);
   if (o.threads < 1 || o.threads > 256) throw Failure("threads", "must be from 1 to 256");
   if (o.contextTokens < 1 || o.contextTokens > model.contextTokens)
     throw Failure("contextTokens", "must be from 1 to " + std::to_string(model.contextTokens));
@@ -31,10 +42,12 @@ Engine::Engine(LadderConfig config, EngineOptions options)
       options_(checked(std::move(options), config_.model)),
       calls_(config_.model.hiddenSize, options_.experts.dispatch),
       pool_(options_.threads),
-      graph_(config_.model, options_.kvType, options_.contextTokens, pool_, options_.delta.slots + options_.delta.denseSlots > 0),
+      graph_(config_.model, options_.kvType, options_.contextTokens, pool_, hasDeltas()),
       cache_(Graph::kvBlockBytes(config_.model, options_.kvType), options_.kvBytes),
       deltas_(config_.model, options_.delta),
-      scratch_(static_cast<size_t>(options_.threads)) {}
+      scratch_(static_cast<size_t>(options_.threads)) {
+  graph_.setExpertCalls(calls_);
+}
 
 void Engine::attachStage(int stage, const std::string& path) {
   if (stage < 0 || stage >= kStages) throw Failure("stage", "must be from 0 to 4");

@@ -11,6 +11,7 @@
 #include "model/background.h"
 #include "model/expert_calls.h"
 #include "model/graph.h"
+#include "model/overlap.h"
 #include "model/sequence.h"
 
 namespace zen {
@@ -27,6 +28,8 @@ struct EngineOptions {
   struct Experts {
     std::vector<int8_t> resident;  // [layers][experts]: up to which stage they are computed here; empty: all are
     ExpertCalls::Dispatch dispatch;
+    // Passes as two side by side: where it is quicker, or (tests) never, always.
+    enum class Two : uint8_t { Quicker, Never, Always } two = Two::Quicker;
   } experts = {};
 };
 
@@ -58,10 +61,7 @@ struct StepOutput {
   int stopIndex = -1;
   std::vector<Sampled> kept;  // drafted tokens that sampling gave too, before `sampled`
   Sampled sampled;
-  // Pairs of its rows and their experts that got something else.
-  struct Falls {
-    int standIn = 0, without = 0;
-  } falls = {};
+  ExpertFalls falls = {};  // of its rows
 };
 
 struct Stats {
@@ -133,8 +133,12 @@ class Engine {
   int count(Sequence& sequence, int32_t token) const;
   // Uncounts what the step has sampled, and forgets tokens from `length` on.
   void takeBack(Running& running, int length) const;
-  // The sequence's logits are no numbers: it alone leaves the step.
-  void fail(Running& running) const;
+  // The sequence alone leaves the step.
+  void fail(Running& running, StepOutput::Status why) const;
+  // A pass, or two side by side where experts are elsewhere. Those whose experts are missing leave the step.
+  void pass(const std::vector<Span>& spans, float* logits, const std::vector<Running*>& rows);
+  void passTwo(const std::vector<Span>& spans, int rows, float* logits);
+  bool hasDeltas() const { return options_.delta.slots + options_.delta.denseSlots > 0; }
   void settle(std::vector<Running>& running, const Stages& stages, bool done);
 
   const LadderConfig config_;
@@ -143,6 +147,9 @@ class Engine {
   ThreadPool pool_;
   Graph graph_;
   Turns turns_;
+  std::unique_ptr<Graph> second_;  // of two passes side by side; made when they are first wanted
+  std::atomic<Graph*> shownSecond_{nullptr};  // the same, for those who do not step
+  Overlap overlap_;
   std::mutex attaching_;       // one attach at a time
   std::mutex stepping_;   // one step at a time
   std::mutex mutex_;      // all below; held for moments

@@ -1,5 +1,6 @@
 // A mixture's caps and counters.
 #include <algorithm>
+#include <functional>
 
 #include "model/engine.h"
 #include "model/failure.h"
@@ -37,6 +38,7 @@ void Engine::useCaps() {
     stages = stages_;
   }
   graph_.setExpertCaps(caps);
+  if (second_) second_->setExpertCaps(caps);
   // What no row gets any more gives its memory back.
   for (const auto& weights : stages)
     for (size_t i = 0; weights && i < caps->size(); i++) {
@@ -49,7 +51,12 @@ void Engine::useCaps() {
 
 std::vector<uint32_t> Engine::takeExpertLoad() {
   if (!config_.model.mixture()) throw Failure("experts", "must be of a mixture");
-  return graph_.takeExpertLoad();
+  std::vector<uint32_t> load = graph_.takeExpertLoad();
+  if (Graph* second = shownSecond_.load()) {
+    const std::vector<uint32_t> more = second->takeExpertLoad();
+    std::transform(load.begin(), load.end(), more.begin(), load.begin(), std::plus<uint32_t>());
+  }
+  return load;
 }
 
 }  // namespace zen

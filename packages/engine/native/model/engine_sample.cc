@@ -16,7 +16,7 @@ void Engine::eachSequence(const std::vector<Running*>& rows, Work&& work) {
     try {
       work(r, scratch);
     } catch (const NotFinite&) {
-      fail(r);
+      fail(r, StepOutput::Status::NotFinite);
     }
   };
   if (rows.size() == 1) return alone(*rows[0], scratch_[0]);
@@ -126,10 +126,10 @@ void Engine::finish(Running& r, int32_t token) const {
   if (stop >= 0) r.output.finish = StepOutput::Finish::StopText;
 }
 
-void Engine::fail(Running& r) const {
+void Engine::fail(Running& r, StepOutput::Status why) const {
   takeBack(r, r.before);
   r.output = {};
-  r.output.status = StepOutput::Status::NotFinite;
+  r.output.status = why;
 }
 
 void Engine::takeBack(Running& r, int length) const {

@@ -1,5 +1,6 @@
 // One step: admission, passes over the graph, sampling, and what becomes of the sequences.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <unordered_set>
@@ -124,7 +125,7 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
   const size_t vocab = static_cast<size_t>(config_.model.vocabSize);
   draft(order, stages);
   std::vector<Span> spans;
-  std::vector<Running*> sampled;
+  std::vector<Running*> sampled, computed;
   int rows = 0, logitCount = 0;
   const auto flush = [&] {
     if (spans.empty()) return;
@@ -134,10 +135,13 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
       r->logits = at;
       at += static_cast<size_t>(r->sampledRows()) * vocab;
     }
-    graph_.forward(spans, logits);
+    pass(spans, logits, computed);
+    const auto left = [](const Running* r) { return r->output.status != StepOutput::Status::Ok; };
+    sampled.erase(std::remove_if(sampled.begin(), sampled.end(), left), sampled.end());
     sampleRows(sampled);
     spans.clear();
     sampled.clear();
+    computed.clear();
     rows = logitCount = 0;
   };
   for (Running* r : order) {
@@ -152,6 +156,7 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
       if (done + count < total) count = std::min(count, total - whole - done);
       if (count <= 0) {
         flush();
+        if (r->output.status != StepOutput::Status::Ok) break;
         continue;
       }
       const int logits = done + count == total ? r->sampledRows() : 0;
@@ -160,7 +165,9 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
               ? nullptr
               : r->item->embeddings.data() + static_cast<size_t>(done) * static_cast<size_t>(config_.model.hiddenSize);
       spans.push_back({weightsAt(stages, r->item->stage), embeddings ? nullptr : r->tokens() + done, embeddings, count,
-                       r->before + done, r->sequence->blocks(), logits, r->sequence->delta()});
+                       r->before + done, r->sequence->blocks(), logits, r->sequence->delta(), r->item->expertFloor,
+                       &r->output.falls});
+      computed.push_back(r);
       if (logits > 0) sampled.push_back(r);
       rows += count;
       logitCount += logits;
@@ -168,6 +175,43 @@ void Engine::compute(const std::vector<Running*>& order, const Stages& stages) {
     }
   }
   flush();
+}
+
+void Engine::pass(const std::vector<Span>& spans, float* logits, const std::vector<Running*>& rows) {
+  int count = 0;
+  for (const Span& span : spans)
+    count += span.count;
+  using Two = EngineOptions::Experts::Two;
+  const Two way = options_.experts.two;
+  const bool may = spans.size() > 1 && !options_.experts.resident.empty() && way != Two::Never;
+  const bool two = may && (way == Two::Always || overlap_.two(count));
+  const auto begun = std::chrono::steady_clock::now();
+  if (two)
+    passTwo(spans, count, logits);
+  else
+    graph_.forward(spans, logits);
+  if (may && graph_.sent()) overlap_.took(count, two, std::chrono::steady_clock::now() - begun, graph_.slept());
+  for (Running* r : rows)
+    if (r->output.falls.left) fail(*r, StepOutput::Status::NoExpert);
+}
+
+// Cut where the first has about half of the rows.
+void Engine::passTwo(const std::vector<Span>& spans, int rows, float* logits) {
+  if (!second_) {
+    second_ = std::make_unique<Graph>(config_.model, options_.kvType, options_.contextTokens, pool_, hasDeltas());
+    second_->setExpertCalls(calls_);
+    second_->setExpertCaps(capsInUse_);
+    shownSecond_ = second_.get();
+  }
+  size_t cut = 1;
+  int first = spans[0].count, logitRows = spans[0].logits;
+  for (; cut + 1 < spans.size() && 2 * (first + spans[cut].count) <= rows + spans[cut].count; cut++) {
+    first += spans[cut].count;
+    logitRows += spans[cut].logits;
+  }
+  const auto middle = spans.begin() + static_cast<long>(cut);
+  Graph::forwardBoth(graph_, {spans.begin(), middle}, logits, *second_, {middle, spans.end()},
+                     logits + static_cast<size_t>(logitRows) * static_cast<size_t>(config_.model.vocabSize));
 }
 
 void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) {
@@ -178,9 +222,12 @@ void Engine::settle(std::vector<Running>& all, const Stages& stages, bool done) 
       continue;
     }
     Sequence& s = *r.sequence;
-    if (r.output.status == StepOutput::Status::NotFinite) {
+    const bool kept = r.output.status == StepOutput::Status::Ok;
+    if (!kept) {
       s.truncate(r.before);
     } else if (done) {
+      // Its keys and values are not what others would compute.
+      if (r.output.falls.standIn + r.output.falls.without > 0) s.withhold();
       // Room that rejected tokens took.
       if (!r.draft.empty()) s.truncate(s.length());
       // A stage that was detached meanwhile leaves nothing behind.
@@ -221,12 +268,14 @@ void Engine::logits(int stage, const std::vector<int32_t>& tokens, float* out, i
     if (!fresh->reserve(count)) throw Failure("tokens", "must fit in the KV budget that is free");
     passing.sequence = std::move(fresh);
   }
+  ExpertFalls falls;
   for (int done = 0; done < count; done += Graph::kPassRows) {
     const int here = std::min(Graph::kPassRows, count - done);
     graph_.forward(
         {{weightsAt(stages, stage), tokens.data() + done, nullptr, here, done, passing.sequence->blocks(), here,
-          passing.sequence->delta()}},
+          passing.sequence->delta(), ExpertFloor::Exact, &falls}},
         out + static_cast<size_t>(done) * static_cast<size_t>(config_.model.vocabSize));
+    if (falls.left) throw Failure("experts", "must all be there");
   }
 }
 

@@ -35,10 +35,11 @@ void ExpertCalls::send(ExpertCall& call) {
   dispatch_(call);  // an answer may come before this returns
 }
 
-void ExpertCalls::await(std::vector<ExpertCall>& calls) {
+void ExpertCalls::await(const std::vector<ExpertCall>& calls, size_t count) {
   std::unique_lock<std::mutex> lock(mutex_);
   answered_.wait(lock, [&] {
-    return std::all_of(calls.begin(), calls.end(), [](const ExpertCall& call) { return call.answered; });
+    return std::all_of(calls.begin(), calls.begin() + static_cast<long>(count),
+                       [](const ExpertCall& call) { return call.answered; });
   });
 }
 

@@ -14,6 +14,12 @@ namespace zen {
 // The lowest that a row takes where one of its experts is missing.
 enum class ExpertFloor : uint8_t { Exact, StandIn, Without };
 
+// What became of a sequence's rows in a pass where experts were missing.
+struct ExpertFalls {
+  int standIn = 0, without = 0;  // pairs
+  bool left = false;             // a row takes neither: what is computed of the sequence is nothing
+};
+
 struct ExpertCall {
   int id = 0;
   int layer = 0, stage = 0;
@@ -44,8 +50,8 @@ class ExpertCalls {
 
   // Gives the call its id. It must stay where it is until it is answered.
   void send(ExpertCall& call);
-  // Sleeps until all of them are answered.
-  void await(std::vector<ExpertCall>& calls);
+  // Sleeps until the first `count` of them are answered.
+  void await(const std::vector<ExpertCall>& calls, size_t count);
 
   // From any thread. `outputs`: [pairs][hiddenSize] in the call's order, `missing`: a byte for each expert. A wrong
   // answer counts as one without any expert, and throws Failure; after abandon() nothing is wrong any more.

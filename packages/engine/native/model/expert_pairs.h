@@ -29,6 +29,10 @@ class ExpertPairs {
   const std::vector<ExpertRun>& runs() const { return runs_; }
   // Experts of the runs that nobody has prepared yet.
   const std::vector<Expert*>& cold() const { return cold_; }
+  void forgetReady() {
+    cold_.erase(std::remove_if(cold_.begin(), cold_.end(), [](const Expert* expert) { return expert->ready(); }),
+                cold_.end());
+  }
   // Whether some runs have no weights: their experts are elsewhere.
   bool away() const { return away_; }
   // Place of a row's pair in the order; `choice` from 0 to perToken − 1.

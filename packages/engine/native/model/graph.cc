@@ -171,6 +171,7 @@ void Graph::plan(const std::vector<Span>& spans) {
     last = std::max(last, span.position + span.count);
   }
   decodeOnly_ = rows_.size() == spans.size();
+  if (mixture_) mixture_->away.begin();
   growRope(last);
   reserve(static_cast<int>(rows_.size()));
   bind();
@@ -189,11 +190,39 @@ void Graph::forward(const std::vector<Span>& spans, float* logits) {
   finishMixture();
 }
 
+void Graph::forwardBoth(Graph& a, const std::vector<Span>& spansA, float* logitsA, Graph& b,
+                        const std::vector<Span>& spansB, float* logitsB) {
+  a.plan(spansA);
+  b.plan(spansB);
+  a.pool_.run([&](Team& team) {
+    Stream &one = a.streamOf(team), &other = b.streamOf(team);
+    const int layers = a.model_.layers;
+    // Who has asked is always answered before the pass ends.
+    for (int index = 0; index < layers; index++) {
+      a.begin(team, one, index);
+      if (index > 0) {
+        b.finish(team, other, index - 1);
+        if (b.failed()) return a.finish(team, one, index);
+      }
+      b.begin(team, other, index);
+      a.finish(team, one, index);
+      if (a.failed()) return b.finish(team, other, index);
+    }
+    b.finish(team, other, layers - 1);
+    if (b.failed()) return;
+    if (!a.headRows_.empty()) a.head(team, one, logitsA);
+    if (!b.headRows_.empty()) b.head(team, other, logitsB);
+  });
+  a.finishMixture();
+  b.finishMixture();
+}
+
 void Graph::body(Team& team, float* logits) {
-  Stream& stream = streams_[ownStreams_ ? static_cast<size_t>(team.index()) : 0];
+  Stream& stream = streamOf(team);
   for (int index = 0; index < model_.layers; index++) {
-    layer(team, stream, index);
-    if (mixture_ && mixture_->failed) return;
+    begin(team, stream, index);
+    finish(team, stream, index);
+    if (failed()) return;
   }
   if (!headRows_.empty()) head(team, stream, logits);
 }

@@ -4,6 +4,7 @@
 // split over threads, and everything else works row by row.
 #pragma once
 #include <array>
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "kernels/kernels.h"
 #include "kernels/threads.h"
 #include "model/delta.h"
+#include "model/expert_calls.h"
 #include "model/ladder_config.h"
 #include "model/memory.h"
 #include "model/weights.h"
@@ -30,7 +32,12 @@ struct Span {
   const uint8_t* const* blocks;  // the sequence's KV blocks; those of the span are its own
   int logits;                    // of the last `logits` tokens: 0 to count
   const Delta* delta = nullptr;  // what the sequence's rows get besides; null for none
+  // Where an expert is missing; null: nobody counts.
+  ExpertFloor floor = ExpertFloor::Without;
+  ExpertFalls* falls = nullptr;
 };
+
+class ExpertPairs;
 
 class Graph {
  public:
@@ -47,12 +54,24 @@ class Graph {
   // order.
   void forward(const std::vector<Span>& spans, float* logits);
 
+  // Two passes side by side, each on a graph of the same model and threads: attention of one while experts of the other
+  // are on their way. Every row's bits are those of forward().
+  static void forwardBoth(Graph& a, const std::vector<Span>& spansA, float* logitsA, Graph& b,
+                          const std::vector<Span>& spansB, float* logitsB);
+
+  // Who computes experts that are elsewhere; before the first pass.
+  void setExpertCalls(ExpertCalls& calls);
+  // Whether the last pass asked others, and how long it slept for their answers.
+  bool sent() const;
+  std::chrono::nanoseconds slept() const;
+
   // Of the passes from now on.
   void setExpertCaps(ExpertCaps caps);
   // [layer][expert]: rows that each was chosen for since the last call; from any thread. Empty of a dense model.
   std::vector<uint32_t> takeExpertLoad();
 
  private:
+  struct Away;
   struct Choices;
   struct Mixture;  // mixture.h
   struct Row {
@@ -111,6 +130,7 @@ class Graph {
 
   void plan(const std::vector<Span>& spans);
   void reserve(int rows);
+  Stream& streamOf(const Team& team) { return streams_[ownStreams_ ? static_cast<size_t>(team.index()) : 0]; }
   void bind();
   void bindBands(const Layout& layout, uint8_t* memory, const float* x, BandActs& acts);
   // Adds the task of a group's matrix; `rows` is the output of all rows of the pass.
@@ -120,7 +140,10 @@ class Graph {
 
   void body(Team& team, float* logits);
   void head(Team& team, Stream& stream, float* logits);
-  void layer(Team& team, Stream& stream, int index);
+  // A layer up to its feed-forward, of which experts elsewhere are asked; then the rest.
+  void begin(Team& team, Stream& stream, int index);
+  void finish(Team& team, Stream& stream, int index);
+  bool failed() const;
   // x += what the last layer's feed-forward gave the row.
   void addFeedForward(const Team& team, const Stream& stream, int row, float* x);
   // x = embedding, or x += delta; then the input of attention or the feed-forward.
@@ -137,12 +160,23 @@ class Graph {
   void route(const Team& team, Stream& stream, int index, int begin, int end);
   void routeTogether(Team& team, Stream& stream, int index);
   void choose(const Team& team, Stream& stream, int index, int begin, int end);
+  // Groups the rows' pairs by expert, and asks for those that are elsewhere.
+  void ask(Team& team, Stream& stream, int index);
   void experts(Team& team, Stream& stream, int index);
   void prepare(Team& team, const std::vector<Expert*>& cold);
   // Adds what a row's experts have made of it, weighted by their gates, to the row's x.
   void combine(const Team& team, const Stream& stream, int row, float* x);
   // Throws what ended the pass early.
   void finishMixture();
+
+  // graph_away.cc: experts that are elsewhere. One thread sends; all wait, and all settle what does not come.
+  void send(int index, const ExpertPairs& pairs);
+  void await(Team& team, Stream& stream, int index);
+  void fall(Team& team, Stream& stream, int index);
+  // The highest stage below at which an expert is here, or null.
+  Expert* lower(const StageWeights& weights, int stage, int index, int expert) const;
+  // Gates of dropped pairs are 0, those that are left grow by as much.
+  void renormalize(Choices& choices, std::vector<std::pair<int, int>>& dropped) const;
 
   // graph_delta.cc: what deltas change.
   static int inputOf(Module module);

@@ -26,6 +26,7 @@ Graph::Mixture::Mixture(const ModelShape& m, int threads)
       choices(static_cast<size_t>(threads)),
       pairs(static_cast<size_t>(threads), ExpertPairs(m.experts.count, m.experts.perToken)),
       sharedRuns(static_cast<size_t>(threads)),
+      standIns(static_cast<size_t>(threads)),
       load(static_cast<size_t>(m.layers) * static_cast<size_t>(m.experts.count)) {
   if (m.experts.sharedFfnSize > 0) shared = std::make_unique<ExpertFfn>(m.hiddenSize, m.experts.sharedFfnSize, threads);
 }
@@ -96,7 +97,7 @@ void Graph::choose(const Team& team, Stream& stream, int index, int begin, int e
   }
 }
 
-void Graph::experts(Team& team, Stream& stream, int index) {
+void Graph::ask(Team& team, Stream& stream, int index) {
   Mixture& m = *mixture_;
   const size_t own = static_cast<size_t>(team.index());
   if (m.sharesRouter && ownStreams_) routeTogether(team, stream, index);
@@ -111,18 +112,31 @@ void Graph::experts(Team& team, Stream& stream, int index) {
     for (int e = 0; e < m.count; e++)
       if (const int count = pairs.countOf(e); count > 0)
         m.load[static_cast<size_t>(index * m.count + e)].fetch_add(static_cast<uint32_t>(count), std::memory_order_relaxed);
-  if (!pairs.cold().empty()) {
-    prepare(team, pairs.cold());
-    if (m.failed) return;
-  }
-  if (!m.shared) return ExpertFfn::run(team, {{&m.routed, &pairs.runs(), m.routedOut}});
+  if (pairs.away() && team.index() == 0) send(index, pairs);
+}
+
+void Graph::experts(Team& team, Stream& stream, int index) {
+  Mixture& m = *mixture_;
+  const size_t own = static_cast<size_t>(team.index());
+  ExpertPairs& pairs = m.pairs[own];
+  pairs.forgetReady();  // another pass may have prepared them meanwhile
+  if (!pairs.cold().empty()) prepare(team, pairs.cold());
   std::vector<ExpertRun>& runs = m.sharedRuns[own];
   runs.clear();
   for (const Group& g : layout_.groups)
-    runs.push_back({0, g.weights->stage, &g.weights->layers[index].shared, &stream.acts[g.band],
-                    m.numbers.data() + g.begin - layout_.bands[g.band].begin, g.begin, g.end});
-  ExpertFfn::run(team, {{&m.routed, &pairs.runs(), m.routedOut}, {m.shared.get(), &runs, m.sharedOut}});
+    if (m.shared)
+      runs.push_back({0, g.weights->stage, &g.weights->layers[index].shared, &stream.acts[g.band],
+                      m.numbers.data() + g.begin - layout_.bands[g.band].begin, g.begin, g.end});
+  if (!m.failed) {
+    if (m.shared)
+      ExpertFfn::run(team, {{&m.routed, &pairs.runs(), m.routedOut}, {m.shared.get(), &runs, m.sharedOut}});
+    else
+      ExpertFfn::run(team, {{&m.routed, &pairs.runs(), m.routedOut}});
+  }
+  if (pairs.away()) await(team, stream, index);
 }
+
+bool Graph::failed() const { return mixture_ && mixture_->failed; }
 
 // All threads together bring in what is used for the first time. The list is the same for all of them: what is ready
 // changes between two barriers that each of them passes.

@@ -17,7 +17,7 @@ int grainOf(int total, const Team& team) { return std::max(1, total / (team.size
 
 }  // namespace
 
-void Graph::layer(Team& team, Stream& stream, int index) {
+void Graph::begin(Team& team, Stream& stream, int index) {
   enter(team, stream, index, &LayerWeights::attnNorm);
   {
     const size_t width = static_cast<size_t>(qkvWidth());
@@ -43,6 +43,10 @@ void Graph::layer(Team& team, Stream& stream, int index) {
     multiply(team, stream, index, tasks);
   }
   enter(team, stream, index, &LayerWeights::ffnNorm);
+  if (mixture_) ask(team, stream, index);
+}
+
+void Graph::finish(Team& team, Stream& stream, int index) {
   if (mixture_) return experts(team, stream, index);
   feedForward(team, stream, index);
   factorAll(team, stream, index, Module::Down, gate_, static_cast<size_t>(model_.ffnSize));

@@ -20,6 +20,27 @@ struct Graph::Choices {
   std::vector<float> shared;  // [row]: the shared expert's gate
 };
 
+// Experts of a pass that are elsewhere.
+struct Graph::Away {
+  struct Part {  // a run in a call
+    size_t run, call, expert;  // places in the pass's runs, the calls, the call's experts
+  };
+  ExpertCalls* calls = nullptr;
+  std::vector<ExpertCall> sent;           // the first `count` are of the layer; the others keep their memory
+  std::vector<std::vector<int>> rowPlace; // of each call: where a row of the pass is in it, −1: not yet
+  size_t count = 0;
+  std::vector<Part> parts;
+  bool missing = false;             // by one thread, for the others after the next barrier
+  std::vector<ExpertFalls*> leaving;
+  bool any = false;                 // of the whole pass
+  std::chrono::nanoseconds slept{0};
+
+  void begin() {
+    any = false;
+    slept = {};
+  }
+};
+
 struct Graph::Mixture {
   Mixture(const ModelShape& model, int threads);
   void reserve(int rows, int ownRows, int hidden);
@@ -40,6 +61,9 @@ struct Graph::Mixture {
   std::vector<ExpertPairs> pairs;                    // of each thread, all equal
   std::vector<std::vector<ExpertRun>> sharedRuns;    // the same
   std::vector<float> sharedLogits;                   // [row][count], where threads share the router
+
+  Away away;
+  std::vector<std::vector<ExpertRun>> standIns;  // of each thread, all equal
 
   ExpertCaps caps;
   std::vector<std::atomic<uint32_t>> load;  // [layer][expert]: rows since somebody took it
