@@ -20,6 +20,16 @@
 {{- end }}
 {{- end }}
 
+{{/* For whoever watches something there. */}}
+{{- define "zen.egress.apiServer" -}}
+- to:
+    {{- toYaml .Values.networkPolicy.apiServer | nindent 4 }}
+  ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - { protocol: TCP, port: {{ . }} }
+    {{- end }}
+{{- end }}
+
 {{- define "zen.egress.deltaStore" -}}
 {{- if .Values.deltaStore.enabled -}}
 - to:

@@ -1,4 +1,4 @@
-{{/* HorizontalPodAutoscaler, PodDisruptionBudget and ServiceAccount of {root, component, model?, settings}. */}}
+{{/* HorizontalPodAutoscaler, PodDisruptionBudget, ServiceAccount and RoleBinding of {root, component, model?, settings}. */}}
 
 {{- define "zen.autoscaler" -}}
 {{- $a := .settings.autoscaling -}}
@@ -63,4 +63,19 @@ metadata:
   {{- include "zen.metadata" . | nindent 2 }}
 # Pods ask for a token themselves, where they need one.
 automountServiceAccountToken: false
+{{- end }}
+
+{{- define "zen.roleBinding" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  {{- include "zen.metadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ include "zen.name" . }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "zen.name" . }}
+    namespace: {{ .root.Release.Namespace }}
 {{- end }}

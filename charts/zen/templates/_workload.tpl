@@ -6,6 +6,7 @@ The one Deployment of the chart. Takes {root, component, model?, settings} and w
   envFrom     []
   mounts      []
   volumes     []
+  checksum    of what a pod reads only at its start; absent for nothing
   priority    name of the chart's PriorityClass
 Deployments all the way: replicas are found by EndpointSlices and keep nothing that another could not fetch, so none
 needs a name or a claim of its own, and a surge keeps a model with one replica reachable through an upgrade.
@@ -21,7 +22,7 @@ kind: Deployment
 metadata:
   {{- include "zen.metadata" . | nindent 2 }}
 spec:
-  {{- if not $s.autoscaling.enabled }}
+  {{- if not ($s.autoscaling).enabled }}
   replicas: {{ $s.replicas }}
   {{- end }}
   # Three versions to roll back to.
@@ -43,6 +44,9 @@ spec:
         {{- end }}
       annotations:
         kubectl.kubernetes.io/default-container: {{ .component }}
+        {{- with .checksum }}
+        zen/checksum: {{ . }}
+        {{- end }}
         {{- with $s.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

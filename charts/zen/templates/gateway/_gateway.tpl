@@ -6,6 +6,8 @@
 {{- $service := include "zen.name" (dict "root" $ "component" "thinker" "model" .model) -}}
 {{- $entries = append $entries (ternary (printf "kubernetes:///%s:grpc" $service) (printf "%s.%s:50051" $service $.Release.Namespace) $kubernetes) -}}
 {{- end -}}
+{{- /* Those of ZenModels, whichever there are. */ -}}
+{{- if .Values.operator.enabled -}}{{- $entries = append $entries "zenmodels://" -}}{{- end -}}
 {{- join "," $entries -}}
 {{- end }}
 

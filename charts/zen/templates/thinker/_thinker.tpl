@@ -1,5 +1,19 @@
 {{/* Parts of one model's Deployment; each takes an entry of zen.models with {root, component} set. */}}
 
+{{- define "zen.thinker.workload" -}}
+{{- $tls := ne .root.Values.tls.mode "off" -}}
+{{- $ports := list (dict "name" "grpc" "containerPort" 50051) (dict "name" "metrics" "containerPort" 9090) -}}
+{{- $_ := set . "ports" (ternary (append $ports (dict "name" "health" "containerPort" 50052)) $ports $tls) -}}
+{{- $_ := set . "probePort" (ternary 50052 50051 $tls) -}}
+{{- $_ := set . "env" (include "zen.thinker.env" . | fromYamlArray) -}}
+{{- with .settings.credentials.envSecret -}}
+{{- $_ := set $ "envFrom" (list (dict "secretRef" (dict "name" .))) -}}
+{{- end -}}
+{{- $_ := set . "mounts" (include "zen.thinker.mounts" . | fromYamlArray) -}}
+{{- $_ := set . "volumes" (include "zen.thinker.volumes" . | fromYamlArray) -}}
+{{- include "zen.workload" . -}}
+{{- end }}
+
 {{- define "zen.thinker.ladder" -}}
 {{- if .source.address -}}{{ .source.address }}
 {{- else -}}{{ trimSuffix "/" (printf "/ladder/%s" (trimPrefix "/" (default "" .source.path))) }}

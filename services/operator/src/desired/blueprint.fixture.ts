@@ -43,7 +43,7 @@ export const BLUEPRINT: Blueprint = {
   thinker: workload('thinker', 50051, { ZEN_LADDER: 'none', ZEN_THREADS: '2' }),
   expert: workload('expert', 50071, { ZEN_LADDER: 'none' }),
   expertRouter: workload('expert-router', 50081, {}),
-  disruptionBudget: true,
+  disruptionBudgets: { thinker: true, expert: true },
   pullPolicy: 'IfNotPresent',
   network: {
     dns: [{ ports: [{ protocol: 'UDP', port: 53 }] }],

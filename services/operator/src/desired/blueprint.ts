@@ -51,7 +51,8 @@ export interface Blueprint {
   thinker: Workload;
   expert: Workload;
   expertRouter: Workload;
-  disruptionBudget: boolean;
+  /** Who gets a PodDisruptionBudget. */
+  disruptionBudgets: { thinker: boolean; expert: boolean };
   pullPolicy: string;
   /** Null where no policies are wanted. */
   network: NetworkRules | null;
@@ -86,7 +87,11 @@ export function readBlueprint(text: string): Blueprint {
       throw new BlueprintError(`network.${name}: must be a list`);
   }
   if (read.network === undefined) throw new BlueprintError('network: must be there, or null');
-  return { disruptionBudget: true, pullPolicy: 'IfNotPresent', ...read } as Blueprint;
+  const { thinker, expert } = read.disruptionBudgets ?? {};
+  if (typeof thinker !== 'boolean' || typeof expert !== 'boolean')
+    throw new BlueprintError('disruptionBudgets: must say true or false of thinker and expert');
+  if (typeof read.pullPolicy !== 'string') throw new BlueprintError('pullPolicy: must be there');
+  return read as Blueprint;
 }
 
 /** Number of the port that a workload names so. */

@@ -147,7 +147,7 @@ describe('the objects of a pool', () => {
   });
 
   test('have no policies and budgets where the chart has none', () => {
-    const bare: Blueprint = { ...BLUEPRINT, network: null, disruptionBudget: false };
+    const bare: Blueprint = { ...BLUEPRINT, network: null, disruptionBudgets: { thinker: false, expert: false } };
     const made = poolObjects(pool('x'), wish, bare).map(({ kind }) => kind);
     expect(new Set(made)).toEqual(new Set(['Service', 'StatefulSet', 'Deployment']));
   });
@@ -168,4 +168,6 @@ test.each<[string, string]>([
   [JSON.stringify({ ...BLUEPRINT, expert: {} }), 'expert: must be a Deployment'],
   [JSON.stringify({ ...BLUEPRINT, network: { dns: 1 } }), 'network.dns: must be a list'],
   [JSON.stringify({ ...BLUEPRINT, network: undefined }), 'network: must be there'],
+  [JSON.stringify({ ...BLUEPRINT, disruptionBudgets: {} }), 'disruptionBudgets: must say'],
+  [JSON.stringify({ ...BLUEPRINT, pullPolicy: 1 }), 'pullPolicy: must be there'],
 ])('a blueprint is checked: %s', (text, message) => expect(() => readBlueprint(text)).toThrow(message));

@@ -20,7 +20,7 @@ export function modelObjects(
   model: ZenModel,
   replicas: number,
   pool: string | null,
-  { thinker, expert, expertRouter, disruptionBudget: budget, network, pullPolicy }: Blueprint,
+  { thinker, expert, expertRouter, disruptionBudgets, network, pullPolicy }: Blueprint,
 ): KubeObject[] {
   const { name } = model.metadata;
   const { source, standInStage, resources, env = {} } = model.spec;
@@ -52,7 +52,7 @@ export function modelObjects(
     },
   };
   const objects = [headlessService(owner, own, thinker, selector), deployment];
-  if (budget) objects.push(disruptionBudget(owner, own, thinker, selector));
+  if (disruptionBudgets.thinker) objects.push(disruptionBudget(owner, own, thinker, selector));
   if (!network) return objects;
   const ports = sourcePorts(source);
   const egress = [

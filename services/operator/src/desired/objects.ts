@@ -13,7 +13,7 @@ export function metadataOf({ resource, labels }: Owner, name: string, workload: 
   const { apiVersion, kind, metadata } = resource;
   const { namespace, uid } = metadata;
   if (!namespace || !uid) throw new Error(`${kind} ${metadata.name} has no namespace or uid`);
-  const ofRelease = workload.metadata.labels ?? workload.spec.selector.matchLabels;
+  const ofRelease = workload.spec.template.metadata.labels;
   return {
     name,
     namespace,

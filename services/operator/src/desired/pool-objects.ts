@@ -71,11 +71,11 @@ function experts(owner: Owner, pool: ExpertPool, wish: PoolWish, blueprint: Blue
     },
   };
   const objects = [headlessService(owner, name, expert, selector), statefulSet];
-  if (blueprint.disruptionBudget) objects.push(disruptionBudget(owner, name, expert, selector));
+  if (blueprint.disruptionBudgets.expert) objects.push(disruptionBudget(owner, name, expert, selector));
   return objects;
 }
 
-/** One at a time, the old one first: two would assign against each other. Thinkers keep the last placement meanwhile. */
+/** One is enough: while there is none, thinkers keep the last placement that they saw. */
 function router(owner: Owner, pool: ExpertPool, wish: PoolWish, blueprint: Blueprint): KubeObject[] {
   const { expertRouter, pullPolicy } = blueprint;
   const name = routerName(pool.metadata.name);
@@ -87,7 +87,7 @@ function router(owner: Owner, pool: ExpertPool, wish: PoolWish, blueprint: Bluep
     spec: {
       replicas: wish.routers,
       revisionHistoryLimit: expertRouter.spec.revisionHistoryLimit,
-      strategy: { type: 'Recreate' },
+      strategy: expertRouter.spec.strategy,
       selector: { matchLabels: selector },
       template: podTemplate(expertRouter, {
         labels: owner.labels,
@@ -95,7 +95,7 @@ function router(owner: Owner, pool: ExpertPool, wish: PoolWish, blueprint: Bluep
         pullPolicy,
         env: {
           ZEN_EXPERT_PODS: `kubernetes:///${expertName(pool.metadata.name)}:grpc`,
-          ZEN_EXPERT_REDUNDANCY: String(pool.spec.redundancy),
+          ZEN_EXPERT_COPIES: String(pool.spec.redundancy),
         },
       }),
     },
