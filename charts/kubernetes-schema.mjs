@@ -17,6 +17,7 @@ const KINDS = [
   'v1/ServiceAccount',
   'apps/v1/Deployment',
   'apps/v1/StatefulSet',
+  'apiextensions.k8s.io/v1/CustomResourceDefinition',
   'autoscaling/v2/HorizontalPodAutoscaler',
   'networking.k8s.io/v1/Ingress',
   'networking.k8s.io/v1/NetworkPolicy',

@@ -1,5 +1,6 @@
 import { settings as storeSettings } from '../../../services/delta-store/src/config';
 import { settings as gatewaySettings } from '../../../services/gateway/src/config';
+import { settings as operatorSettings } from '../../../services/operator/src/config';
 import { settings as thinkerSettings } from '../../../services/thinker/src/config';
 import { describeWith, envOf, find, type KubeObject, MODEL, render, scenarios } from './render';
 
@@ -15,6 +16,7 @@ describeWith(['helm'], 'workloads', () => {
     const known = {
       gateway: [...Object.values(gatewaySettings).map(({ env }) => env), ...OTHERS],
       'delta-store': [...Object.values(storeSettings).map(({ env }) => env), ...OTHERS],
+      operator: [...Object.values(operatorSettings).map(({ env }) => env), ...OTHERS],
       thinker: [...Object.values(thinkerSettings).map(({ env }) => env), ...OTHERS],
     };
     const deployments = render(values).filter((one) => one.kind === 'Deployment');
@@ -34,7 +36,8 @@ describeWith(['helm'], 'workloads', () => {
     ];
     for (const pod of pods) {
       expect(pod.automountServiceAccountToken).toBe(
-        pod.serviceAccountName === 'one-zen-gateway' && mounts(pod),
+        pod.serviceAccountName === 'one-zen-operator' ||
+          (pod.serviceAccountName === 'one-zen-gateway' && mounts(pod)),
       );
       expect(pod.securityContext).toMatchObject({
         runAsNonRoot: true,
@@ -53,7 +56,7 @@ describeWith(['helm'], 'workloads', () => {
     }
     function mounts(pod: { containers: { env: { name: string; value: string }[] }[] }): boolean {
       const env = pod.containers[0]?.env.find(({ name }) => name === 'ZEN_THINKERS');
-      return env?.value.includes('kubernetes:///') ?? false;
+      return /kubernetes:\/\/|zenmodels:\/\//.test(env?.value ?? '');
     }
   });
 

@@ -14,6 +14,7 @@ import {
 } from '@zen/config';
 import { z } from 'zod';
 import type { Objectives } from './answer/wish';
+import { parseModelsAddress } from './asleep/models-address';
 import { parseFamilies } from './fleet/families';
 
 const MIB = 2 ** 20;
@@ -33,8 +34,13 @@ export const settings = {
   },
   thinkers: {
     env: 'ZEN_THINKERS',
-    type: list(z.union([service(), address()])).default(['127.0.0.1:50051']),
-    help: 'thinkers with commas between: host:port (a name stands for all its addresses), or the endpoints of a Service: kubernetes://NAMESPACE/SERVICE:PORT',
+    type: list(z.union([service(), models(), address()]))
+      .refine(
+        (entries) => entries.filter((entry) => parseModelsAddress(entry) !== undefined).length <= 1,
+        'must name zenmodels:// once at most',
+      )
+      .default(['127.0.0.1:50051']),
+    help: 'thinkers with commas between: host:port (a name stands for all its addresses), the endpoints of a Service: kubernetes://NAMESPACE/SERVICE:PORT, or those of all ZenModels of a namespace, which are listed while they sleep and woken by requests: zenmodels://NAMESPACE',
     default: '127.0.0.1:50051',
   },
   ...tlsSettings,
@@ -298,6 +304,11 @@ function service() {
       (text) => parseServiceAddress(text) !== undefined,
       'must be host:port or kubernetes://NAMESPACE/SERVICE:PORT',
     );
+}
+
+/** `zenmodels://NAMESPACE`, see `parseModelsAddress`. */
+function models() {
+  return z.string().refine((text) => parseModelsAddress(text) !== undefined, 'must be zenmodels://NAMESPACE');
 }
 
 export type GatewayConfig = ConfigOf<typeof settings>;

@@ -10,6 +10,8 @@ import { FrontQueue } from './admission/front-queue';
 import { roomIn } from './admission/group-room';
 import { Answerer } from './answer/answerer';
 import { Mover } from './answer/mover';
+import { openModels } from './asleep/open-models';
+import { Waker } from './asleep/waker';
 import { type GatewayConfig, isLoopback, objectivesOf, waitsOf } from './config';
 import { DeltaDesk } from './deltas/admin/delta-desk';
 import { DeltaResolver } from './deltas/delta-resolver';
@@ -62,22 +64,44 @@ export async function startGateway(
   const keys = await openKeys(config);
   const tls = await openTls(config, logger);
   const tracing = startTracing('gateway', otlpExporter(config.otlpEndpoint));
+  const { book, sources, others } = openModels(config.thinkers, logger, () => waker.look());
   const fleet = new Fleet({
+    book,
     families: config.families,
     connect: thinkerConnector(tls),
     watchIntervalMs: config.watchIntervalMs,
     random: Math.random,
-    sources: endpointSources(config.thinkers, {
-      onUnresolved: (name, reason) => logger.warn({ name, reason }, 'thinker name does not resolve'),
-      onTrouble: (service, reason) => logger.warn({ service, reason }, 'endpoints cannot be followed now'),
-    }),
-    onRoom: () => queue.move(),
+    sources: [
+      ...endpointSources(others, {
+        onUnresolved: (name, reason) => logger.warn({ name, reason }, 'thinker name does not resolve'),
+        onTrouble: (service, reason) => logger.warn({ service, reason }, 'endpoints cannot be followed now'),
+      }),
+      ...sources,
+    ],
+    onRoom: () => {
+      waker.look();
+      queue.move();
+    },
     onState: (replica, up, reason) =>
       up
         ? logger.info({ replica }, 'thinker connected')
         : logger.warn({ replica, reason }, 'thinker is down'),
   });
   const metrics = new GatewayMetrics(fleet, config.tenantSeries);
+  const waker: Waker = new Waker(book, fleet, {
+    now,
+    caps: { requests: config.maxWaiting, bytes: config.maxWaitingBytes },
+    timeoutMs: config.requestTimeoutMs,
+    onWoken: (model, tookMs) => {
+      metrics.woke('woken', tookMs);
+      logger.info({ model, tookMs: Math.round(tookMs) }, 'a model that had no thinker answers');
+    },
+    onLate: (model) => {
+      metrics.woke('late');
+      logger.warn({ model }, 'a model was not there in time');
+    },
+    onTrouble: (model, { message }) => logger.warn({ model, reason: message }, 'a model cannot be set now'),
+  });
   const waitMs = waitsOf(config);
   const queue: FrontQueue = new FrontQueue({
     caps: { requests: config.maxWaiting, bytes: config.maxWaitingBytes },
@@ -149,6 +173,7 @@ export async function startGateway(
     queue,
     limiter,
     deltas,
+    waker,
     metrics,
     tracing,
     logger,
@@ -211,6 +236,7 @@ export async function startGateway(
     await gate.empty(config.graceMs);
     // What an answer that is cut short leaves free is for nobody.
     queue.close();
+    waker.close();
     gate.expel();
     await gate.empty(LAST_WORDS_MS);
     const httpClosed = http.close();

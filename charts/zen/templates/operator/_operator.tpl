@@ -15,9 +15,11 @@
   | toJson -}}
 {{- end -}}
 {
-  "thinker": {{ include "zen.thinker.workload" (dict "root" . "component" "thinker" "settings" $values.thinker "source" (dict "address" "unset")) | fromYaml | toJson }},
-  "expert": {{ include "zen.expert.workload" . | fromYaml | toJson }},
-  "expertRouter": {{ include "zen.expertRouter.workload" . | fromYaml | toJson }},
+  {{- /* Without metadata: a new version of the chart must not be a new blueprint. */}}
+  {{- $thinker := include "zen.thinker.workload" (dict "root" . "component" "thinker" "settings" $values.thinker "source" (dict "address" "unset")) | fromYaml }}
+  "thinker": {{ pick $thinker "kind" "spec" | toJson }},
+  "expert": {{ pick (include "zen.expert.workload" . | fromYaml) "kind" "spec" | toJson }},
+  "expertRouter": {{ pick (include "zen.expertRouter.workload" . | fromYaml) "kind" "spec" | toJson }},
   "disruptionBudgets": {{ dict "thinker" $values.thinker.disruptionBudget.enabled "expert" $values.expert.disruptionBudget.enabled | toJson }},
   "pullPolicy": {{ $values.image.pullPolicy | toJson }},
   "network": {{ $network }}

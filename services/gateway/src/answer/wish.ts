@@ -17,12 +17,16 @@ export interface Objectives {
 /** Caller, tenant and default together: the highest floor holds, the caller's objective comes first. */
 export function wishOf(
   { wish, tenant, priority: asked }: AnswerRequest,
-  { links }: Pick<Group, 'links'>,
+  { links, minStage: least }: Pick<Group, 'links' | 'minStage'>,
   { objectives, waitMs }: { objectives: Objectives; waitMs: Record<Band, number> },
 ): RungWish {
   const { pin, full, structured, minStage = 0 } = wish;
   if (pin !== undefined && pin < minStage) {
     const message = `x-zen-stage: ${pin} is below x-zen-min-stage, ${minStage}`;
+    throw new GatewayError('invalid_request', message, { param: 'x-zen-stage' });
+  }
+  if (pin !== undefined && pin < least) {
+    const message = `x-zen-stage: ${pin} is below the lowest stage of this model, ${least}`;
     throw new GatewayError('invalid_request', message, { param: 'x-zen-stage' });
   }
   const top = Math.max(0, ...links.flatMap(({ stages }) => stages.map(({ stage }) => stage)));

@@ -21,7 +21,14 @@ function fleetOf(members: string[], links: ReplicaLink[]) {
     const names = model === 'family' ? members : [model];
     const of = links.filter(({ about }) => names.includes(about?.model ?? ''));
     const weighted = names.map((name) => ({ model: name, weight: 1 }));
-    return { model, members: weighted, family: '', links: of, traffic: new Traffic() };
+    return {
+      minStage: 0,
+      model,
+      members: weighted,
+      family: '',
+      links: of,
+      traffic: new Traffic(),
+    };
   };
   return { group };
 }

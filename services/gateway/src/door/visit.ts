@@ -5,9 +5,11 @@ import { askOf } from '../admission/ask-of';
 import type { FrontQueue } from '../admission/front-queue';
 import type { Answer, AnswerEnd, AnswerPiece, AnswerRequest } from '../answer/answer';
 import type { Answerer } from '../answer/answerer';
+import type { Waker } from '../asleep/waker';
 import type { AnswerDelta } from '../deltas/answer-delta';
 import type { DeltaResolver } from '../deltas/delta-resolver';
 import type { Fleet } from '../fleet/fleet';
+import { promptBytes } from '../fleet/traffic';
 import { GatewayError } from '../gateway-error';
 import type { Admission, Limiter } from '../keys/limiter';
 import type { Tenant } from '../keys/tenant';
@@ -19,6 +21,7 @@ export interface VisitServices {
   queue: FrontQueue;
   limiter: Limiter;
   deltas: DeltaResolver;
+  waker: Waker;
   metrics: GatewayMetrics;
   tracing: Tracing;
   logger: Logger;
@@ -51,6 +54,8 @@ export class Visit {
   private admission: Admission | undefined;
   /** At the gateway, for a replica with room. */
   private waitedMs = 0;
+  /** For a model that slept. */
+  private wokenMs = 0;
   /** For the delta-store. */
   private resolvedMs = 0;
   private model = '';
@@ -102,13 +107,16 @@ export class Visit {
     const { requestId, tenant, carrier } = this;
     const about = { requestId, tenant, carrier };
     const asked = specs.map((spec) => ({ ...spec, ...about }));
-    const { answerer, fleet, queue, deltas } = this.services;
+    const { answerer, fleet, queue, deltas, waker } = this.services;
     const arrivedMs = this.services.now();
     try {
+      const bytes = asked.reduce((sum, { prompt }) => sum + promptBytes(prompt), 0);
+      await waker.awake(asked[0]?.model ?? '', bytes, this.signal);
+      this.wokenMs = this.services.now() - arrivedMs;
       // All of them ask for the same one.
       const delta = asked[0] ? await deltas.resolve(asked[0], this.signal) : null;
       this.delta = delta;
-      this.resolvedMs = this.services.now() - arrivedMs;
+      this.resolvedMs = this.services.now() - arrivedMs - this.wokenMs;
       const requests = asked.map((one): AnswerRequest => ({ ...one, delta }));
       const askedAtMs = this.services.now();
       const check = () => {
@@ -158,7 +166,9 @@ export class Visit {
   private async start(request: AnswerRequest, waited: boolean): Promise<Answer> {
     const answer = await this.services.answerer.start(request, this.signal, waited);
     const sinceMs = this.services.now() - this.enteredAtMs;
-    this.services.metrics.started(answer, sinceMs - this.waitedMs - this.resolvedMs - answer.thinkerMs);
+    const elsewhereMs = this.waitedMs + this.resolvedMs + this.wokenMs + answer.thinkerMs;
+    this.services.metrics.started(answer, sinceMs - elsewhereMs);
+    this.services.waker.used(answer.model);
     if (request.delta) this.services.metrics.answeredWith(answer.model, request.delta.recipe);
     const progress: Progress = { answer, end: undefined };
     this.progress.push(progress);
@@ -200,7 +210,7 @@ export class Visit {
       ...(this.failure ? { failure: this.failure.failure, param: this.failure.param } : {}),
       promptTokens,
       completionTokens,
-      waitedMs: Math.round(this.waitedMs),
+      waitedMs: Math.round(this.waitedMs + this.wokenMs),
       durationMs: Math.round(this.services.now() - this.enteredAtMs),
     };
     this.services.logger.info(facts, 'request');

@@ -1,4 +1,5 @@
 import type { Model, Stage } from '@zen/contracts';
+import type { DeclaredModel } from '../asleep/declared-model';
 import type { Group } from './fleet';
 
 /** A model over all its replicas: a stage is as far as it is on the replica that has most of it. */
@@ -16,6 +17,11 @@ export function describeModel({ model, family, links }: Group): Model {
     contextTokens: Math.max(0, ...abouts.map(({ limits }) => limits?.contextTokens ?? 0)),
     family,
   };
+}
+
+/** A model without a thinker now: its stages are known once it runs. */
+export function describeAsleep({ model, minStage }: DeclaredModel): Model {
+  return { id: model, stages: [], minServableStage: minStage, contextTokens: 0, family: '' };
 }
 
 function further(a: Stage, b: Stage): boolean {

@@ -1,6 +1,8 @@
 import type { EndpointSource } from '@zen/cluster';
 import type { DescribeResponse } from '@zen/contracts';
 import type { Member, RungGroup } from '@zen/quality';
+import type { DeclaredModel } from '../asleep/declared-model';
+import { type ModelBook, NO_BOOK } from '../asleep/model-book';
 import { GatewayError } from '../gateway-error';
 import type { Family } from './families';
 import { type LinkOptions, ReplicaLink } from './replica-link';
@@ -9,6 +11,8 @@ import { Traffic } from './traffic';
 export interface FleetOptions extends LinkOptions {
   sources: readonly EndpointSource[];
   families: readonly Family[];
+  /** Models that are known before a thinker of theirs is. */
+  book?: ModelBook;
 }
 
 /** The replicas of one model, or of all members of a family, that can be asked now, and what its traffic is like. */
@@ -21,6 +25,8 @@ export interface Group {
   family: string;
   links: ReplicaLink[];
   traffic: Traffic;
+  /** No request is answered below this stage. */
+  minStage: number;
 }
 
 /** The group as the policy sees it, with all replicas that are connected. */
@@ -38,6 +44,7 @@ export class Fleet {
   /** What each source said last; undefined before it has said anything. */
   private readonly sets: (readonly string[] | undefined)[];
   private readonly linkOptions: LinkOptions;
+  private readonly book: ModelBook;
   private met = () => {};
   /**
    * Resolves when every source has spoken and each thinker that they named has been reached or has failed once: who
@@ -53,7 +60,9 @@ export class Fleet {
       options.onState(...state);
       this.look();
     };
-    this.linkOptions = { ...options, onState };
+    this.book = options.book ?? NO_BOOK;
+    const floorOf = (model: string) => this.book.find(model)?.minStage ?? 0;
+    this.linkOptions = { ...options, onState, floorOf };
   }
 
   start(): void {
@@ -124,7 +133,7 @@ export class Fleet {
     }
     const group = name === '' ? groups[0] : groups.find(({ model }) => model === name);
     if (group) return group;
-    if (groups.length === 0 || this.traffic.has(name)) {
+    if (groups.length === 0 || this.traffic.has(name) || this.book.find(name)) {
       const what = name === '' ? 'a model' : `the model "${shown(name)}"`;
       throw new GatewayError('unavailable', `no replica of ${what} is connected`, { retryAfterS: 1 });
     }
@@ -133,10 +142,53 @@ export class Fleet {
     throw new GatewayError('model_not_found', message, { param: 'model' });
   }
 
-  /** Whether some replica has a servable stage attached. */
+  /** Declared models without a connected replica, by name. */
+  asleep(): readonly DeclaredModel[] {
+    const connected = new Set([...this.links.values()].map(({ about }) => about?.model));
+    return this.book
+      .all()
+      .filter(({ model }) => !connected.has(model))
+      .sort((a, b) => (a.model < b.model ? -1 : 1));
+  }
+
+  /**
+   * The declared model that a request of this name has to wait for; undefined where a replica can answer it, or where
+   * nothing of the name is declared.
+   */
+  sleeperOf(name: string): DeclaredModel | undefined {
+    const declared = this.book.all();
+    if (declared.length === 0) return undefined;
+    const family = this.options.families.find((one) => one.name === name);
+    const [only] = declared.length === 1 && this.models().length === 0 ? declared : [];
+    const alone = name === '' ? (only?.model ?? '') : name;
+    const names = family ? family.members.map(({ model }) => model) : [alone];
+    if (names.some((model) => this.canAnswer(model))) return undefined;
+    return names.flatMap((model) => this.book.find(model) ?? [])[0];
+  }
+
+  /** Whether any answer of the model runs, this gateway's or another's. */
+  isBusy(model: string): boolean {
+    return [...this.links.values()].some((link) => link.about?.model === model && link.sequences > 0);
+  }
+
+  /** What the traffic of a name is like, also while nobody answers it. Throws what `group` would for any other name. */
+  trafficTo(name: string): Traffic {
+    const sleeper = this.sleeperOf(name);
+    return sleeper ? this.trafficOf(sleeper.model) : this.group(name).traffic;
+  }
+
+  /** Whether some replica has a servable stage attached, or would be started for a request. */
   ready(): boolean {
-    return [...this.links.values()].some((link) =>
-      link.view()?.stages.some(({ servable, attached }) => servable && attached),
+    const models = [...this.links.values()].flatMap(({ about }) => about?.model ?? []);
+    if (models.some((model) => this.canAnswer(model))) return true;
+    return this.book.all().some(({ wake }) => wake.onDemand);
+  }
+
+  private canAnswer(model: string): boolean {
+    return [...this.links.values()].some(
+      (link) =>
+        link.about?.model === model &&
+        link.view()?.stages.some(({ servable, attached }) => servable && attached),
     );
   }
 
@@ -148,13 +200,16 @@ export class Fleet {
   /** Whether the name is a model that was seen, or a family. */
   isModel(name: string): boolean {
     const known = this.traffic.has(name) || this.options.families.some((family) => family.name === name);
-    return known || [...this.links.values()].some(({ about }) => about?.model === name);
+    const connected = [...this.links.values()].some(({ about }) => about?.model === name);
+    return known || connected || this.book.find(name) !== undefined;
   }
 
   private groupOf(model: string): Group {
     const has = ({ members }: Family) => members.some((member) => member.model === model);
     const family = this.options.families.find(has)?.name ?? '';
-    return { model, members: [{ model, weight: 1 }], family, links: [], traffic: this.trafficOf(model) };
+    const minStage = this.book.find(model)?.minStage ?? 0;
+    const members = [{ model, weight: 1 }];
+    return { model, members, family, links: [], traffic: this.trafficOf(model), minStage };
   }
 
   private familyOf({ name, members }: Family, models: Group[]): Group {
@@ -163,7 +218,9 @@ export class Fleet {
     const measure = links[0]?.about;
     const fits = ({ about }: ReplicaLink) =>
       measure !== undefined && about !== undefined && sameTokens(about, measure);
-    return { model: name, members, family: '', links: links.filter(fits), traffic: this.trafficOf(name) };
+    const traffic = this.trafficOf(name);
+    // Each member's own floor holds for it.
+    return { model: name, members, family: '', links: links.filter(fits), traffic, minStage: 0 };
   }
 
   private trafficOf(model: string): Traffic {

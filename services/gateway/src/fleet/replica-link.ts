@@ -14,6 +14,8 @@ export interface LinkOptions {
   onState(address: string, up: boolean, reason: string): void;
   /** It may be able to take one more: an answer of ours has ended, or it has reported. */
   onRoom?(): void;
+  /** Stage below which a model answers nobody; 0 where it is not said. */
+  floorOf?(model: string): number;
 }
 
 type State =
@@ -104,6 +106,7 @@ export class ReplicaLink {
   view(): Replica | undefined {
     if (this.state.t !== 'ready' || this.state.draining) return undefined;
     const { about, stages, load, others } = this.state;
+    const floor = Math.max(about.minServableStage, this.options.floorOf?.(about.model) ?? 0);
     return {
       id: this.address,
       model: about.model,
@@ -117,7 +120,7 @@ export class ReplicaLink {
       },
       stages: stages.map(({ stage, servable, attached, quality }) => ({
         stage,
-        servable: servable && stage >= about.minServableStage,
+        servable: servable && stage >= floor,
         attached,
         top1: quality?.top1 ?? null,
         jsonValid: quality?.jsonValid ?? null,

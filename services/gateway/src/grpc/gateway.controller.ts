@@ -16,7 +16,7 @@ import type { Gate } from '../door/gate';
 import { wishFromMessage } from '../door/quality-wish';
 import { stageHeaders } from '../door/stage-headers';
 import type { AnswerSpec, Headers, Visit } from '../door/visit';
-import { describeModel } from '../fleet/describe-model';
+import { describeAsleep, describeModel } from '../fleet/describe-model';
 import type { Fleet } from '../fleet/fleet';
 import { GatewayError, isPassing } from '../gateway-error';
 
@@ -58,7 +58,8 @@ export class GatewayController {
   async listModels(_: ListModelsRequest, context: CallContext): Promise<ListModelsResponse> {
     const visit = this.gate.enter('ListModels', context.metadata);
     this.gate.leave(visit, 200, true);
-    return { models: this.fleet.models().map(describeModel) };
+    const asleep = this.fleet.asleep().map(describeAsleep);
+    return { models: [...this.fleet.models().map(describeModel), ...asleep] };
   }
 
   private async *answer(route: string, make: () => CheckedCall, context: CallContext): AsyncGenerator<Event> {
@@ -88,7 +89,7 @@ export class GatewayController {
     const { userDelta } = visit.tenant;
     const { model: named, delta } = readDeltaAsks(asks, userDelta, (name) => this.fleet.isModel(name));
     const spec: AnswerSpec = { ...given, model: named, deltaWish: delta };
-    const { traffic } = this.fleet.group(spec.model);
+    const traffic = this.fleet.trafficTo(spec.model);
     const rates = await visit.admit(spec.model, traffic.estimate(spec.prompt));
     const [answer] = (await visit.answers([spec])) as [Answer];
     const { resume } = answer;

@@ -26,7 +26,7 @@ export class CompletionHandler {
     const { model, delta: deltaWish } = readDeltaAsks(request.asks, userDelta, (name) =>
       this.fleet.isModel(name),
     );
-    const { traffic } = this.fleet.group(model);
+    const traffic = this.fleet.trafficTo(model);
     const tokens = request.answers.reduce((sum, { prompt }) => sum + traffic.estimate(prompt), 0);
     const rates = await visit.admit(model, tokens);
     reply.headers(rates);

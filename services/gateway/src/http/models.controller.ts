@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import type { Fleet } from '../fleet/fleet';
 import { FLEET } from '../tokens';
+import { asleepBody } from './asleep-body';
 import { familyBody } from './family-body';
 import { modelBody } from './model-body';
 
@@ -11,12 +12,15 @@ export class ModelsController {
   @Get()
   list() {
     const models = this.fleet.models().map(modelBody);
-    return { object: 'list', data: [...models, ...this.fleet.families().map(familyBody)] };
+    const asleep = this.fleet.asleep().map(asleepBody);
+    return { object: 'list', data: [...models, ...asleep, ...this.fleet.families().map(familyBody)] };
   }
 
   /** A model's name may hold slashes. */
   @Get('*')
   one(@Param('*') id: string) {
+    const asleep = this.fleet.asleep().find(({ model }) => model === id);
+    if (asleep) return asleepBody(asleep);
     const group = this.fleet.group(id);
     return group.members.length > 1 ? familyBody(group) : modelBody(group);
   }

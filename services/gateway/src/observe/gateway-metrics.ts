@@ -83,6 +83,15 @@ export class GatewayMetrics {
     'priority',
     'why',
   ]);
+  private readonly wakes = this.counter('wakes_total', 'Requests that waited for a model without a thinker', [
+    'outcome',
+  ]);
+  private readonly wakeSeconds = this.histogram(
+    'wake_seconds',
+    'Time until such a model could answer',
+    [],
+    [1, 2, 5, 10, 20, 30, 60, 120, 300, 600],
+  );
   private readonly limitsTogether = this.histogram(
     'shared_limits_seconds',
     'Time that a request waited for its limits in Redis',
@@ -174,6 +183,11 @@ export class GatewayMetrics {
 
   refused(failure: string): void {
     this.refusals.inc({ failure });
+  }
+
+  woke(outcome: 'woken' | 'late', tookMs?: number): void {
+    this.wakes.inc({ outcome });
+    if (tookMs !== undefined) this.wakeSeconds.observe({}, tookMs / 1000);
   }
 
   retried(): void {

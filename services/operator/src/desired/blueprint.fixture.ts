@@ -7,9 +7,7 @@ const SPREAD = { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisf
 function workload(component: string, port: number, env: Record<string, string>): Workload {
   const selector = { ...RELEASE, 'app.kubernetes.io/component': component };
   return {
-    apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { name: `one-zen-${component}`, labels: { ...selector, 'app.kubernetes.io/part-of': 'zen' } },
     spec: {
       revisionHistoryLimit: 3,
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },

@@ -1,5 +1,3 @@
-import type { KubeObject } from '../resource/kube-object';
-
 /** The parts of a pod that the operator changes; everything else stays as the chart made it. */
 export interface PodTemplate {
   metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
@@ -22,7 +20,9 @@ export interface Container extends Named {
   ports: (Named & { containerPort: number })[];
 }
 
-export interface Workload extends KubeObject {
+/** A Deployment without a name. */
+export interface Workload {
+  kind: 'Deployment';
   spec: {
     replicas?: number;
     selector: { matchLabels: Record<string, string> };

@@ -147,7 +147,11 @@ describe('the objects of a pool', () => {
   });
 
   test('have no policies and budgets where the chart has none', () => {
-    const bare: Blueprint = { ...BLUEPRINT, network: null, disruptionBudgets: { thinker: false, expert: false } };
+    const bare: Blueprint = {
+      ...BLUEPRINT,
+      network: null,
+      disruptionBudgets: { thinker: false, expert: false },
+    };
     const made = poolObjects(pool('x'), wish, bare).map(({ kind }) => kind);
     expect(new Set(made)).toEqual(new Set(['Service', 'StatefulSet', 'Deployment']));
   });

@@ -1,0 +1,158 @@
+import { settings as routerSettings } from '../../../services/expert-router/src/config';
+import { type Blueprint, readBlueprint } from '../../../services/operator/src/desired/blueprint';
+import { modelObjects } from '../../../services/operator/src/desired/model-objects';
+import { poolObjects } from '../../../services/operator/src/desired/pool-objects';
+import { model, pool } from '../../../services/operator/src/resource/resources.fixture';
+import { settings as thinkerSettings } from '../../../services/thinker/src/config';
+import { problems } from './kubernetes-schema';
+import { describeWith, envOf, find, type KubeObject, render } from './render';
+
+const on = (values: object = {}) => render({ operator: { enabled: true }, models: [], ...values });
+const blueprintOf = (objects: KubeObject[]): Blueprint =>
+  readBlueprint(find(objects, 'ConfigMap', 'one-zen-blueprint').data['blueprint.json']);
+const WISH = { source: { address: 'http://l:8080/a' }, replicas: 2, routers: 1, settleSeconds: 5 };
+
+/** What the operator makes of the chart's blueprint. */
+function made(objects: KubeObject[]): KubeObject[] {
+  const blueprint = blueprintOf(objects);
+  return [
+    ...modelObjects(model('a'), 1, 'x', blueprint),
+    ...poolObjects(pool('x'), WISH, blueprint),
+  ] as KubeObject[];
+}
+
+describeWith(['helm'], 'the operator', () => {
+  test('is not there unless it is asked for, and neither are resource definitions', () => {
+    const objects = render();
+    expect(objects.filter(({ kind }) => kind === 'CustomResourceDefinition')).toEqual([]);
+    expect(JSON.stringify(objects)).not.toMatch(/operator|zenmodels/);
+  });
+
+  test("makes objects that pass Kubernetes' schema, from the chart's blueprint", () => {
+    const objects = made(on());
+    expect(objects.length).toBeGreaterThanOrEqual(11);
+    expect(objects.flatMap(problems)).toEqual([]);
+  });
+
+  test('sets only variables that the services know', () => {
+    const known: Record<string, string[]> = {
+      'a-thinker': Object.values(thinkerSettings).map(({ env }) => env),
+      'x-expert-router': Object.values(routerSettings).map(({ env }) => env),
+    };
+    for (const [name, names] of Object.entries(known)) {
+      const env = Object.keys(envOf(find(made(on()), 'Deployment', name)));
+      expect([name, env.filter((one) => !names.includes(one))]).toEqual([name, []]);
+    }
+  });
+
+  test('makes pods as the chart does: image, security, probes, time to stop', () => {
+    const objects = made(on({ image: { registry: 'r.org', tag: 't' }, logLevel: 'debug' }));
+    for (const [kind, name, image, port] of [
+      ['Deployment', 'a-thinker', 'thinker', 50051],
+      ['StatefulSet', 'x-expert', 'expert', 50071],
+      ['Deployment', 'x-expert-router', 'expert-router', 50081],
+    ] as const) {
+      const { spec } = find(objects, kind, name).spec.template;
+      const [container] = spec.containers;
+      expect(container.image).toBe(`r.org/zen/${image}:t`);
+      expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+      expect(container.readinessProbe.grpc.port).toBe(port);
+      expect(container.livenessProbe.grpc).toEqual({ port, service: 'live' });
+      expect(spec.securityContext.runAsNonRoot).toBe(true);
+      expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(5);
+      expect(envOf(find(objects, kind, name))).toMatchObject({ ZEN_LOG_LEVEL: 'debug' });
+      // Only the router asks the API server.
+      expect(spec.automountServiceAccountToken).toBe(name === 'x-expert-router');
+    }
+  });
+
+  test('opens each edge between thinkers, router and experts at both ends', () => {
+    const all = on();
+    const policies = [...all, ...made(all)].filter(({ kind }) => kind === 'NetworkPolicy');
+    const edges = (side: 'ingress' | 'egress', peers: 'from' | 'to') =>
+      policies.flatMap(({ spec }) =>
+        (spec[side] ?? []).flatMap((rule: Rule) =>
+          (rule[peers] ?? []).flatMap(({ podSelector }) => {
+            const own = component(spec.podSelector.matchLabels);
+            const other = component(podSelector?.matchLabels);
+            if (!own || !other) return [];
+            const way = side === 'egress' ? `${own}>${other}` : `${other}>${own}`;
+            return rule.ports.map(({ port }) => `${way}:${port}`);
+          }),
+        ),
+      );
+    const out = new Set(edges('egress', 'to').filter((edge) => !edge.startsWith('test>')));
+    expect(out).toEqual(
+      new Set([
+        'gateway>thinker:50051',
+        'thinker>expert-router:50081',
+        'thinker>expert:50071',
+        'expert-router>expert:50071',
+      ]),
+    );
+    expect(new Set(edges('ingress', 'from'))).toEqual(out);
+  });
+
+  test('gives gateways the models to follow, and the rights for it alone', () => {
+    const objects = on();
+    expect(envOf(find(objects, 'Deployment', 'one-zen-gateway')).ZEN_THINKERS).toBe('zenmodels://');
+    const { rules } = find(objects, 'Role', 'one-zen-gateway');
+    expect(rules).toContainEqual({
+      apiGroups: ['zen.hanzo.ai'],
+      resources: ['zenmodels/scale', 'zenmodels/status'],
+      verbs: ['patch'],
+    });
+    expect(find(render(), 'Role', 'one-zen-gateway').rules).toHaveLength(1);
+  });
+
+  test('may not read secrets, give rights, or reach beyond its namespace', () => {
+    const objects = on();
+    expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    const { rules } = find(objects, 'Role', 'one-zen-operator');
+    const resources = rules.flatMap((rule: { resources: string[] }) => rule.resources);
+    for (const forbidden of ['secrets', 'roles', 'rolebindings', 'pods/exec', 'serviceaccounts', '*'])
+      expect(resources).not.toContain(forbidden);
+    expect(rules.flatMap((rule: { verbs: string[] }) => rule.verbs)).not.toContain('*');
+  });
+
+  test('is restarted by a new blueprint, and by nothing else', () => {
+    const checksum = (values: object) =>
+      find(on(values), 'Deployment', 'one-zen-operator').spec.template.metadata.annotations['zen/checksum'];
+    expect(checksum({ gateway: { replicas: 3 } })).toBe(checksum({}));
+    expect(checksum({ expert: { threads: 3 } })).not.toBe(checksum({}));
+    expect(JSON.stringify(blueprintOf(on()))).not.toContain('helm.sh/chart');
+  });
+
+  test('has definitions that outlive the release, unless another one installs them', () => {
+    const crds = on().filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(crds.map(({ metadata }) => metadata.name)).toEqual([
+      'expertpools.zen.hanzo.ai',
+      'zenmodels.zen.hanzo.ai',
+    ]);
+    for (const { metadata, spec } of crds) {
+      expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+      const [version] = spec.versions.filter(({ storage }: { storage: boolean }) => storage);
+      expect(version).toMatchObject({ name: 'v1alpha1', served: true });
+      expect(version.subresources.scale.labelSelectorPath).toBe('.status.selector');
+    }
+    const without = render({ operator: { enabled: true, crds: false } });
+    expect(without.filter(({ kind }) => kind === 'CustomResourceDefinition')).toEqual([]);
+  });
+
+  test.each<[string, object, string]>([
+    ['TLS', { tls: { mode: 'secret', secrets: { thinker: 't', gateway: 'g' } } }, 'tls.mode must be off'],
+    ['DNS', { gateway: { discovery: { mode: 'dns' } } }, 'gateway.discovery.mode must be kubernetes'],
+    [
+      'a claim for each model',
+      { thinker: { cache: { type: 'claim' } } },
+      'thinker.cache.type: claim makes one',
+    ],
+  ])('is refused with %s', (_, values, message) => expect(() => on(values)).toThrow(message));
+});
+
+interface Rule {
+  from?: { podSelector?: { matchLabels: Record<string, string> } }[];
+  to?: { podSelector?: { matchLabels: Record<string, string> } }[];
+  ports: { port: number }[];
+}
+const component = (labels: Record<string, string> | undefined) => labels?.['app.kubernetes.io/component'];
