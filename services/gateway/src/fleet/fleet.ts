@@ -133,11 +133,13 @@ export class Fleet {
     }
     const group = name === '' ? groups[0] : groups.find(({ model }) => model === name);
     if (group) return group;
-    if (groups.length === 0 || this.traffic.has(name) || this.book.find(name)) {
+    const asleep = this.asleep();
+    const nothing = groups.length + asleep.length === 0 || (name === '' && groups.length === 0);
+    if (nothing || this.traffic.has(name) || this.book.find(name)) {
       const what = name === '' ? 'a model' : `the model "${shown(name)}"`;
       throw new GatewayError('unavailable', `no replica of ${what} is connected`, { retryAfterS: 1 });
     }
-    const known = [...this.families(), ...groups].map(({ model }) => model).join(', ');
+    const known = [...this.families(), ...groups, ...asleep].map(({ model }) => model).join(', ');
     const message = `the model "${shown(name)}" does not exist; served: ${known}`;
     throw new GatewayError('model_not_found', message, { param: 'model' });
   }
