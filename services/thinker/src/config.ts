@@ -209,6 +209,11 @@ export const settings = {
     help: 'a call to an expert pod fails after this, and a pod that says nothing for so long counts as gone',
     default: '2s',
   },
+  expertCaps: {
+    env: 'ZEN_EXPERT_CAPS',
+    type: bytes(0, 2 ** 46).optional(),
+    help: 'memory for the experts of a mixture: those that are chosen less are computed at lower stages so that all fit, whatever the stage of the answer (default: off)',
+  },
   expertServerName: {
     env: 'ZEN_EXPERT_SERVER_NAME',
     type: z.string().max(253, 'must be a host name').optional(),

@@ -1,4 +1,5 @@
 import type { ExpertCall, NativeModel } from '@zen/engine';
+import type { ExpertCosts } from '@zen/ladder';
 import type { MixtureShape } from './placement-map';
 
 export interface Mixture extends MixtureShape {
@@ -13,6 +14,8 @@ export interface ExpertEngine {
    * computes all of them itself.
    */
   readonly resident: Int8Array | null;
+  /** What experts take in memory and are worth. */
+  readonly costs: ExpertCosts;
   /** From now on this one is given what is not resident; before, all of it is missing. */
   onDispatch(handler: (call: ExpertCall) => void): void;
   completeExperts(id: number, outputs: Float32Array, missing: Uint8Array): void;
@@ -28,6 +31,7 @@ export class EngineExperts implements ExpertEngine {
   constructor(
     readonly shape: Mixture,
     readonly resident: Int8Array | null,
+    readonly costs: ExpertCosts,
   ) {}
 
   bind(model: NonNullable<EngineExperts['model']>): void {

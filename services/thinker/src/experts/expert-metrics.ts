@@ -75,6 +75,12 @@ export class ExpertMetrics {
         [{ kind: 'missing' }, missing],
       ];
     });
+    gauge(
+      'capped',
+      'Pairs of a layer and an expert that are kept below the top stage',
+      [],
+      (experts, top) => [[{}, experts.capped(Math.max(0, top))]],
+    );
     gauge('pods', 'Expert pods of the placement in use', ['state'], ({ pods }) => [
       [{ state: 'up' }, pods.up],
       [{ state: 'down' }, pods.down],

@@ -4,6 +4,7 @@ import { type ClientTls, client } from '@zen/rpc';
 import type { Logger } from '@zen/telemetry';
 import type { ThinkerConfig } from '../config';
 import type { ServedModel } from '../serving/served-model';
+import { CapsPolicy } from './caps-policy';
 import { Dispatcher } from './dispatcher';
 import { ExpertCounts } from './expert-counts';
 import type { ExpertEngine } from './expert-engine';
@@ -35,11 +36,17 @@ export function openExperts(config: ThinkerConfig, around: Around): OpenExperts 
   return (model, engine) => {
     const counts = new ExpertCounts((seconds) => around.metrics().answered(seconds));
     const { expertRouter } = config;
-    if (expertRouter === undefined) return new ServedExperts(engine, counts, null);
+    const { layers, experts } = engine.shape;
+    const caps =
+      config.expertCaps === undefined
+        ? null
+        : new CapsPolicy(engine.costs, layers * experts, config.expertCaps);
+    if (expertRouter === undefined) return new ServedExperts(engine, counts, null, caps);
     const served: ServedExperts = new ServedExperts(
       engine,
       counts,
       openRemote(expertRouter, config, model, engine, counts, around, () => served.changed()),
+      caps,
     );
     return served;
   };
@@ -105,6 +112,7 @@ function openRemote(
           shape,
           artifactDigest,
           random,
+          version: () => fleet.version,
           placed: (map) => {
             fleet.place(map);
             logger.info({ version: String(map.version), pods: map.pods.length }, 'experts placed');

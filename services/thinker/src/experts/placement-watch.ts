@@ -7,6 +7,8 @@ export interface WatchOptions {
   router: Pick<RpcClient<typeof ExpertRouterServiceDefinition>, 'watchPlacement'>;
   shape: MixtureShape;
   artifactDigest: string;
+  /** Of the placement in use: a router that is new goes on from there. */
+  version(): bigint;
   placed(map: PlacementMap): void;
   /** The router is gone, or gives what cannot be followed; the last placement stays in use. */
   lost(error: unknown): void;
@@ -20,10 +22,11 @@ const LONGEST_BACKOFF_MS = 10_000;
 /** Follows the router's placements until `signal`; whatever becomes of the router, the last one stays. */
 export async function watchPlacement(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { router, shape, artifactDigest, placed, lost, random } = options;
+  const asked = () => ({ artifactDigest, knownVersion: options.version() });
   let backoffMs = FIRST_BACKOFF_MS;
   while (!signal.aborted) {
     try {
-      for await (const placement of router.watchPlacement({ artifactDigest }, { signal })) {
+      for await (const placement of router.watchPlacement(asked(), { signal })) {
         placed(PlacementMap.from(placement, shape, artifactDigest));
         backoffMs = FIRST_BACKOFF_MS;
       }

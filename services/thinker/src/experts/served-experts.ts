@@ -1,6 +1,7 @@
 import type { StepOutput } from '@zen/batching';
 import type { ExpertState } from '@zen/contracts';
 import type { StageSource } from '../serving/stage-climb';
+import type { CapsPolicy } from './caps-policy';
 import type { ExpertCounts } from './expert-counts';
 import type { ExpertEngine } from './expert-engine';
 import type { Coverage, ExpertFleet } from './expert-fleet';
@@ -34,6 +35,8 @@ export class ServedExperts {
     readonly counts: ExpertCounts,
     /** Null where all experts are here. */
     private readonly remote: RemoteSide | null,
+    /** Null where every expert is computed at the stage of its row. */
+    private readonly caps: CapsPolicy | null,
   ) {}
 
   /** `moved`: experts can be had that could not, or the other way round. */
@@ -74,6 +77,11 @@ export class ServedExperts {
     const { standInOnly, missing } = this.coverage(this.awaited);
     const { layers, experts } = this.engine.shape;
     return `stage ${this.awaited}: no pod has ${standInOnly + missing} of its ${layers * experts} experts`;
+  }
+
+  /** Pairs of a layer and an expert that never have this stage, to fit the budget. */
+  capped(stage: number): number {
+    return this.caps?.below(stage) ?? 0;
   }
 
   get pods(): { up: number; down: number } {
@@ -120,6 +128,7 @@ export class ServedExperts {
       falls: { standIn: BigInt(counts.standIn), without: BigInt(counts.without) },
       hedgedCalls: BigInt(counts.hedgedCalls),
       failedOverCalls: BigInt(counts.failedOverCalls),
+      capped: this.capped(Math.max(0, stage)),
     };
   }
 
@@ -135,6 +144,8 @@ export class ServedExperts {
     this.known.clear();
     const rows = this.engine.takeExpertLoad();
     this.counts.chosen(rows);
+    const caps = this.caps?.tick(rows);
+    if (caps) this.engine.setExpertCaps(caps);
     this.remote?.load(rows, this.stopping.signal);
   }
 

@@ -1,6 +1,6 @@
 import { deltaModel } from '@zen/deltas';
 import { type DeltaOptions, loadEngine } from '@zen/engine';
-import type { ModelConfig, OpenLadder } from '@zen/ladder';
+import { expertCosts, type LadderConfig, type ModelConfig, type OpenLadder } from '@zen/ladder';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
 import { EngineExperts } from '../experts/expert-engine';
 import { EngineBackend, type StageBackend } from './engine-backend';
@@ -33,7 +33,7 @@ export function openEngine(
   const contextTokens = Math.min(options.contextTokens, config.model.contextTokens);
   const { bytes, offsets } = tokenizer.byteTable(vocabSize);
   const engine = loadEngine();
-  const experts = expertsOf(config.model, options.residentStage);
+  const experts = expertsOf(config, options.residentStage);
   const native = engine.open(configJson, {
     threads: options.threads,
     kvBytes: options.kvBytes,
@@ -62,9 +62,12 @@ export function openEngine(
   return { model, backend: new EngineBackend(native, experts) };
 }
 
-function expertsOf(model: ModelConfig, residentStage: number | null): EngineExperts | null {
+function expertsOf(config: LadderConfig, residentStage: number | null): EngineExperts | null {
+  const { model } = config;
   const { experts, layers } = model;
-  if (!experts) return null;
+  const costs = expertCosts(config);
+  if (!experts || !costs) return null;
   const shape = { layers, experts: experts.count, perToken: experts.perToken };
-  return new EngineExperts(shape, residentStage === null ? null : residentStages(model, residentStage));
+  const resident = residentStage === null ? null : residentStages(model, residentStage);
+  return new EngineExperts(shape, resident, costs);
 }

@@ -208,6 +208,8 @@ export interface ExpertState {
   falls: ExpertFalls | undefined;
   hedgedCalls: bigint;
   failedOverCalls: bigint;
+  /** Pairs (layer, expert) that are kept below the top stage, to fit a budget of memory. */
+  capped: number;
 }
 
 export interface DeltaCapacity {
@@ -2167,6 +2169,7 @@ function createBaseExpertState(): ExpertState {
     falls: undefined,
     hedgedCalls: 0n,
     failedOverCalls: 0n,
+    capped: 0,
   };
 }
 
@@ -2225,6 +2228,9 @@ export const ExpertState: MessageFns<ExpertState> = {
         throw new globalThis.Error("value provided for field message.failedOverCalls of type uint64 too large");
       }
       writer.uint32(104).uint64(message.failedOverCalls);
+    }
+    if (message.capped !== 0) {
+      writer.uint32(112).uint32(message.capped);
     }
     return writer;
   },
@@ -2346,6 +2352,14 @@ export const ExpertState: MessageFns<ExpertState> = {
             message.failedOverCalls = reader.uint64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.capped = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2401,6 +2415,7 @@ export const ExpertState: MessageFns<ExpertState> = {
         : isSet(object.failed_over_calls)
         ? BigInt(object.failed_over_calls)
         : 0n,
+      capped: isSet(object.capped) ? globalThis.Number(object.capped) : 0,
     };
   },
 
@@ -2445,6 +2460,9 @@ export const ExpertState: MessageFns<ExpertState> = {
     if (message.failedOverCalls !== 0n) {
       obj.failedOverCalls = message.failedOverCalls.toString();
     }
+    if (message.capped !== 0) {
+      obj.capped = Math.round(message.capped);
+    }
     return obj;
   },
 
@@ -2478,6 +2496,7 @@ export const ExpertState: MessageFns<ExpertState> = {
     message.failedOverCalls = (object.failedOverCalls !== undefined && object.failedOverCalls !== null)
       ? BigInt(object.failedOverCalls)
       : 0n;
+    message.capped = object.capped ?? 0;
     return message;
   },
 };
