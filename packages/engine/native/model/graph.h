@@ -164,6 +164,8 @@ class Graph {
   void ask(Team& team, Stream& stream, int index);
   void experts(Team& team, Stream& stream, int index);
   void prepare(Team& team, const std::vector<Expert*>& cold);
+  // graph_foresee.cc: asks the disk for what a layer's experts will probably be. By one thread.
+  void foresee(const Team& team, const Stream& stream, int index);
   // Adds what a row's experts have made of it, weighted by their gates, to the row's x.
   void combine(const Team& team, const Stream& stream, int row, float* x);
   // Throws what ended the pass early.

@@ -27,6 +27,8 @@ Graph::Mixture::Mixture(const ModelShape& m, int threads)
       pairs(static_cast<size_t>(threads), ExpertPairs(m.experts.count, m.experts.perToken)),
       sharedRuns(static_cast<size_t>(threads)),
       standIns(static_cast<size_t>(threads)),
+      guess{std::vector<float>(static_cast<size_t>(m.hiddenSize)), std::vector<float>(static_cast<size_t>(m.experts.count)),
+            std::vector<float>(static_cast<size_t>(m.experts.perToken)), std::vector<int>(static_cast<size_t>(m.experts.perToken))},
       load(static_cast<size_t>(m.layers) * static_cast<size_t>(m.experts.count)) {
   if (m.experts.sharedFfnSize > 0) shared = std::make_unique<ExpertFfn>(m.hiddenSize, m.experts.sharedFfnSize, threads);
 }
@@ -120,7 +122,10 @@ void Graph::experts(Team& team, Stream& stream, int index) {
   const size_t own = static_cast<size_t>(team.index());
   ExpertPairs& pairs = m.pairs[own];
   pairs.forgetReady();  // another pass may have prepared them meanwhile
-  if (!pairs.cold().empty()) prepare(team, pairs.cold());
+  if (!pairs.cold().empty()) {
+    if (team.index() == 0) foresee(team, stream, index + 1);
+    prepare(team, pairs.cold());
+  }
   std::vector<ExpertRun>& runs = m.sharedRuns[own];
   runs.clear();
   for (const Group& g : layout_.groups)
@@ -153,8 +158,10 @@ void Graph::prepare(Team& team, const std::vector<Expert*>& cold) {
   };
   if (team.index() == 0)
     guarded([&] {
-      for (Expert* expert : cold)
+      for (Expert* expert : cold) {
+        expert->advise();
         expert->begin();
+      }
     });
   if (team.index() == 0) m.begun = !m.failed;
   team.barrier();

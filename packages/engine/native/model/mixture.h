@@ -64,6 +64,10 @@ struct Graph::Mixture {
 
   Away away;
   std::vector<std::vector<ExpertRun>> standIns;  // of each thread, all equal
+  struct Guess {  // of one row in the next layer
+    std::vector<float> input, logits, gates;
+    std::vector<int> experts;
+  } guess;
 
   ExpertCaps caps;
   std::vector<std::atomic<uint32_t>> load;  // [layer][expert]: rows since somebody took it
