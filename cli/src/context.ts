@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { cacheHome } from '@zen/disk';
+import { bytes } from '@zen/config';
+import { cacheHome, useFolder } from '@zen/disk';
 import { loadQuant, type NativeQuant } from '@zen/engine';
 import { type FetchProgress, openSource, sourceSettings } from '@zen/importers';
 import { ladderPath, type OpenLadder, openLadder, type SourceModel } from '@zen/ladder';
@@ -75,6 +76,21 @@ export function ladderFolder(context: Context, text: string): string {
   return folders.find((folder) => existsSync(join(folder, 'index.json'))) ?? folders[0]!;
 }
 
-export function findLadder(context: Context, text: string): Promise<OpenLadder> {
-  return openLadder(ladderFolder(context, text));
+export async function findLadder(context: Context, text: string): Promise<OpenLadder> {
+  const folder = ladderFolder(context, text);
+  // Until this process ends.
+  await useFolder(context.home, folder);
+  return openLadder(folder);
+}
+
+/** `$ZEN_CACHE_BYTES`, or null. */
+export function cacheBytes(): number | null {
+  const text = process.env.ZEN_CACHE_BYTES;
+  return text === undefined || text === '' ? null : byteCount(text);
+}
+
+export function byteCount(text: string): number {
+  const { data, error } = bytes(0, 2 ** 50).safeParse(text);
+  if (data === undefined) throw new InvalidArgumentError(`${text} ${error?.issues[0]?.message ?? ''}`);
+  return data;
 }

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
@@ -74,6 +75,33 @@ describe('a ladder of SmolLM2', () => {
     expect(shown.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(zen('inspect', ladder).stdout).toMatch(/stage +bytes/);
   });
+
+  it('goes on measuring where it was killed, to the same report', async () => {
+    const args = (report: string) => [
+      ...[
+        'quality',
+        ladder,
+        '--tokens',
+        '800',
+        '--no-answers',
+        '--no-keep',
+        '--report',
+        join(folder, report),
+      ],
+    ];
+    zenJson(...args('whole.json'));
+    const child = spawn(process.execPath, argv(args('cut.json')), { env, stdio: 'ignore' });
+    const work = join(folder, '.cut.json.work');
+    while (!existsSync(join(work, 'text-0.f32'))) {
+      expect(child.exitCode).toBeNull();
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    child.kill('SIGKILL');
+    await new Promise((done) => child.once('exit', done));
+    zenJson(...args('cut.json'));
+    expect(existsSync(work)).toBe(false);
+    expect(readFileSync(join(folder, 'cut.json'))).toEqual(readFileSync(join(folder, 'whole.json')));
+  }, 600_000);
 
   it('names the stage and chunk of a flipped bit', async () => {
     const damaged = join(folder, 'damaged');

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { cacheCommand } from './commands/cache';
 import { chatCommand } from './commands/chat';
 import { inspectCommand } from './commands/inspect';
 import { packCommand } from './commands/pack';
@@ -28,6 +29,7 @@ for (const add of [
   tuneCommand,
   upcycleCommand,
   qualityCommand,
+  cacheCommand,
   chatCommand,
   deltaCommand,
 ])

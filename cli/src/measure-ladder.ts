@@ -5,6 +5,7 @@ import {
   LadderReader,
   measureQuality,
   type OpenLadder,
+  QualityFolder,
   ReferenceModel,
   STAGES,
   updateQuality,
@@ -22,6 +23,15 @@ export interface MeasureOptions {
   json: boolean;
   /** Write the result into the manifest. */
   keep: boolean;
+  /** Beside this path is kept what has been measured so far, until `done`; null: nowhere. */
+  resumeAt: string | null;
+}
+
+export interface MeasuredLadder {
+  config: LadderConfig;
+  tokens: number;
+  /** The caller has put the result where it belongs. */
+  done(): Promise<void>;
 }
 
 /**
@@ -33,7 +43,7 @@ export async function measureLadder(
   quant: NativeQuant,
   ladder: OpenLadder,
   options: MeasureOptions,
-): Promise<{ config: LadderConfig; tokens: number }> {
+): Promise<MeasuredLadder> {
   const { model, tokenizer } = ladder.config;
   const sequences = thin(await corpusTokens('evaluation', tokenizer), options.tokens);
   const reader = await LadderReader.open(quant, ladder);
@@ -42,17 +52,22 @@ export async function measureLadder(
       ? await engineStages(ladder, options.threads)
       : referenceStages(quant, ladder, reader);
   try {
+    const prompts = options.json ? await jsonPrompts(tokenizer) : [];
+    const what = { ladder, how: options.with, sequences, jsonPrompts: prompts };
+    const work = options.resumeAt === null ? null : await QualityFolder.open(options.resumeAt, what);
     const qualities = await measureQuality({
       quant,
       reference: new ReferenceModel(quant, model, reader.cached(STAGES - 1)),
       sequences,
-      jsonPrompts: options.json ? await jsonPrompts(tokenizer) : [],
+      jsonPrompts: prompts,
       stages: stages.list,
       progress: (done, total) => context.output.progress('measuring', done, total),
       signal: context.signal,
+      ...(work === null ? {} : { work }),
     });
     const config = await updateQuality(ladder, qualities, options.keep);
-    return { config, tokens: sequences.reduce((sum, sequence) => sum + sequence.length, 0) };
+    const tokens = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
+    return { config, tokens, done: async () => work?.remove() };
   } finally {
     stages.close();
     await reader.close();

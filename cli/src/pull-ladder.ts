@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DistributionError, type DownloadProgress, LadderDownload, storeSettings } from '@zen/distribution';
 import { CATALOG } from '@zen/importers';
 import { type FetchStrategy, ladderPath } from '@zen/ladder';
-import type { Context } from './context';
+import { type Context, cacheBytes } from './context';
 import { formatBytes } from './output';
 
 export interface PullLadderOptions {
@@ -31,6 +31,7 @@ export async function openLadderAddress(
       home: context.home,
       strategy: options.strategy,
       bytesPerSecond: options.bandwidth,
+      cacheBytes: cacheBytes(),
       settings: await storeSettings(process.env),
       retry: { attempts: ATTEMPTS },
       signal: context.signal,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SampleLadder, TYPESCRIPT_RUNNER, writeSampleLadder } from '@zen/testing';
@@ -57,5 +57,29 @@ describe('zen push and zen pull', () => {
     });
     expect(zen('pull', 'oci://127.0.0.1:1/x', '--strategy', 'bold').code).toBe(2);
     expect(zen('pull', sample.folder, '--as', '../up').stderr).toContain('must be at most 200 of a-z');
+  });
+});
+
+describe('zen cache', () => {
+  it('lists what was fetched, and prunes it to a size', () => {
+    const folder = join(env.ZEN_HOME, 'artifacts', 'a'.repeat(64));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'blob'), Buffer.alloc(2000));
+    const listed = JSON.parse(zen('cache', 'list', '--json').stdout);
+    expect(listed).toMatchObject({
+      bytes: 2000,
+      entries: [{ kind: 'artifacts', bytes: 2000, inUse: false }],
+    });
+    expect(zen('cache', 'list').stdout).toMatch(/^kind +name +size +used\nartifacts +a/);
+    expect(JSON.parse(zen('cache', 'prune', '--bytes', '2kB', '--json').stdout)).toMatchObject({
+      removed: [],
+    });
+    expect(existsSync(folder)).toBe(true);
+    expect(zen('cache', 'prune', '--bytes', '1kB').stdout).toBe('2.0 KiB of 1 entries removed, 0 B left\n');
+    expect(existsSync(folder)).toBe(false);
+    for (const args of [['prune'], ['prune', '--bytes', 'much']]) {
+      const { code, stderr } = zen('cache', ...args);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('--bytes')]);
+    }
   });
 });

@@ -85,6 +85,7 @@ export function packCommand(program: Command): void {
                 threads: options.threads,
                 json: options.plan === 'full',
                 keep: true,
+                resumeAt: null,
               });
         const { name, stages, minServable } = config;
         const bytes = stages.reduce((sum, stage) => sum + stage.bytes, 0);

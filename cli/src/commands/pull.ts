@@ -1,8 +1,9 @@
 import { parseBandwidth } from '@zen/config';
+import { pruneCache } from '@zen/disk';
 import { CATALOG } from '@zen/importers';
 import { FETCH_STRATEGIES, type FetchStrategy } from '@zen/ladder';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Context, common, contextOf, fetchSource } from '../context';
+import { type Context, cacheBytes, common, contextOf, fetchSource } from '../context';
 import { formatBytes } from '../output';
 import { openLadderAddress, pullLadder } from '../pull-ladder';
 
@@ -39,7 +40,8 @@ ${names.join('\n')}
 
 Logins come from docker's config.json or $ZEN_REGISTRY_USERNAME and $ZEN_REGISTRY_PASSWORD, keys of a bucket from
 $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION and $AWS_ENDPOINT_URL_S3, the API key of a
-gateway's /artifacts from $ZEN_ORIGIN_KEY.`,
+gateway's /artifacts from $ZEN_ORIGIN_KEY. With $ZEN_CACHE_BYTES what was not used for longest leaves the cache to make
+room (zen cache --help).`,
     )
     .action(async (address: string, options: PullCommandOptions) => {
       const context = contextOf(options);
@@ -56,6 +58,8 @@ async function pullSource(context: Context, model: string, verify: boolean): Pro
   const { name, uri, sha256, bytes } = source;
   const tensors = source.tensors.length;
   await source.close();
+  const most = cacheBytes();
+  if (most !== null) await pruneCache(context.home, most);
   context.output.result(
     { name, uri, sha256, bytes, tensors },
     `${name}: ${formatBytes(bytes)}, ${tensors} tensors, sha256 ${sha256}`,

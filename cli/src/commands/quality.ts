@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { replaceFile } from '@zen/disk';
 import { type LadderConfig, verifyLadder } from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { common, contextOf, findLadder, quantOf, wholeNumber, withThreads } from '../context';
@@ -17,7 +18,9 @@ interface QualityCommandOptions {
 
 export function qualityCommand(program: Command): void {
   withThreads(common(program.command('quality')))
-    .description('measure every stage against the source model and write the result into the manifest')
+    .description(
+      'measure every stage against the source model and write the result into the manifest; goes on where it was cut off',
+    )
     .argument('<ladder>', 'a folder, or the name of a packed model (NAME or NAME:quick)')
     .addOption(
       new Option(
@@ -38,15 +41,17 @@ export function qualityCommand(program: Command): void {
       const { signal } = context;
       // The top stage stands for the source: its values are the source's own, which is checked first.
       await verifyLadder(ladder, { quant, signal, progress: (p, d, t) => context.output.progress(p, d, t) });
-      const { config, tokens } = await measureLadder(context, quant, ladder, {
+      const { config, tokens, done } = await measureLadder(context, quant, ladder, {
         with: options.with,
         tokens: options.tokens,
         threads: options.threads,
         json: options.answers,
         keep: options.keep,
+        resumeAt: resolve(options.report ?? `${ladder.folder}.quality`),
       });
       const report = reportOf(config, tokens, options.with);
-      if (options.report) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
+      if (options.report) await replaceFile(resolve(options.report), `${JSON.stringify(report, null, 2)}\n`);
+      await done();
       const rows = report.stages.map((stage) => Object.values(stage).map((value) => String(value ?? '-')));
       context.output.result(report, formatTable([Object.keys(report.stages[0]!), ...rows]));
     });

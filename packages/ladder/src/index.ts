@@ -38,8 +38,10 @@ export {
   minServable,
   parsesAsJson,
   type QualityOptions,
+  type QualityWork,
   type StageUnderTest,
 } from './quality';
+export { type Measured, QualityFolder } from './quality-folder';
 export { type DenseReader, type LayerHessians, ReferenceModel } from './reference-model';
 export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';

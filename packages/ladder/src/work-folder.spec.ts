@@ -26,7 +26,10 @@ describe('WorkFolder', () => {
     await first.keepCoding('a.weight', { rungs: [rung, rung], residualBits: 3 });
     await first.keepStates(7, Float32Array.of(1.5, -2));
     await first.keepNote('sha256', 'abc');
+    await first.keepFloats('f', Float32Array.of(0.1, Number.NaN, 3));
     const second = await WorkFolder.open(target, { a: 1 });
+    expect(await second.floats('f')).toEqual(Float32Array.of(0.1, Number.NaN, 3));
+    expect(await second.floats('g')).toBeNull();
     expect(await second.coding('a.weight')).toEqual({ rungs: [rung, rung], residualBits: 3 });
     expect(await second.states()).toEqual({ layer: 7, x: Float32Array.of(1.5, -2) });
     expect(await second.note('sha256')).toBe('abc');
@@ -47,7 +50,7 @@ describe('WorkFolder', () => {
     const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     try {
       await writeFile(join(work.folder, 'pid'), String(other.pid));
-      await expect(WorkFolder.open(target, 1)).rejects.toThrow(`is being packed by process ${other.pid}`);
+      await expect(WorkFolder.open(target, 1)).rejects.toThrow(`is being worked on by process ${other.pid}`);
     } finally {
       other.kill('SIGKILL');
     }

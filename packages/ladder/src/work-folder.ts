@@ -14,9 +14,9 @@ export interface Coding {
 const PARTS = ['codes', 'rowScale', 'scale', 'zero'] as const;
 
 /**
- * What a pack has done so far, on disk beside its target: coded tensors, and the hidden states that go into the
- * next layer. Each file is complete or absent, whatever happens; a pack that was killed goes on where it was. Only
- * what a later step asks for is in memory.
+ * What a pack or a measurement has done so far, on disk beside its target: coded tensors, and the hidden states that
+ * go into the next layer. Each file is complete or absent, whatever happens; work that was killed goes on where it
+ * was. Only what a later step asks for is in memory.
  */
 export class WorkFolder {
   private constructor(readonly folder: string) {}
@@ -28,7 +28,7 @@ export class WorkFolder {
     try {
       const owner = Number(await readText(join(folder, 'pid')));
       if (owner !== process.pid && owner > 0 && alive(owner)) {
-        throw new LadderError('io', `${target} is being packed by process ${owner}`);
+        throw new LadderError('io', `${target} is being worked on by process ${owner}`);
       }
       if ((await readText(join(folder, 'key'))) !== digest)
         await rm(folder, { recursive: true, force: true });
@@ -93,6 +93,17 @@ export class WorkFolder {
     await this.write('states', [header, bytesOf(x)]);
   }
 
+  /** Numbers, by name. */
+  async floats(name: string): Promise<Float32Array | null> {
+    const data = await this.read(`${name}.f32`);
+    // A copy of its own: it wants its alignment.
+    return data === null ? null : new Float32Array(Uint8Array.prototype.slice.call(data).buffer);
+  }
+
+  async keepFloats(name: string, values: Float32Array): Promise<void> {
+    await this.write(`${name}.f32`, [bytesOf(values)]);
+  }
+
   /** A small result, by name. */
   async note<T>(name: string): Promise<T | null> {
     const data = await this.read(`${name}.json`);
@@ -103,7 +114,7 @@ export class WorkFolder {
     await this.write(`${name}.json`, [Buffer.from(JSON.stringify(value))]);
   }
 
-  /** The pack is done, or cannot go on: nothing is left behind. */
+  /** The work is done, or cannot go on: nothing is left behind. */
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }

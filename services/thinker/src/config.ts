@@ -25,6 +25,11 @@ export const settings = {
     type: z.string().optional(),
     help: 'where fetched ladders are kept, shared by all processes of the node (default ~/.cache/zen)',
   },
+  cacheBytes: {
+    env: 'ZEN_CACHE_BYTES',
+    type: bytes(0, 2 ** 50).optional(),
+    help: 'bytes of fetched ladders and sources that are kept; the longest unused go, none that is in use (default all)',
+  },
   strategy: {
     env: 'ZEN_STRATEGY',
     type: z

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pruneCache } from '@zen/disk';
 import { CHUNK_BYTES } from '@zen/ladder';
 import { DownloadSite, FAST } from '../testing/download-site';
 import { rangesAsked, serveLayout } from '../testing/layout-server';
@@ -72,6 +73,23 @@ describe('LadderDownload', () => {
     await again.run(site.signal);
     expect((await site.open({}, pinned)).remembered).toBe(false);
     site.server = await serveLayout(site.sample.folder);
+  });
+
+  it('makes room in a cache that has a limit, and is not evicted while it is open', async () => {
+    const other = join(site.home, 'artifacts', 'f'.repeat(64));
+    mkdirSync(other, { recursive: true });
+    writeFileSync(join(other, 'blob'), Buffer.alloc(1000));
+    const roomy = await site.open({ cacheBytes: 2 * site.sample.totalBytes });
+    expect(existsSync(other)).toBe(true);
+    const download = await site.open({ cacheBytes: site.sample.totalBytes });
+    expect(existsSync(other)).toBe(false);
+    await download.run(site.signal);
+    await roomy.close();
+    expect((await pruneCache(site.home, 0)).removed).toEqual([]);
+    await expectWhole(download);
+    await download.close();
+    expect((await pruneCache(site.home, 0)).removed).toHaveLength(1);
+    expect(existsSync(download.folder)).toBe(false);
   });
 
   it('stops when it is closed and goes on with the next', async () => {

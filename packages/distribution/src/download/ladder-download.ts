@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lockFile } from '@zen/disk';
+import { type CacheUse, lockFile, pruneCache, useFolder } from '@zen/disk';
 import { DEFAULT_RETRY } from '@zen/http';
 import {
   type LadderConfig,
@@ -51,6 +51,7 @@ export class LadderDownload implements StagedLadder {
     private readonly transfer: Transfer | null,
     /** The origin did not answer `open`: this is the ladder that its address last stood for. */
     readonly remembered: boolean,
+    private readonly use: CacheUse,
   ) {
     ({ folder: this.folder, config: this.config, configJson: this.configJson } = ladder);
     this.manifest = ladder.manifest;
@@ -60,9 +61,10 @@ export class LadderDownload implements StagedLadder {
 
   /**
    * Fetches manifest and config and looks at what is already there; fetches no stage yet. A complete local folder is
-   * used where it is.
+   * used where it is. Until `close` nobody evicts it from the cache.
    */
   static async open(uri: string, options: DownloadOptions): Promise<LadderDownload> {
+    let use: CacheUse | undefined;
     try {
       const place = parseStoreUri(uri);
       let download: LadderDownload;
@@ -70,17 +72,21 @@ export class LadderDownload implements StagedLadder {
         if (!(await isFolder(place.path))) {
           throw new DistributionError('not-found', `${place.path} is not a folder`);
         }
-        download = new LadderDownload(await openLadder(place.path), options, null, false);
+        use = await useFolder(options.home, place.path);
+        download = new LadderDownload(await openLadder(place.path), options, null, false, use);
       } else {
         const origin = await openOrigin(uri, options);
+        use = origin.use;
         const retry = { ...DEFAULT_RETRY, attempts: Number.POSITIVE_INFINITY, ...options.retry };
         const transfer = new Transfer(origin.store, retry, options.bytesPerSecond);
-        download = new LadderDownload(origin, options, transfer, origin.remembered);
+        download = new LadderDownload(origin, options, transfer, origin.remembered, use);
       }
       for (const file of download.files) await file.refresh();
       if (options.need) download.want(options.need);
+      if (download.transfer !== null) await download.makeRoom();
       return download;
     } catch (error) {
+      await use?.release();
       throw DistributionError.from(error, options.signal);
     }
   }
@@ -201,6 +207,15 @@ export class LadderDownload implements StagedLadder {
     this.closing.abort(new Error('closed'));
     // Its outcome belongs to whoever called run().
     await this.running?.catch(() => undefined);
+    await this.use.release();
+  }
+
+  /** Evicts what the cache has beyond its bytes once the rest of this one has come. */
+  private async makeRoom(): Promise<void> {
+    const { cacheBytes } = this.options;
+    if (cacheBytes === undefined || cacheBytes === null) return;
+    const missing = this.progress().stages.reduce((sum, one) => sum + one.bytes - one.bytesPresent, 0);
+    await pruneCache(this.options.home, Math.max(0, cacheBytes - missing));
   }
 
   private file(stage: number): StageFile {

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { type CacheUse, useCached } from '@zen/disk';
 import { DEFAULT_RETRY, withRetries } from '@zen/http';
 import { blobPath, type LadderManifest } from '@zen/ladder';
 import {
@@ -20,6 +22,8 @@ export interface OpenOrigin extends KnownLadder {
   store: ArtifactStore;
   /** The origin did not answer: this is what its address last stood for. */
   remembered: boolean;
+  /** Keeps it in the cache; the caller releases it. */
+  use: CacheUse;
 }
 
 /**
@@ -58,9 +62,24 @@ function keptManifest(home: string, digest: string): Promise<Buffer | null> {
   return readIfThere(blobPath(artifactFolder(home, digest), digest), digest);
 }
 
-function keep(json: Buffer, store: ArtifactStore, options: DownloadOptions): Promise<KnownLadder> {
+async function keep(
+  json: Buffer,
+  store: ArtifactStore,
+  options: DownloadOptions,
+): Promise<KnownLadder & { use: CacheUse }> {
   const manifest = parseLadderManifest(json, store.uri);
-  return keepLadder(options.home, json, manifest, () => readConfig(manifest, store, options));
+  const use = await useCached(
+    options.home,
+    'artifacts',
+    basename(artifactFolder(options.home, manifest.digest)),
+  );
+  try {
+    const known = await keepLadder(options.home, json, manifest, () => readConfig(manifest, store, options));
+    return { ...known, use };
+  } catch (error) {
+    await use.release();
+    throw error;
+  }
 }
 
 async function readConfig(

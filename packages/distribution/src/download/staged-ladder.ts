@@ -43,6 +43,11 @@ export interface DownloadOptions {
   /** Limit of this download, or null. */
   bytesPerSecond: number | null;
   /**
+   * Bytes that the cache may have with this ladder; what was not used for longest goes. Null, or unless stated: no
+   * limit. What processes of the node use stays, also where it is more.
+   */
+  cacheBytes?: number | null;
+  /**
    * Share of recent requests that wanted at least stage k, at index k, from 0 to 1; asked again for every chunk.
    * Without it every stage counts as wanted.
    */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { lockFile } from '@zen/disk';
+import { lockFile, useCached } from '@zen/disk';
 import type { RetryPolicy } from '@zen/http';
 import {
   type CachedFile,
@@ -54,6 +54,8 @@ export async function fetchCached(
 
 async function fetchEntry(uri: RemoteUri, address: string, options: FetchCachedOptions): Promise<CacheEntry> {
   const folder = join(options.home, 'sources', entryName(address));
+  // Until this process ends: whoever fetches a source reads it.
+  await useCached(options.home, 'sources', entryName(address));
   const sound = async () => {
     const record = await readRecord(folder, address);
     return record && (await isSound(folder, record, uri.sha256, options))

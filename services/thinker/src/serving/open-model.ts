@@ -19,6 +19,7 @@ export function openModel(config: ThinkerConfig, env: NodeJS.ProcessEnv): OpenMo
       settings: await storeSettings(env),
       strategy: config.strategy,
       bytesPerSecond: config.bandwidth ?? null,
+      cacheBytes: config.cacheBytes ?? null,
       use,
       signal,
     });
