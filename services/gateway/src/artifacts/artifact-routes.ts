@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Visit } from '../door/visit';
 import { GatewayError } from '../gateway-error';
 import { visitOf } from '../http/visits';
 import { httpError } from '../openai/error-body';
@@ -12,8 +13,8 @@ const LAYOUT = Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' }));
 
 /**
  * `/artifacts/NAME/…`: ladders as OCI image layouts, for clients that download them (`zen pull
- * http://gateway/artifacts/NAME`). Only files that the ladder's own manifest names are served. A reader that takes
- * nothing for `stallMs` is cut off.
+ * http://gateway/artifacts/NAME`). Only files that the ladder's own manifest names are served. They count against the
+ * key's own limits for artifacts. A reader that takes nothing for `stallMs` is cut off.
  */
 export function addArtifacts(fastify: FastifyInstance, shelf: ArtifactShelf, stallMs: number): void {
   fastify.route({
@@ -26,12 +27,14 @@ export function addArtifacts(fastify: FastifyInstance, shelf: ArtifactShelf, sta
         /^(.+?)\/(?:(index\.json|oci-layout)|blobs\/sha256\/([0-9a-f]{64}))$/.exec(path) ?? [];
       const ladder = name === undefined ? null : await shelf.find(name);
       if (!ladder) throw missing();
+      const visit = visitOf(request);
+      if (!visit) throw new GatewayError('internal', 'the request has no visit');
       reply.raw.setTimeout(stallMs, () => reply.raw.destroy());
-      if (file === 'index.json') return sendSmall(request, reply, ladder.index, `"${ladder.digest}"`);
-      if (file === 'oci-layout') return sendSmall(request, reply, LAYOUT, '"oci-layout-1.0.0"');
+      if (file === 'index.json') return sendSmall(request, reply, ladder.index, `"${ladder.digest}"`, visit);
+      if (file === 'oci-layout') return sendSmall(request, reply, LAYOUT, '"oci-layout-1.0.0"', visit);
       const blob = ladder.blobs.get(hex!);
       if (!blob) throw missing();
-      return sendBlob(request, reply, blob, `"sha256:${hex}"`);
+      return sendBlob(request, reply, blob, `"sha256:${hex}"`, visit);
     },
   });
 }
@@ -47,11 +50,19 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): 
 const missing = () => new GatewayError('not_found', 'no such artifact, or no such file in it');
 
 /** A file that may change: asked for again each time, sent again only when it differs. */
-function sendSmall(request: FastifyRequest, reply: FastifyReply, body: Buffer, etag: string): FastifyReply {
+async function sendSmall(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: Buffer,
+  etag: string,
+  visit: Visit,
+): Promise<FastifyReply> {
+  const whole = !matches(request.headers['if-none-match'], etag) && request.method !== 'HEAD';
+  await visit.admitArtifact(whole ? body.byteLength : 0);
   reply.headers({ etag, 'cache-control': 'no-cache', 'content-type': 'application/json' });
   if (matches(request.headers['if-none-match'], etag)) return reply.status(304).send();
   reply.header('content-length', body.byteLength);
-  return request.method === 'HEAD' ? reply.send() : reply.send(body);
+  return whole ? reply.send(body) : reply.send();
 }
 
 async function sendBlob(
@@ -59,9 +70,13 @@ async function sendBlob(
   reply: FastifyReply,
   blob: ShelvedBlob,
   etag: string,
+  visit: Visit,
 ): Promise<FastifyReply> {
   reply.headers({ etag, 'cache-control': FOR_EVER, 'accept-ranges': 'bytes' });
-  if (matches(request.headers['if-none-match'], etag)) return reply.status(304).send();
+  if (matches(request.headers['if-none-match'], etag)) {
+    await visit.admitArtifact(0);
+    return reply.status(304).send();
+  }
   const file = await open(blob.path).catch((cause) => {
     if (cause.code === 'ENOENT') throw missing();
     throw cause;
@@ -73,18 +88,23 @@ async function sendBlob(
     const ifRange = request.headers['if-range'];
     const asked = ifRange === undefined || ifRange === etag ? request.headers.range : undefined;
     const range = byteRange(asked, size);
+    const { from, to } = typeof range === 'object' ? range : { from: 0, to: size - 1 };
+    const sent = range === 'none' || request.method === 'HEAD' ? 0 : to - from + 1;
+    const admission = await visit.admitArtifact(sent);
     if (range === 'none') {
       await file.close();
       return reply.status(416).header('content-range', `bytes */${size}`).send();
     }
-    const { from, to } = range === 'whole' ? { from: 0, to: size - 1 } : range;
     reply.headers({ 'content-type': blob.mediaType, 'content-length': to - from + 1 });
     if (range !== 'whole') reply.status(206).header('content-range', `bytes ${from}-${to}/${size}`);
-    if (request.method === 'HEAD' || size === 0) {
+    if (sent === 0) {
       await file.close();
       return reply.send();
     }
-    return reply.send(file.createReadStream({ start: from, end: to, highWaterMark: 256 * 1024 }));
+    const stream = file.createReadStream({ start: from, end: to, highWaterMark: 256 * 1024 });
+    // A reader that went away pays for what it may have had.
+    reply.raw.once('close', () => admission.end(stream.bytesRead));
+    return reply.send(stream);
   } catch (error) {
     await file.close();
     throw error;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { LadderDownload, NO_SETTINGS } from '@zen/distribution';
 import { openLadder } from '@zen/ladder';
 import { type SampleLadder, writeSampleLadder } from '@zen/testing';
-import { openGateway, PacedThinker, type Running } from '../gateway.fixture';
+import { openGateway, PacedThinker, type Running, until } from '../gateway.fixture';
 
 jest.setTimeout(120_000);
 
@@ -172,5 +172,34 @@ describe('/artifacts with keys', () => {
     });
     await download.run(signal);
     expect(download.progress().bytesKept).toBe(sample.totalBytes);
+  });
+
+  it('counts bytes and requests against the key’s own limits, and sends again when there is room', async () => {
+    const small = `zen-${'s'.repeat(40)}`;
+    const hash = createHash('sha256').update(small).digest('hex');
+    const keys = join(scratch, 'small-keys');
+    const [first] = sample.blobs as [Buffer];
+    writeFileSync(keys, `sha256:${hash} tenant=small artifact-bpm=${first.length}\n`, { mode: 0o600 });
+    const limited = await openGateway([new PacedThinker()], {
+      ZEN_ARTIFACTS: join(scratch, 'shelf'),
+      ZEN_API_KEYS: keys,
+    });
+    const path = `${limited.url}/artifacts/${await stageBlob(0)}`;
+    const fetchIt = (headers: Record<string, string> = {}, method = 'GET') =>
+      fetch(path, { method, headers: { authorization: `Bearer ${small}`, ...headers } });
+    expect((await (await fetchIt()).arrayBuffer()).byteLength).toBe(first.length);
+    const refused = await fetchIt();
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(await refused.json()).toMatchObject({ error: { code: 'rate_limit_exceeded' } });
+    // What is not sent costs nothing.
+    expect((await fetchIt({}, 'HEAD')).status).toBe(200);
+    expect((await fetchIt({ range: 'bytes=999999999-' })).status).toBe(416);
+    await until('a little is there again', async () => {
+      const part = await fetchIt({ range: 'bytes=0-0' });
+      await part.arrayBuffer();
+      return part.status === 206;
+    });
+    await limited.stop();
   });
 });

@@ -11,7 +11,7 @@ import type { DeltaResolver } from '../deltas/delta-resolver';
 import type { Fleet } from '../fleet/fleet';
 import { promptBytes } from '../fleet/traffic';
 import { GatewayError } from '../gateway-error';
-import type { Admission, Limiter } from '../keys/limiter';
+import type { Admission, ArtifactAdmission, Limiter } from '../keys/limiter';
 import type { Tenant } from '../keys/tenant';
 import type { GatewayMetrics } from '../observe/gateway-metrics';
 
@@ -100,6 +100,11 @@ export class Visit {
     }
     this.admission = admission;
     return admission.headers;
+  }
+
+  /** Counts bytes of an artifact against its key's limits of those. */
+  admitArtifact(bytes: number): Promise<ArtifactAdmission> {
+    return this.services.limiter.admitArtifact(this.tenant, bytes);
   }
 
   /** Starts all answers, or none: the first that fails ends the others. */

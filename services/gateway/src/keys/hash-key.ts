@@ -6,7 +6,8 @@ const HELP = `usage: hash-key --tenant NAME [LIMITS] [--stdin]
 Prints one line for the key file. Without --stdin a new key is made and shown once on standard error; with it the
 key is read from standard input. Limits: --rpm N --tpm N --streams N --min-stage N --ttft-ms N --tpot-ms N
 --priority batch|normal|interactive --expert-floor exact|stand-in|without. Deltas: --deltas none|use|publish|admin (use), --user-delta ALIAS with {user} in it,
-the delta that answers requests which name a user and no delta
+the delta that answers requests which name a user and no delta. What is fetched from /artifacts has limits of its own:
+--artifact-rpm N requests and --artifact-bpm N bytes a minute
 `;
 
 const LIMITS = [
@@ -20,6 +21,8 @@ const LIMITS = [
   'expert-floor',
   'deltas',
   'user-delta',
+  'artifact-rpm',
+  'artifact-bpm',
 ] as const;
 
 /** The command `hash-key`: makes one line of a key file. */

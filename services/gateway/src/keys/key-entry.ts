@@ -7,8 +7,8 @@ import { DELTA_RIGHTS, type Tenant } from './tenant';
 /**
  * One line of a key file: `sha256:HEX tenant=NAME [rpm=N] [tpm=N] [streams=N] [weight=N] [min-stage=N] [ttft-ms=N]
  * [tpot-ms=N] [priority=batch|normal|interactive] [expert-floor=exact|stand-in|without]
- * [deltas=none|use|publish|admin] [user-delta=ALIAS]`, where ALIAS
- * holds `{user}`. `#` starts a comment.
+ * [deltas=none|use|publish|admin] [user-delta=ALIAS] [artifact-rpm=N] [artifact-bpm=N]`, where ALIAS holds `{user}`.
+ * What is fetched from /artifacts counts against the last two alone: requests and bytes a minute. `#` starts a comment.
  *
  * A plain SHA-256 is enough at rest because a key is not a password: it carries at least 128 bits of chance, so
  * there is nothing to guess, and a slow hash would only slow every request down.
@@ -40,6 +40,8 @@ const NUMBERS: Record<string, [min: number, max: number]> = {
   'min-stage': [0, 4],
   'ttft-ms': [1, 600_000],
   'tpot-ms': [1, 600_000],
+  'artifact-rpm': [1, 1e9],
+  'artifact-bpm': [1, 1e15],
 };
 
 const WORDS = new Set(['tenant', 'priority', 'expert-floor', 'deltas', 'user-delta']);
@@ -118,6 +120,8 @@ function tenantOf(fields: Map<string, string>, keyId: string, where: string): Te
     requestsPerMinute: number('rpm'),
     tokensPerMinute: number('tpm'),
     streams: number('streams'),
+    artifactRequestsPerMinute: number('artifact-rpm'),
+    artifactBytesPerMinute: number('artifact-bpm'),
     weight: number('weight') ?? 1,
     minStage: number('min-stage') ?? 0,
     objective: { ...(ttftMs === null ? {} : { ttftMs }), ...(tpotMs === null ? {} : { tpotMs }) },

@@ -9,7 +9,7 @@ const HASH = `sha256:${'ab'.repeat(32)}`;
 
 describe('key files', () => {
   test('a line with everything, comments and blank lines', () => {
-    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch expert-floor=without deltas=publish user-delta=users/{user} # ours\n`;
+    const text = `# keys\n\n${HASH} tenant=a-1 rpm=60 tpm=1000 streams=4 weight=3 min-stage=2 ttft-ms=500 tpot-ms=50 priority=batch expert-floor=without deltas=publish user-delta=users/{user} artifact-rpm=30 artifact-bpm=100000000 # ours\n`;
     expect(parseKeys(text, 'keys')).toEqual([
       {
         digest: Buffer.from('ab'.repeat(32), 'hex'),
@@ -19,6 +19,8 @@ describe('key files', () => {
           requestsPerMinute: 60,
           tokensPerMinute: 1000,
           streams: 4,
+          artifactRequestsPerMinute: 30,
+          artifactBytesPerMinute: 1e8,
           weight: 3,
           minStage: 2,
           objective: { ttftMs: 500, tpotMs: 50 },
@@ -96,6 +98,27 @@ describe('Limiter', () => {
     }
     return undefined;
   };
+
+  test('counts bytes of artifacts apart from answers, and what was sent of them', async () => {
+    const limiter = new Limiter(new LocalBook(() => nowMs));
+    const own = { ...limits, keyId: 'own', artifactRequestsPerMinute: 6, artifactBytesPerMinute: 1000 };
+    const cut = await limiter.admitArtifact(own, 900);
+    cut.end(300);
+    cut.end(0);
+    // More than a minute's bytes: not before all of them are there.
+    expect(await caught(() => limiter.admitArtifact(own, 5000))).toMatchObject({
+      failure: 'rate_limit_exceeded',
+      message: 'rate limit: at most 1000 bytes of artifacts a minute',
+      retryAfterS: 18,
+    });
+    await limiter.admitArtifact(own, 700);
+    expect((await limiter.admit(own, 10)).headers['x-ratelimit-remaining-requests']).toBe('5');
+    for (let more = 0; more < 4; more++) await limiter.admitArtifact(own, 0);
+    expect(await caught(() => limiter.admitArtifact(own, 0))).toMatchObject({
+      message: 'rate limit: at most 6 requests of artifacts a minute',
+    });
+    await limiter.admitArtifact(ANONYMOUS, 1e12);
+  });
 
   test('counts what an answer really cost, once', async () => {
     const limiter = new Limiter(new LocalBook(() => nowMs));

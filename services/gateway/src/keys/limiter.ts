@@ -9,6 +9,11 @@ export interface Admission {
   end(tokens: number): void;
 }
 
+/** A file that may be sent. `end` says how many of its bytes were; only once. */
+export interface ArtifactAdmission {
+  end(sentBytes: number): void;
+}
+
 /** Keeps every key to its limits, as the book counts them. */
 export class Limiter {
   constructor(private readonly book: LimitBook) {}
@@ -20,27 +25,58 @@ export class Limiter {
     const take: Take = { key: keyId, limits, tokens: promptTokens, lease: randomUUID() };
     const verdict = await this.book.take(take);
     const headers = rateHeaders(tenant, verdict);
-    if (verdict.denied) {
-      const { what, waitMs } = verdict.denied;
-      const message = {
-        requests: `at most ${requestsPerMinute} requests a minute`,
-        tokens: `at most ${tokensPerMinute} tokens a minute`,
-        streams: `at most ${streams} answers at once`,
-      }[what];
-      throw new GatewayError('rate_limit_exceeded', `rate limit: ${message}`, {
-        retryAfterS: Math.max(1, Math.ceil(waitMs / 1000)),
-        headers,
-      });
-    }
+    refuseDenied(verdict, headers, {
+      requests: `at most ${requestsPerMinute} requests a minute`,
+      tokens: `at most ${tokensPerMinute} tokens a minute`,
+      streams: `at most ${streams} answers at once`,
+    });
+    return { headers, end: this.endOf(take) };
+  }
+
+  /**
+   * Lets so many bytes of an artifact go out, or throws what they must wait for. A key's artifacts are an account of
+   * their own, in which bytes stand where its answers have tokens. A file larger than a minute's bytes goes out when
+   * all of them are there, and is paid off before the next.
+   */
+  async admitArtifact(tenant: Tenant, bytes: number): Promise<ArtifactAdmission> {
+    const { artifactRequestsPerMinute: requests, artifactBytesPerMinute: perMinute } = tenant;
+    const limits = { requestsPerMinute: requests, tokensPerMinute: perMinute, streams: null };
+    const take: Take = { key: `${tenant.keyId} artifacts`, limits, tokens: bytes, lease: randomUUID() };
+    refuseDenied(
+      await this.book.take(take),
+      {},
+      {
+        requests: `at most ${requests} requests of artifacts a minute`,
+        tokens: `at most ${perMinute} bytes of artifacts a minute`,
+        streams: '',
+      },
+    );
+    return { end: this.endOf(take) };
+  }
+
+  private endOf(take: Take): (amount: number) => void {
     let ended = false;
-    const end = (tokens: number) => {
+    return (amount) => {
       if (ended) return;
       ended = true;
       // Nobody waits for it, and the book does not fail: what it cannot tell now it charges later.
-      void this.book.settle(take, tokens - promptTokens);
+      void this.book.settle(take, amount - take.tokens);
     };
-    return { headers, end };
   }
+}
+
+type Denied = NonNullable<Verdict['denied']>;
+
+function refuseDenied(
+  { denied }: Verdict,
+  headers: Record<string, string>,
+  messages: Record<Denied['what'], string>,
+): void {
+  if (!denied) return;
+  throw new GatewayError('rate_limit_exceeded', `rate limit: ${messages[denied.what]}`, {
+    retryAfterS: Math.max(1, Math.ceil(denied.waitMs / 1000)),
+    headers,
+  });
 }
 
 function rateHeaders(

@@ -11,6 +11,9 @@ export interface Tenant {
   tokensPerMinute: number | null;
   /** Answers being produced at once. */
   streams: number | null;
+  /** Of files under /artifacts, which count against nothing else. */
+  artifactRequestsPerMinute: number | null;
+  artifactBytesPerMinute: number | null;
   /** Its share against other tenants while requests wait; 1 is ordinary. */
   weight: number;
   minStage: number;
@@ -36,6 +39,8 @@ export const ANONYMOUS: Tenant = {
   requestsPerMinute: null,
   tokensPerMinute: null,
   streams: null,
+  artifactRequestsPerMinute: null,
+  artifactBytesPerMinute: null,
   weight: 1,
   minStage: 0,
   objective: {},

@@ -39,7 +39,8 @@ const message = z
 
 const responseFormat = z.object({ type: z.string() }).superRefine(({ type }, context) => {
   if (type === 'text') return;
-  const message = `not supported: response format "${type}", only "text"`;
+  // It promises an answer that parses, which nothing but a sampler bound to a grammar can keep.
+  const message = `not supported: response format "${type}", only "text"; x-zen-output: json asks for stages whose JSON is good`;
   context.addIssue({ code: 'custom', path: ['type'], message, params: { unsupported: true } });
 });
 
