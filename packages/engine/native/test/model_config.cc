@@ -181,6 +181,41 @@ void likes() {
   }
 }
 
+// A mixture's shape is bounded before anything is made of it, and what routes is not coded.
+void mixtures() {
+  TinyShape shape = tinyMixtures()[1];
+  const std::string good = TinyLadder(shape).config();
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    const size_t at = good.find(from);
+    return at == std::string::npos ? "the case does not exist" : good.substr(0, at) + to + good.substr(at + from.size());
+  };
+  const struct {
+    std::string text, expected;
+  } cases[] = {
+      {changed("\"count\":5", "\"count\":1"), "model.experts.count must be a whole number from 2 to 1024"},
+      {changed("\"count\":5", "\"count\":1025"), "model.experts.count must be a whole number from 2 to 1024"},
+      {changed("\"count\":5", "\"count\":6"), "tensor blk.0.ffn_gate_inp.weight.shape must be [6, 64]"},
+      {changed("\"perToken\":3", "\"perToken\":6"), "model.experts.perToken must be a whole number from 1 to 5"},
+      {changed("\"perToken\":3", "\"perToken\":0"), "model.experts.perToken must be a whole number from 1 to 5"},
+      {changed("\"normalized\":false", "\"normalized\":0"), "model.experts.normalized must be true or false"},
+      {changed("\"sharedFfnSize\":32", "\"sharedFfnSize\":33"), "model.experts.sharedFfnSize must be a multiple of 32"},
+      {changed("\"sharedFfnSize\":32", "\"sharedFfnSize\":0"), "must belong to the model"},
+      {changed("\"layers\":2", "\"layers\":1024").replace(good.find("\"count\":5") + 3, 9, "\"count\":1000"),
+       "model.experts.count times layers must be at most 21845"},
+      {changed("\"experts\":{", "\"experts\":7,\"were\":{"), "model.experts must be an object"},
+      {changed("blk.1.ffn_down.4.weight", "blk.1.ffn_down.5.weight"), "must belong to the model"},
+      {changed("\"blk.0.ffn_gate_inp.weight\",\"shape\":[5,64],\"sourceType\":\"F32\",\"rungs\":[{\"kind\":\"raw\",\"stage\":0,\"dtype\":\"F32\"",
+               "\"blk.0.ffn_gate_inp.weight\",\"shape\":[5,64],\"sourceType\":\"F32\",\"rungs\":[{\"kind\":\"raw\",\"stage\":0,\"dtype\":\"F16\""),
+       "tensor blk.0.ffn_gate_inp.weight"},
+  };
+  CHECK(refusal([&] { LadderConfig::parse(good); }).empty());
+  for (const auto& c : cases) {
+    const std::string got = refusal([&] { LadderConfig::parse(c.text); });
+    if (!contains(got, c.expected)) std::printf("\"%s\" lacks \"%s\"\n", got.c_str(), c.expected.c_str());
+    CHECK_FOR(contains(got, c.expected), c.expected.c_str());
+  }
+}
+
 void blobs() {
   const TinyFiles files(ladder->blobs);
   Engine engine(LadderConfig::parse(config), {1, 1 << 20, KvType::F16, 100, "", std::vector<uint32_t>(102)});
@@ -218,6 +253,7 @@ int main() {
   config = tiny.config();
   checks();
   likes();
+  mixtures();
   blobs();
   return report("model_config");
 }
