@@ -1,5 +1,6 @@
 export { type Rebalanced, rebalance } from './eplb/rebalance';
 export { LayerBoard } from './layer-board';
+export { loadBalance } from './load-balance';
 export { LoadWindow } from './load-window';
 export { type Holder, nextHoldings } from './next-holdings';
 export type { LayerLayout, Layout, PlacementPod } from './placement-pod';

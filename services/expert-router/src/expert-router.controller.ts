@@ -9,9 +9,10 @@ import {
   type WatchPlacementRequest,
 } from '@zen/contracts';
 import { type CallContext, Rpc } from '@zen/rpc';
-import { takeReport } from './load/take-report';
+import { describePlacement } from './placing/describe';
 import type { Placer } from './placing/placer';
-import { otherArtifact } from './router-error';
+import { MAX_VERSION } from './pods/pod-state';
+import { invalid, nothingPlaced, otherArtifact } from './router-error';
 import { PLACER, SETTINGS, STOPPING } from './tokens';
 
 export interface ControllerSettings {
@@ -31,9 +32,11 @@ export class ExpertRouterController {
 
   @Rpc(ExpertRouterServiceDefinition, 'watchPlacement')
   async *watchPlacement(
-    { artifactDigest }: WatchPlacementRequest,
+    { artifactDigest, knownVersion }: WatchPlacementRequest,
     context: CallContext,
   ): AsyncGenerator<Placement> {
+    if (knownVersion > MAX_VERSION) throw invalid('known_version', `above ${MAX_VERSION}`);
+    this.placer.heard(knownVersion);
     const signal = AbortSignal.any([context.signal, this.stopping]);
     for await (const placement of this.placer.feed.watch(signal)) {
       if (placement.artifactDigest !== artifactDigest) {
@@ -45,12 +48,14 @@ export class ExpertRouterController {
 
   @Rpc(ExpertRouterServiceDefinition, 'reportLoad')
   async reportLoad(request: ReportLoadRequest): Promise<ReportLoadResponse> {
-    takeReport(request, this.placer.artifact, this.placer.window, this.settings.now());
+    const { load } = this.placer;
+    if (!load) throw nothingPlaced();
+    load.take(request, this.settings.now());
     return { intervalMs: this.settings.reportMs };
   }
 
   @Rpc(ExpertRouterServiceDefinition, 'describe')
   async describe(_: DescribePlacementRequest): Promise<DescribePlacementResponse> {
-    return this.placer.describe();
+    return describePlacement(this.placer, this.settings.now());
   }
 }

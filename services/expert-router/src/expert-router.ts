@@ -64,19 +64,19 @@ export async function startExpertRouter(config: ExpertRouterConfig, logger: Logg
     settleMs: POD_SETTLE_MS,
     now,
     wallClock: Date.now,
-    onPlan: ({ moves, changed, balance, plannedBalance, missing, reason }) => {
-      metrics.planned(moves);
-      logger.info({ moves, changed, balance, plannedBalance, missing, reason }, 'planned');
+    onPlan: (plan) => {
+      metrics.planned(plan);
+      const { moves, changed, balance, plannedBalance, missing, reason } = plan;
+      const level = moves > 0 || missing > 0 ? 'info' : 'debug';
+      logger[level]({ moves, changed, balance, plannedBalance, missing, reason }, 'planned');
     },
-    onPublish: (version) => {
-      metrics.placementPublished();
-      logger.debug({ version: String(version) }, 'placement published');
-    },
+    onPublish: (version) => logger.debug({ version: String(version) }, 'placement published'),
     onRefused: (pod, reason) => {
       metrics.assignmentRefused();
       logger.warn({ pod, reason }, 'assignment not taken');
     },
   });
+  metrics.report(placer, () => fleet.pods().length, now);
   const turns = repeatTurns(() => placer.turn(), stopping.signal);
   const app = await NestFactory.createApplicationContext(
     appModule({ placer, settings: { reportMs: config.reportMs, now }, stopping: stopping.signal }),

@@ -9,8 +9,13 @@ export class PlacementWatcher {
   private failure: unknown = null;
   private readonly running: Promise<void>;
 
-  constructor(rpc: Pick<RpcClient<typeof ExpertRouterServiceDefinition>, 'watchPlacement'>, digest: string) {
-    this.running = this.follow(rpc, digest);
+  constructor(
+    private readonly rpc: Pick<RpcClient<typeof ExpertRouterServiceDefinition>, 'watchPlacement'>,
+    private readonly artifactDigest: string,
+    /** Of the placement that it had from another router. */
+    private readonly knownVersion = 0n,
+  ) {
+    this.running = this.follow();
   }
 
   /** The first placement, the latest included, of which `condition` is true. */
@@ -33,14 +38,12 @@ export class PlacementWatcher {
     await this.running;
   }
 
-  private async follow(
-    rpc: Pick<RpcClient<typeof ExpertRouterServiceDefinition>, 'watchPlacement'>,
-    artifactDigest: string,
-  ): Promise<void> {
+  private async follow(): Promise<void> {
     const { signal } = this.stopping;
     try {
-      for await (const placement of rpc.watchPlacement({ artifactDigest }, { signal })) {
-        const last = this.seen.at(-1)?.version ?? -1n;
+      const { artifactDigest, knownVersion } = this;
+      for await (const placement of this.rpc.watchPlacement({ artifactDigest, knownVersion }, { signal })) {
+        const last = this.seen.at(-1)?.version ?? knownVersion;
         if (placement.version <= last) throw new Error(`version ${placement.version} after ${last}`);
         this.seen.push(placement);
         this.wake();

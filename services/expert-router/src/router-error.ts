@@ -11,3 +11,8 @@ export function otherArtifact(asked: string, placed: string): RpcError {
     'x-zen-failure': 'other_artifact',
   });
 }
+
+/** No pod has said yet what it is of. */
+export function nothingPlaced(): RpcError {
+  return new RpcError('UNAVAILABLE', 'no expert pod has said yet what it is of');
+}

@@ -6,17 +6,19 @@ interface Order {
   version: bigint;
   /** [layers] */
   told: readonly ReadonlySet<number>[];
-  /** On its way since, by the clock that is passed in; null once the pod has taken it. */
-  sentMs: number | null;
-  takenMs: number;
+  /** When the pod took it, by the clock that is passed in; null while it is on its way. */
+  takenMs: number | null;
 }
 
 /** A pod that has taken an order says so in its next state; one that does not after this has lost it. */
 const SILENCE_MS = 3000;
+/** Time after which a pod that did not take its order is told again. */
+const RETRY_MS = 1000;
 
 /** What this router has told each pod to hold. */
 export class Orders {
   private readonly orders = new WeakMap<PodLink, Order>();
+  private readonly refusedMs = new WeakMap<PodLink, number>();
   /** Version that each pod said last. */
   private readonly seen = new WeakMap<PodLink, bigint>();
 
@@ -25,9 +27,14 @@ export class Orders {
     return this.orders.get(link)?.told ?? state.held;
   }
 
-  /** Whether the pod has an order of ours. */
-  has(link: PodLink): boolean {
-    return this.orders.has(link);
+  /** Whether a pod shall be told what it was told already: it does not have it, or did not take it. */
+  missing(link: PodLink): boolean {
+    return !this.orders.has(link);
+  }
+
+  /** Whether it refused a moment ago, and is not asked again yet. */
+  resting(link: PodLink, nowMs: number): boolean {
+    return nowMs - (this.refusedMs.get(link) ?? Number.NEGATIVE_INFINITY) < RETRY_MS;
   }
 
   /** Compares with what the pod says; true where it has got an assignment of somebody else's since the last time. */
@@ -36,17 +43,13 @@ export class Orders {
     this.seen.set(link, assignedVersion);
     const order = this.orders.get(link);
     if (order && assignedVersion <= order.version) {
-      const late = order.sentMs === null && nowMs - order.takenMs >= SILENCE_MS;
+      const late = order.takenMs !== null && nowMs - order.takenMs >= SILENCE_MS;
       // It has started anew.
       if (assignedVersion < order.version && late) this.orders.delete(link);
       return false;
     }
     this.orders.delete(link);
     return assignedVersion !== before && assignedVersion !== 0n;
-  }
-
-  forget(link: PodLink): void {
-    this.orders.delete(link);
   }
 
   /** Tells a pod what to hold; fails as the pod's answer does, and then nothing is known of what it was told. */
@@ -57,16 +60,15 @@ export class Orders {
     layers: readonly (readonly number[])[],
     now: () => number,
   ): Promise<void> {
-    const told = layers.map((experts) => new Set(experts));
-    const order: Order = { version, told, sentMs: now(), takenMs: 0 };
+    const order: Order = { version, told: layers.map((experts) => new Set(experts)), takenMs: null };
     this.orders.set(link, order);
     const message: LayerExperts[] = layers.map((experts, layer) => ({ layer, experts: [...experts] }));
     try {
       await link.assign(version, digest, message);
-      order.sentMs = null;
       order.takenMs = now();
     } catch (error) {
       if (this.orders.get(link) === order) this.orders.delete(link);
+      this.refusedMs.set(link, now());
       throw error;
     }
   }

@@ -3,6 +3,8 @@ import type { Placement } from '@zen/contracts';
 /** The latest placement, for any number of watchers; one that reads slowly skips those in between. */
 export class PlacementFeed {
   latest: Placement | null = null;
+  /** Who follows it now. */
+  watchers = 0;
   private readonly waiting = new Set<() => void>();
 
   publish(placement: Placement): void {
@@ -13,13 +15,18 @@ export class PlacementFeed {
   /** The latest at once where there is one, then each later one, until `signal` is aborted. */
   async *watch(signal: AbortSignal): AsyncGenerator<Placement> {
     let seen: Placement | null = null;
-    while (!signal.aborted) {
-      if (this.latest !== null && this.latest !== seen) {
-        seen = this.latest;
-        yield seen;
-      } else {
-        await this.changed(signal);
+    this.watchers++;
+    try {
+      while (!signal.aborted) {
+        if (this.latest !== null && this.latest !== seen) {
+          seen = this.latest;
+          yield seen;
+        } else {
+          await this.changed(signal);
+        }
       }
+    } finally {
+      this.watchers--;
     }
   }
 

@@ -2,11 +2,10 @@ import type { PlacedLayer, PlacedPod, Placement } from '@zen/contracts';
 import type { Artifact, Member } from './members';
 
 /**
- * What thinkers are told: every expert's pods, of those that hold it now and are not about to drop it. A pod that is
+ * What thinkers are told, but for its version: every expert's pods, of those that hold it now and are not about to drop it. A pod that is
  * going, or was not reached lately, is named only where there is nobody else: it may still answer.
  */
 export function placementMessage(
-  version: bigint,
   artifact: Artifact,
   members: readonly Member[],
   /** Whether a pod goes on holding what it holds. */
@@ -31,5 +30,5 @@ export function placementMessage(
     });
     return { layer, experts };
   });
-  return { version, artifactDigest: artifact.digest, pods, layers };
+  return { version: 0n, artifactDigest: artifact.digest, pods, layers };
 }

@@ -1,7 +1,7 @@
-import { type DescribePlacementResponse, Placement } from '@zen/contracts';
-import { LoadWindow, nextHoldings, type Plan, type PlanPolicy, planPlacement } from '@zen/placement';
+import { Placement } from '@zen/contracts';
+import { nextHoldings, type Plan, type PlanPolicy, planPlacement } from '@zen/placement';
+import { LoadBook } from '../load/load-book';
 import type { PodFleet } from '../pods/pod-fleet';
-import type { PodLink } from '../pods/pod-link';
 import { type Artifact, artifactOf, type Member, membersOf } from './members';
 import { Orders } from './orders';
 import { PlacementFeed } from './placement-feed';
@@ -26,12 +26,10 @@ export interface PlacerOptions {
   onRefused(address: string, reason: string): void;
 }
 
-/** Time after which a pod that did not take its order is told again. */
-const RETRY_MS = 1000;
-
-interface Target {
+/** What pods shall come to hold. */
+export interface Target {
   plan: Plan;
-  /** [pods of the plan][layers], by address. */
+  /** [layers] of each pod of the plan, by address. */
   layout: ReadonlyMap<string, readonly (readonly number[])[]>;
   /** The pods that the plan is for. */
   key: string;
@@ -43,11 +41,15 @@ interface Target {
 export class Placer {
   readonly feed = new PlacementFeed();
   artifact: Artifact | null = null;
-  window: LoadWindow | null = null;
+  load: LoadBook | null = null;
   target: Target | null = null;
-  reason = 'no expert pod has been heard of yet';
+  /** Pods of the artifact, as of the last turn. */
+  members: readonly Member[] = [];
+  /** Whether this router plans, as of the last turn. */
+  writes = false;
   private readonly orders = new Orders();
-  private readonly refusedMs = new WeakMap<PodLink, number>();
+  /** What the last turn went by: while it is the same there is nothing to do. */
+  private inputs: readonly unknown[] = [];
   private published = Buffer.alloc(0);
   private key = '';
   private keySinceMs = 0;
@@ -63,56 +65,68 @@ export class Placer {
     this.startedMs = options.now();
   }
 
+  /** Why it is as it is. */
+  get reason(): string {
+    if (!this.fleet.acquainted) return 'not every expert pod has been tried yet';
+    if (!this.artifact) return 'no expert pod has said yet what it is of';
+    if (!this.writes) return 'another expert-router plans, or did until a moment ago';
+    return this.target?.plan.reason ?? 'waiting for pods that come and go';
+  }
+
   /** Does what there is to do now. Quick where nothing has changed. */
   turn(): void {
     if (!this.fleet.acquainted) return;
     const nowMs = this.options.now();
-    this.window?.advance(nowMs);
     const links = this.fleet.pods();
-    this.takeArtifact(artifactOf(links, this.artifact));
+    this.place(artifactOf(links, this.artifact));
     const { artifact } = this;
     if (!artifact) return;
-    const members = membersOf(links, artifact, { nowMs, lostMs: this.options.lostMs });
-    for (const { link, state } of members) {
+    this.members = membersOf(links, artifact, { nowMs, lostMs: this.options.lostMs });
+    for (const { link, state } of this.members) {
       this.versions.heard(state.assignedVersion);
-      if (link.up && this.orders.overruled(link, state, nowMs)) {
-        this.target = null;
-        this.lease.heard(nowMs, this.versions.ageMs(state.assignedVersion));
-      }
+      if (!link.up || !this.orders.overruled(link, state, nowMs)) continue;
+      this.target = null;
+      this.lease.heard(nowMs, this.versions.ageMs(state.assignedVersion));
     }
-    if (!this.lease.mayWrite(nowMs)) {
-      this.reason = 'another expert-router plans, or did until a moment ago';
-      this.publish(artifact, members);
+    this.writes = this.lease.mayWrite(nowMs);
+    if (this.writes && !this.awaited(nowMs)) this.plan(artifact, nowMs);
+    const renew = this.writes && nowMs - this.renewedMs >= this.lease.renewMs;
+    if (!this.changed() && !renew) return;
+    if (!this.writes) {
+      this.publish(artifact, null);
       return;
     }
-    this.plan(artifact, members, nowMs);
-    const next = this.nextOf(members, artifact);
-    this.publish(artifact, members, next);
-    this.order(artifact, members, next, nowMs);
+    const next = this.nextOf(artifact);
+    this.publish(artifact, next);
+    this.order(artifact, next, renew, nowMs);
   }
 
-  describe(): DescribePlacementResponse {
-    const pods = this.fleet.pods().flatMap(({ last }) => (last ? [last.message] : []));
-    return {
-      placement: this.feed.latest ?? undefined,
-      balance: this.target?.plan.balance ?? 0,
-      plannedBalance: this.target?.plan.plannedBalance ?? 0,
-      reason: this.reason,
-      plannedUnixMs: BigInt(this.target?.unixMs ?? 0),
-      window: Array.from(this.window?.tokens ?? [], (tokens) => BigInt(tokens)),
-      pods,
-    };
+  /** A thinker goes by this version: what it is told next is newer. */
+  heard(version: bigint): void {
+    this.versions.heard(version);
+    const { latest } = this.feed;
+    if (latest && latest.version <= version) this.announce({ ...latest, version: this.versions.next() });
   }
 
-  private takeArtifact(artifact: Artifact | null): void {
+  private place(artifact: Artifact | null): void {
     if (artifact?.digest === this.artifact?.digest) return;
     this.artifact = artifact;
     this.target = null;
-    this.window = artifact ? new LoadWindow(artifact.layers * artifact.experts, this.options.windowMs) : null;
+    this.load = artifact ? new LoadBook(artifact, this.options.windowMs) : null;
   }
 
-  private plan({ layers, experts }: Artifact, members: readonly Member[], nowMs: number): void {
-    const staying = members.filter(({ stays }) => stays);
+  /** Whether a pod has not been heard of that may only be slow: what it holds is not known. */
+  private awaited(nowMs: number): boolean {
+    return this.fleet
+      .pods()
+      .some(
+        ({ last, up, leaving, downSince }) =>
+          last === null && !up && !leaving && nowMs - downSince < this.options.lostMs,
+      );
+  }
+
+  private plan({ layers, experts }: Artifact, nowMs: number): void {
+    const staying = this.members.filter(({ stays }) => stays);
     const key = staying.map(({ link, state }) => `${link.address} ${state.capacity}`).join('\n');
     if (key !== this.key) {
       this.key = key;
@@ -121,10 +135,11 @@ export class Placer {
     if (nowMs - this.keySinceMs < this.options.settleMs) return;
     const due = nowMs - (this.target?.atMs ?? this.startedMs) >= this.options.intervalMs;
     if (this.target?.key === key && !due) return;
-    const currentOf = ({ link, state }: Member) =>
-      this.target?.layout.get(link.address) ??
-      this.orders.told(link, state).map((told) => [...told].sort((a, b) => a - b));
-    const current = staying.map(currentOf);
+    const current = staying.map(
+      ({ link, state }) =>
+        this.target?.layout.get(link.address) ??
+        this.orders.told(link, state).map((told) => [...told].sort((a, b) => a - b)),
+    );
     const plan = planPlacement(
       {
         pods: staying.map(({ link: { address, endpoint }, state }) => ({
@@ -135,7 +150,7 @@ export class Placer {
         })),
         experts,
         current: Array.from({ length: layers }, (_, layer) => current.map((pod) => pod[layer]!)),
-        tokens: this.window!.tokens,
+        tokens: this.load!.tokens(nowMs),
         mayRebalance: due,
       },
       this.options.policy,
@@ -143,23 +158,24 @@ export class Placer {
     const layout = new Map(
       staying.map(({ link }, pod) => [link.address, plan.layout.map((layer) => layer[pod]!)]),
     );
-    this.target = { plan, layout, key, atMs: nowMs, unixMs: this.options.wallClock() };
-    this.reason = plan.reason;
+    // Between two plans for the balance lies the interval, however often pods come and go meanwhile.
+    const atMs = due ? nowMs : (this.target?.atMs ?? this.startedMs);
+    this.target = { plan, layout, key, atMs, unixMs: this.options.wallClock() };
     this.options.onPlan(plan);
   }
 
   /** [members][layers]: what each shall be told now. */
-  private nextOf(members: readonly Member[], { layers }: Artifact): number[][][] {
-    const told = members.map(({ link, state }) => this.orders.told(link, state));
-    const next = members.map(() => [] as number[][]);
+  private nextOf({ layers }: Artifact): number[][][] {
+    const told = this.members.map(({ link, state }) => this.orders.told(link, state));
+    const next = this.members.map(() => [] as number[][]);
     for (let layer = 0; layer < layers; layer++) {
-      const holders = members.map(({ link, state, stays }, at) => ({
+      const holders = this.members.map(({ link, state, stays }, at) => ({
         capacity: state.capacity,
         held: state.held[layer]!,
         told: told[at]![layer]!,
         stays: stays && link.up,
       }));
-      const target = members.map(
+      const target = this.members.map(
         ({ link }, at) => this.target?.layout.get(link.address)?.[layer] ?? [...told[at]![layer]!],
       );
       for (const [at, experts] of nextHoldings(holders, target).entries()) next[at]!.push(experts);
@@ -167,42 +183,63 @@ export class Placer {
     return next;
   }
 
-  private publish(artifact: Artifact, members: readonly Member[], next?: readonly number[][][]): void {
-    const kept = new Map(members.map((member, at) => [member, next?.[at]?.map((layer) => new Set(layer))]));
-    const message = placementMessage(0n, artifact, members, (member, layer, expert) => {
-      return kept.get(member)?.[layer]?.has(expert) ?? true;
-    });
+  private publish(artifact: Artifact, next: readonly number[][][] | null): void {
+    const kept = new Map(
+      this.members.map((member, at) => [member, next?.[at]?.map((layer) => new Set(layer))]),
+    );
+    const message = placementMessage(
+      artifact,
+      this.members,
+      (member, layer, expert) => kept.get(member)?.[layer]?.has(expert) ?? true,
+    );
     const content = Buffer.from(Placement.encode(message).finish());
     if (content.equals(this.published)) return;
     this.published = content;
-    message.version = this.versions.next();
-    this.feed.publish(message);
-    this.options.onPublish(message.version);
+    this.announce({ ...message, version: this.versions.next() });
   }
 
-  private order(
-    { digest }: Artifact,
-    members: readonly Member[],
-    next: readonly number[][][],
-    nowMs: number,
-  ): void {
-    const renew = nowMs - this.renewedMs >= this.lease.renewMs;
+  private announce(placement: Placement): void {
+    this.feed.publish(placement);
+    this.options.onPublish(placement.version);
+  }
+
+  private order({ digest }: Artifact, next: readonly number[][][], renew: boolean, nowMs: number): void {
     if (renew) this.renewedMs = nowMs;
     let version: bigint | null = null;
-    for (const [at, { link, state, stays }] of members.entries()) {
-      if (!link.up || !stays || nowMs - (this.refusedMs.get(link) ?? Number.NEGATIVE_INFINITY) < RETRY_MS)
-        continue;
+    for (const [at, { link, state, stays }] of this.members.entries()) {
+      if (!link.up || !stays || this.orders.resting(link, nowMs)) continue;
       const told = this.orders.told(link, state);
       const same = next[at]!.every(
         (experts, layer) =>
           experts.length === told[layer]!.size && experts.every((expert) => told[layer]!.has(expert)),
       );
-      if (same && !renew) continue;
+      if (same && !renew && !this.orders.missing(link)) continue;
       version ??= this.versions.next();
       this.orders.send(link, version, digest, next[at]!, this.options.now).catch((error: unknown) => {
-        this.refusedMs.set(link, this.options.now());
         this.options.onRefused(link.address, error instanceof Error ? error.message : String(error));
       });
     }
+  }
+
+  /** Whether anything is different from the last turn. */
+  private changed(): boolean {
+    const inputs = [
+      this.writes,
+      this.target,
+      ...this.members.flatMap(({ link, state, stays }) => [
+        link,
+        link.up,
+        state,
+        stays,
+        this.orders.missing(link),
+      ]),
+    ];
+    const same = inputs.length === this.inputs.length && inputs.every((one, at) => one === this.inputs[at]);
+    this.inputs = inputs;
+    // Who has no order of ours is told until it takes it.
+    return (
+      !same ||
+      (this.writes && this.members.some(({ link, stays }) => stays && link.up && this.orders.missing(link)))
+    );
   }
 }

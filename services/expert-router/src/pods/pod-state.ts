@@ -20,6 +20,8 @@ export interface PodState {
 const MAX_LAYERS = 1024;
 const MAX_EXPERTS = 4096;
 const MAX_NAME = 253;
+/** So that there is always a higher one. */
+export const MAX_VERSION = 2n ** 62n;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const TOP_STAGE = 4;
 
@@ -35,6 +37,7 @@ export function podState(message: ExpertPodState): PodState | null {
     throw new Error('artifact_digest: not "sha256:" and 64 hexadecimal digits');
   within('layers', layers, 1, MAX_LAYERS);
   within('experts', experts, 1, MAX_EXPERTS);
+  if (message.assignedVersion > MAX_VERSION) throw new Error(`assigned_version: above ${MAX_VERSION}`);
   within('held_stage', heldStage, 0, TOP_STAGE);
   return {
     pod,

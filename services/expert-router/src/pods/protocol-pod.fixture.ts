@@ -9,7 +9,7 @@ import {
   type RunExpertsResponse,
   type WatchExpertsRequest,
 } from '@zen/contracts';
-import { type CallContext, Rpc, RpcError, RpcServer } from '@zen/rpc';
+import { type CallContext, Rpc, RpcError, RpcServer, type ServerTls } from '@zen/rpc';
 
 export const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
@@ -36,10 +36,15 @@ export class ProtocolPod {
   readonly told: AssignExpertsRequest[] = [];
   /** False: what it is told is not held before `hold` is called. */
   holdsAtOnce = true;
+  /** Told of every assignment before it has any effect. */
+  onAssign: (request: AssignExpertsRequest) => void = () => {};
   private server: RpcServer | undefined;
   private readonly waking = new Set<() => void>();
 
-  constructor(readonly shape: PodShape) {
+  constructor(
+    readonly shape: PodShape,
+    private readonly tls?: ServerTls,
+  ) {
     this.held = this.nothing();
   }
 
@@ -51,6 +56,7 @@ export class ProtocolPod {
       translate: () => undefined,
       onError: (error) => console.error(error),
       descriptorSetPath,
+      tls: this.tls,
     });
     this.address = this.server.address;
     return this;
@@ -102,6 +108,7 @@ export class ProtocolPod {
     if (request.layers.some(({ experts }) => experts.length > this.shape.capacity)) {
       throw new RpcError('INVALID_ARGUMENT', `layers.experts: at most ${this.shape.capacity} of a layer`);
     }
+    this.onAssign(request);
     this.told.push(request);
     this.assignedVersion = request.version;
     // What goes, goes at once.
@@ -120,6 +127,7 @@ export class ProtocolPod {
       const changed = new Promise<void>((resolve) => {
         const wake = () => {
           this.waking.delete(wake);
+          signal.removeEventListener('abort', wake);
           resolve();
         };
         this.waking.add(wake);
