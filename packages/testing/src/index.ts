@@ -1,5 +1,6 @@
 export { CertificateAuthority } from './certificate-authority';
 export { DeltaStoreProcess, type DeltaStoreProcessOptions, deltaStoreMissing } from './delta-store-process';
+export { ExpertCalls, ExpertPodProcess, endExpertPods, expertPodMissing } from './expert-pod-process';
 export { FolderServer } from './folder-server';
 export { healthClient } from './health-client';
 export { kvIsolation, type SharedBackend } from './kv-isolation';

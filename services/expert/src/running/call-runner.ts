@@ -21,7 +21,8 @@ interface Waiting extends ReadCall {
 
 /** Runs that the engine has at once: it computes one, and finds the next one there when it is ready. */
 const DEPTH = 2;
-const MOST_ROWS = 65_536;
+/** Rows, and pairs, that run together at most: a call alone may have more pairs. */
+const MOST_TOGETHER = 65_536;
 
 /**
  * Hands calls to the engine in the order in which they came. Those that must wait are run together with others of the
@@ -76,19 +77,16 @@ export class CallRunner {
   /** The first call that can run, and what can run with it. */
   private next(): Waiting[] {
     const taken: Waiting[] = [];
-    let rows = 0;
-    let bytes = 0;
+    const sum = { rows: 0, pairs: 0, bytes: 0 };
     for (let index = 0; index < this.queue.length; ) {
       const call = this.queue[index]!;
+      const after = {
+        rows: sum.rows + call.rowCount,
+        pairs: sum.pairs + call.rows.pairs.length,
+        bytes: sum.bytes + call.answerBytes,
+      };
       const [first] = taken;
-      if (
-        first &&
-        !(
-          isAlike(first, call) &&
-          rows + call.rowCount <= MOST_ROWS &&
-          bytes + call.answerBytes <= this.limits.answerBytes
-        )
-      ) {
+      if (first && !(isAlike(first, call) && this.fits(after))) {
         index += 1;
         continue;
       }
@@ -104,10 +102,13 @@ export class CallRunner {
         continue;
       }
       taken.push(call);
-      rows += call.rowCount;
-      bytes += call.answerBytes;
+      Object.assign(sum, after);
     }
     return taken;
+  }
+
+  private fits({ rows, pairs, bytes }: { rows: number; pairs: number; bytes: number }): boolean {
+    return Math.max(rows, pairs) <= MOST_TOGETHER && bytes <= this.limits.answerBytes;
   }
 
   private async run(calls: Waiting[]): Promise<void> {
