@@ -1,4 +1,5 @@
 import type { CodedTensor, NativeQuant } from '@zen/engine';
+import { codeMixtureLayer, type LayerStates } from './code-mixture';
 import { tensorBytes } from './dense-source';
 import { LadderError } from './ladder-error';
 import type { TensorPlan } from './plan';
@@ -42,7 +43,7 @@ export interface CodingJob {
 
 /**
  * Codes all tensors, layer after layer: the source model's own hidden states flow through the layers, their
- * covariance steers the error feedback. One layer of dense weights is in memory at a time.
+ * covariance steers the error feedback. One layer of dense weights is in memory at a time, of a mixture one expert.
  */
 export async function codeTensors(job: CodingJob): Promise<void> {
   const { tensors, reference, read, work, progress } = job;
@@ -61,16 +62,7 @@ export async function codeTensors(job: CodingJob): Promise<void> {
     const left = await missing(job, names);
     const run = x !== null && layer >= (begun?.layer ?? 0);
     if (left.length === 0 && !run) continue;
-    const dense = new Map<string, Float32Array>();
-    for (const name of names) dense.set(name, (await read(name))!);
-    let hessians: LayerHessians | null = null;
-    if (run) {
-      hessians = left.length > 0 ? reference.emptyHessians() : null;
-      await reference.layer(layer, x, lengths, hessians, async (name) => dense.get(name) ?? null);
-    }
-    for (const name of left) {
-      await codeOne(job, name, hessians?.[hessianOf(name)] ?? null, dense.get(name)!);
-    }
+    await codeLayer(job, layer, names, left, run ? { x, lengths } : null);
     if (run) await work.keepStates(layer + 1, x);
   }
   progress(layers, layers + 1);
@@ -79,6 +71,34 @@ export async function codeTensors(job: CodingJob): Promise<void> {
     await codeOne(job, name, hessian, (await read(name))!);
   }
   progress(layers + 1, layers + 1);
+}
+
+/** Codes the tensors `left` of one layer, whose tensors are `names`; `states` go through it. */
+async function codeLayer(
+  job: CodingJob,
+  layer: number,
+  names: string[],
+  left: string[],
+  states: LayerStates | null,
+): Promise<void> {
+  const { reference, read, progress } = job;
+  const { layers, experts } = reference.model;
+  if (experts) {
+    const code = (name: string, hessian: Float32Array | null, values: Float32Array) =>
+      codeOne(job, name, hessian, values);
+    const share = (done: number) => progress(layer + done, layers + 1);
+    return codeMixtureLayer({ reference, read, code, progress: share }, layer, left, states);
+  }
+  const dense = new Map<string, Float32Array>();
+  for (const name of names) dense.set(name, (await read(name))!);
+  let hessians: LayerHessians | null = null;
+  if (states) {
+    hessians = left.length > 0 ? reference.emptyHessians() : null;
+    await reference.layer(layer, states.x, states.lengths, hessians, async (name) => dense.get(name) ?? null);
+  }
+  for (const name of left) {
+    await codeOne(job, name, hessians?.[hessianOf(name)] ?? null, dense.get(name)!);
+  }
 }
 
 /** Those that have no codes yet; residuals of the others get the width that was found for them. */

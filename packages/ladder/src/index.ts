@@ -42,6 +42,7 @@ export {
   type StageUnderTest,
 } from './quality';
 export { type Measured, QualityFolder } from './quality-folder';
+export { type Expert, expertNames } from './reference-mixture';
 export { type DenseReader, type LayerHessians, ReferenceModel } from './reference-model';
 export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';

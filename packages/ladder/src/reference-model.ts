@@ -1,5 +1,6 @@
 import type { NativeQuant } from '@zen/engine';
 import { LadderError } from './ladder-error';
+import { ReferenceMixture } from './reference-mixture';
 import type { ModelConfig } from './source-model';
 
 /** Gives a tensor's dense float32 values, null where the model has no such tensor. */
@@ -13,7 +14,7 @@ export interface LayerHessians {
   ffnMid: Float32Array;
 }
 
-/** Which sum belongs to the input of a linear layer. */
+/** Which sum belongs to the input of a linear layer; an expert's are those of its own rows. */
 export function hessianOf(name: string): keyof LayerHessians {
   if (name.includes('attn_output')) return 'attnOut';
   if (name.includes('ffn_down')) return 'ffnMid';
@@ -36,6 +37,7 @@ const LAYER = [
   'attn_q_norm.weight',
   'attn_k_norm.weight',
 ];
+const FEED_FORWARD = LAYER.filter((name) => name.startsWith('ffn_'));
 
 /**
  * The float32 forward pass over whole sequences, layer by layer with weights read on demand: the source model
@@ -77,7 +79,10 @@ export class ReferenceModel {
     };
   }
 
-  /** Runs layer `index` on `x` in place; adds to `hessians` where given. `read` may replace single tensors. */
+  /**
+   * Runs layer `index` on `x` in place; adds to `hessians` where given and the layer is dense. `read` may replace single
+   * tensors.
+   */
   async layer(
     index: number,
     x: Float32Array,
@@ -85,9 +90,42 @@ export class ReferenceModel {
     hessians: LayerHessians | null = null,
     read: DenseReader = this.read,
   ): Promise<void> {
+    if (this.model.experts) {
+      await this.layerRows(index, x, lengths, read);
+      return;
+    }
     const weights = await Promise.all(LAYER.map((name) => read(`blk.${index}.${name}`)));
     const sums = hessians && [hessians.attnIn, hessians.attnOut, hessians.ffnIn, hessians.ffnMid];
     await this.quant.referenceLayer(this.model, weights, lengths, x, sums);
+  }
+
+  /** The same without Hessians; returns how many rows each expert was chosen for, none of a dense layer. */
+  async layerRows(index: number, x: Float32Array, lengths: Int32Array, read = this.read): Promise<number[]> {
+    if (!this.model.experts) {
+      await this.layer(index, x, lengths, null, read);
+      return [];
+    }
+    const mixture = await this.attention(index, x, lengths, null, read);
+    for (const expert of mixture.experts) await mixture.add(expert, read);
+    mixture.finish();
+    const counts = new Array<number>(this.model.experts.count).fill(0);
+    return counts.map((_, expert) => mixture.rowsOf(expert).rows.length);
+  }
+
+  /** The first half of layer `index` of a mixture, in place; the caller adds the experts of the second. */
+  async attention(
+    index: number,
+    x: Float32Array,
+    lengths: Int32Array,
+    hessians: LayerHessians | null = null,
+    read: DenseReader = this.read,
+  ): Promise<ReferenceMixture> {
+    const weights = await Promise.all(
+      LAYER.map((name) => (FEED_FORWARD.includes(name) ? null : read(`blk.${index}.${name}`))),
+    );
+    const sums = hessians && [hessians.attnIn, hessians.attnOut, null, null];
+    await this.quant.referenceAttention(this.model, weights, lengths, x, sums);
+    return ReferenceMixture.route(this.quant, this.model, index, x, read);
   }
 
   /** Logits of rows `from` to `to` of the last hidden states: [to − from, vocabSize]. */

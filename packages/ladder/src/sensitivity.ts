@@ -1,7 +1,9 @@
 import type { CodedTensor, NativeQuant } from '@zen/engine';
-import { climbs, type TensorPlan } from './plan';
+import { expertOf } from './ladder-config';
+import type { TensorPlan } from './plan';
 import { Divergence } from './quality';
 import type { DenseReader, ReferenceModel } from './reference-model';
+import { sensitivityUnits, spreadOverExperts } from './sensitivity-units';
 import { planeWidths } from './source-format';
 import type { SourceTensor } from './source-model';
 import type { WorkFolder } from './work-folder';
@@ -24,14 +26,16 @@ const TOKENS_AT_ONCE = 8192;
 const HEAD_TOKENS = 256;
 
 /**
- * How much every coded tensor alone disturbs the source model: mean KL in nats with only that tensor coded. The
- * model runs once, layer by layer; at each layer the states that a coded tensor has changed join the others, so
+ * How much every coded tensor alone disturbs the source model: mean KL in nats with only that tensor coded (of a
+ * mixture: with that matrix of all experts of the layer coded, shared out by the rows that each gets). The model runs once, layer by layer; at each layer the states that a coded tensor has changed join the others, so
  * every layer's weights are read once whatever the number of tensors.
  */
 export async function measureSensitivity(job: SensitivityJob): Promise<Map<string, number>> {
   const { quant, reference, plan, sequences, progress } = job;
   const { model, headName } = reference;
-  const names = [...plan].filter(([, how]) => climbs(how)).map(([name]) => name);
+  const units = sensitivityUnits(plan);
+  const names = [...units.keys()];
+  const rows: number[][] = [];
   const tokens = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
   const size = tokens * model.hiddenSize;
   const states = new States(reference, sequences, names.length, size);
@@ -45,17 +49,18 @@ export async function measureSensitivity(job: SensitivityJob): Promise<Map<strin
   for (let layer = 0; layer < model.layers; layer++) {
     progress(layer, total);
     const dense = await layerWeights(job, layer);
-    const read: DenseReader = async (name) => dense.get(name) ?? null;
+    const read: DenseReader = async (name) =>
+      dense.get(name) ?? (expertOf(name) === null ? null : job.read(name));
     await states.layer(layer, read);
     for (const name of names.filter((one) => one.startsWith(`blk.${layer}.`))) {
-      const coded = await decode(job, name);
+      const members = units.get(name)!;
       const state = source.slice();
       await reference.layer(layer, state, states.lengths, null, async (other) =>
-        other === name ? coded : read(other),
+        members.includes(other) ? decode(job, other) : read(other),
       );
       states.add(name, state);
     }
-    await reference.layer(layer, source, states.lengths, null, read);
+    rows.push(await reference.layerRows(layer, source, states.lengths, read));
   }
   const head = await job.read(headName);
   const headed: DenseReader = async (name) => (name === headName ? head : job.read(name));
@@ -81,7 +86,7 @@ export async function measureSensitivity(job: SensitivityJob): Promise<Map<strin
     await compare(headName, await reference.logits(states.of(headName) ?? source, 0, tokens, read));
   }
   progress(total, total);
-  return result;
+  return spreadOverExperts(result, units, rows);
 }
 
 /** Hidden states [tokens, hiddenSize] of every tensor that was reached, one after the other. */
@@ -129,10 +134,11 @@ class States {
   }
 }
 
+/** A layer's dense weights, but not those of single experts, of which one at a time is in memory. */
 async function layerWeights(job: SensitivityJob, layer: number): Promise<Map<string, Float32Array>> {
   const dense = new Map<string, Float32Array>();
   for (const name of job.tensors.keys()) {
-    if (name.startsWith(`blk.${layer}.`)) dense.set(name, (await job.read(name))!);
+    if (name.startsWith(`blk.${layer}.`) && expertOf(name) === null) dense.set(name, (await job.read(name))!);
   }
   return dense;
 }

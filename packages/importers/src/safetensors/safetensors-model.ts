@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { SourceModel, SourceTensor } from '@zen/ladder';
 import { FileRegions } from '../file-region';
+import { floatRouters } from '../float-routers';
 import { checkTensors } from '../model-config';
 import { SourceError } from '../source-error';
 import { hfConfig } from './hf-config';
@@ -64,7 +65,8 @@ export async function openSafetensors(
       }
     }
     checkTensors(config, [...tensors.values()], folder);
-    return { ...origin, path: folder, bytes, config, tokenizer, tensors: [...tensors.values()], close };
+    const floats = floatRouters([...tensors.values()]);
+    return { ...origin, path: folder, bytes, config, tokenizer, tensors: floats, close };
   } catch (error) {
     await close();
     throw error;

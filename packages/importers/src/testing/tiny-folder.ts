@@ -12,6 +12,10 @@ const PARTS: readonly [RegExp, string][] = [
   [/attn_output/, 'self_attn.o_proj'],
   [/attn_([qkv])_norm/, 'self_attn.$1_norm'],
   [/attn_([qkv])\./, 'self_attn.$1_proj.'],
+  [/ffn_gate_inp_shexp/, 'mlp.shared_expert_gate'],
+  [/ffn_gate_inp/, 'mlp.gate'],
+  [/ffn_(gate|up|down)_shexp/, 'mlp.shared_expert.$1_proj'],
+  [/ffn_(gate|up|down)\.(\d+)/, 'mlp.experts.$2.$1_proj'],
   [/ffn_(gate|up|down)/, 'mlp.$1_proj'],
 ];
 
@@ -33,7 +37,14 @@ export function hfTensors(config: ModelConfig): TinyTensors {
 
 export function hfConfigJson(config: ModelConfig): Record<string, unknown> {
   return {
-    model_type: config.architecture,
+    model_type: config.architecture + (config.experts ? '_moe' : ''),
+    ...(config.experts && {
+      num_experts: config.experts.count,
+      num_experts_per_tok: config.experts.perToken,
+      norm_topk_prob: config.experts.normalized,
+      moe_intermediate_size: config.ffnSize,
+      shared_expert_intermediate_size: config.experts.sharedFfnSize,
+    }),
     num_hidden_layers: config.layers,
     hidden_size: config.hiddenSize,
     num_attention_heads: config.heads,
@@ -50,11 +61,14 @@ export function hfConfigJson(config: ModelConfig): Record<string, unknown> {
 }
 
 /** Files of the smallest folder in the Hugging Face format, by name. */
-export function tinyFolder(architecture: ModelConfig['architecture']): {
+export function tinyFolder(
+  architecture: ModelConfig['architecture'],
+  make = tinyConfig,
+): {
   config: ModelConfig;
   files: Record<string, Buffer>;
 } {
-  const config: ModelConfig = { ...tinyConfig(architecture, 514), ropeStyle: 'half' };
+  const config: ModelConfig = { ...make(architecture, 514), ropeStyle: 'half' };
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   return {
     config,
