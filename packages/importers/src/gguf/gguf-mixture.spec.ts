@@ -7,6 +7,8 @@ import { stackedTensors, tinyMetadata, tinyMixture, tinyTensors } from '../testi
 import { openGguf } from './gguf-model';
 
 const folder = mkdtempSync(join(tmpdir(), 'zen-gguf-mixture-'));
+// Files of which each is written and parsed: seconds on a loaded machine.
+jest.setTimeout(60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function open(bytes: Buffer) {

@@ -8,6 +8,8 @@ import { tinyConfig, tinyGguf, tinyMetadata, tinyTensors } from '../testing/tiny
 import { openGguf } from './gguf-model';
 
 const folder = mkdtempSync(join(tmpdir(), 'zen-gguf-'));
+// Files of which each is written and parsed: seconds on a loaded machine.
+jest.setTimeout(60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const ORIGIN = { name: 'tiny', uri: 'file:///tiny.gguf', sha256: '0'.repeat(64) };

@@ -8,6 +8,8 @@ import { tinyMixture } from '../testing/tiny-model';
 import { openSafetensors } from './safetensors-model';
 
 const root = mkdtempSync(join(tmpdir(), 'zen-safetensors-mixture-'));
+// Files of which each is written and parsed: seconds on a loaded machine.
+jest.setTimeout(60_000);
 afterAll(() => rmSync(root, { recursive: true }));
 
 const ORIGIN = { name: 'tiny', uri: 'file:///tiny', sha256: '0'.repeat(64) };
