@@ -28,11 +28,15 @@ const whole = [3, 0, 3, 1, 5, 0, 8, 0];
 class FakePod implements ExpertPod {
   readonly asks: PodAsk[] = [];
   cancelled = 0;
+  lateUs: number[] = [];
   constructor(
     readonly address: string,
     readonly us = 100,
   ) {}
   timeUs = (pairs: number) => this.us + pairs;
+  late(_: number, us: number) {
+    this.lateUs.push(us);
+  }
   run(ask: PodAsk) {
     this.asks.push(ask);
     return () => {
@@ -176,6 +180,8 @@ describe('the dispatcher', () => {
     const { counts, late } = bench({ 3: [a], 5: [a], 8: [a] });
     late();
     expect([a.asks.length, counts.hedgedCalls]).toEqual([1, 0]);
+    // But it is known for slow from now on.
+    expect(a.lateUs).toEqual([250_000]);
   });
 });
 

@@ -107,7 +107,8 @@ export class Dispatcher {
     const lateUs = hedging.begin(pairs);
     const ask: Ask = { pod, experts, cancel: () => undefined, forget: () => undefined };
     flight.asks.add(ask);
-    if (Number.isFinite(lateUs)) ask.forget = later(lateUs / 1000, () => this.late(flight, ask));
+    if (Number.isFinite(lateUs))
+      ask.forget = later(lateUs / 1000, () => this.late(flight, ask, pairs, lateUs));
     ask.cancel = pod.run({
       call,
       experts,
@@ -127,7 +128,9 @@ export class Dispatcher {
   }
 
   /** Where someone else has what the pod is late with, whoever answers first is right: the bits are the same. */
-  private late(flight: Flight, ask: Ask): void {
+  private late(flight: Flight, ask: Ask, pairs: number, us: number): void {
+    // The next call goes elsewhere: second askings are few.
+    ask.pod.late(pairs, us);
     const { call, settled, running, tried } = flight;
     const { holders, hedging, events } = this.options;
     const wanted = ask.experts.filter((at) => {

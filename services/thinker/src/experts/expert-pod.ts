@@ -31,6 +31,8 @@ export interface ExpertPod {
   readonly address: string;
   /** What a call of so many pairs would take now, microseconds. */
   timeUs(pairs: number): number;
+  /** A call of so many pairs is not answered after `us`: it is at least that slow. */
+  late(pairs: number, us: number): void;
   /** The result takes the call back; afterwards nothing is told. */
   run(ask: PodAsk): () => void;
 }

@@ -51,6 +51,7 @@ class FakePod implements FleetPod {
   stopped = false;
   constructor(readonly address: string) {}
   timeUs = () => 1;
+  late = () => undefined;
   run = () => () => undefined;
   async stop() {
     this.stopped = true;

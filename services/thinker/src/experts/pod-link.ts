@@ -93,6 +93,10 @@ export class PodLink implements ExpertPod {
     return this.pace.timeUs(pairs, this.options.nowMs());
   }
 
+  late(pairs: number, us: number): void {
+    this.pace.saw(pairs, us, 0, this.options.nowMs());
+  }
+
   run(ask: PodAsk): () => void {
     const { call, experts, offsets } = ask;
     const { hiddenSize, silenceMs, nowMs } = this.options;

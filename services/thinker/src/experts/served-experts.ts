@@ -150,16 +150,22 @@ export class ServedExperts {
   }
 
   private async available(stage: number, signal: AbortSignal): Promise<void> {
-    while (!enough(this.coverage(stage))) {
-      signal.throwIfAborted();
-      this.awaited = stage;
-      await new Promise<void>((resolve) => {
-        this.waiting.add(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+    let wake = () => {};
+    const aborted = () => wake();
+    signal.addEventListener('abort', aborted, { once: true });
+    try {
+      while (!enough(this.coverage(stage))) {
+        signal.throwIfAborted();
+        this.awaited = stage;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          this.waiting.add(resolve);
+        });
+      }
+    } finally {
+      this.awaited = null;
+      signal.removeEventListener('abort', aborted);
     }
-    this.awaited = null;
-    signal.throwIfAborted();
   }
 }
 
