@@ -1,4 +1,4 @@
-import type { LadderTensor } from '@zen/ladder';
+import type { LadderTensor, ModelConfig } from '@zen/ladder';
 import type { Command } from 'commander';
 import { common, contextOf, findLadder } from '../context';
 import { formatBytes, formatTable } from '../output';
@@ -15,7 +15,7 @@ export function inspectCommand(program: Command): void {
       const { name, model, source, stages, minServable, floors, tensors } = config;
       const value = { folder, digest, name, model, source, stages, minServable, floors };
       const lines = [
-        `${name}: ${model.architecture}, ${model.layers} layers, ${tensors.length} tensors`,
+        `${name}: ${model.architecture}, ${model.layers} layers${expertsText(model)}, ${tensors.length} tensors`,
         `source ${source.uri} (${formatBytes(source.bytes)})`,
         `digest ${digest}`,
         stageTable(config),
@@ -25,6 +25,12 @@ export function inspectCommand(program: Command): void {
         lines.push(formatTable([['tensor', 'shape', 'type', 'rungs'], ...tensors.map(tensorRow)]));
       context.output.result(options.tensors ? { ...value, tensors } : value, lines.join('\n'));
     });
+}
+
+function expertsText({ experts }: ModelConfig): string {
+  if (!experts) return '';
+  const shared = experts.sharedFfnSize > 0 ? ' and a shared one' : '';
+  return ` of ${experts.count} experts (${experts.perToken} for a token${shared})`;
 }
 
 function tensorRow({ name, shape, sourceType, rungs }: LadderTensor): string[] {

@@ -1,5 +1,12 @@
 import { type CorpusSequence, corpusTokens, thin } from '@zen/delta-build';
-import { CODING_DEFAULTS, ladderPath, openLadder, packLadder, type SourceModel } from '@zen/ladder';
+import {
+  CODING_DEFAULTS,
+  ladderPath,
+  needDense,
+  openLadder,
+  packLadder,
+  type SourceModel,
+} from '@zen/ladder';
 import { type Command, Option } from 'commander';
 import { common, contextOf, fetchSource, quantOf, wholeNumber, withThreads } from '../context';
 import { measureLadder } from '../measure-ladder';
@@ -58,6 +65,7 @@ export function packCommand(program: Command): void {
       const quant = quantOf(options);
       const source = await fetchSource(context, model);
       try {
+        if (options.tune) needDense(source.config);
         const folder = options.out ?? ladderPath(context.home, source.name, options.plan);
         const texts = await corpusTokens('calibration', source.tokenizer);
         await packLadder(source, {

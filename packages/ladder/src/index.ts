@@ -48,6 +48,7 @@ export { SOURCE_FORMATS, type SourceFormat } from './source-format';
 export * from './source-model';
 export { chunkExperts, expertNeed, neededChunks, type TensorNeed } from './tensor-need';
 export {
+  needDense,
   type TrainedScales,
   type Trainer,
   type TrainingTensor,

@@ -13,6 +13,7 @@ import {
 import { LadderError } from './ladder-error';
 import { LayoutWriter } from './layout-writer';
 import type { OpenLadder } from './open-ladder';
+import type { ModelConfig } from './source-model';
 
 /** Scale and offset of every row and group: value = scale·code + offset. */
 export interface TrainedScales {
@@ -63,6 +64,7 @@ export async function tuneLadder(
   folder: string,
   trainer: Trainer,
 ): Promise<{ config: LadderConfig; kept: number }> {
+  needDense(ladder.config.model);
   const reader = await LadderReader.open(quant, ladder);
   const writer = await LayoutWriter.create(folder);
   try {
@@ -114,6 +116,15 @@ export async function tuneLadder(
   } finally {
     await reader.close();
   }
+}
+
+/** The training code has no graph of a mixture. */
+export function needDense({ experts }: ModelConfig): void {
+  if (experts)
+    throw new LadderError(
+      'unsupported',
+      'scales can be trained of dense models, not of a mixture of experts',
+    );
 }
 
 async function patch(
