@@ -123,6 +123,8 @@ export class Holding {
     const paths: string[] = [];
     for (let stage = 0; stage <= top; stage++) {
       paths.push(await this.ladder.stage(stage, attempt));
+      // What came is what was wanted then: an expert that was assigned meanwhile may have holes for bytes.
+      attempt.throwIfAborted();
       let opened = false;
       for (let layer = 0; layer < layers; layer++) {
         const lacking = this.experts.lacking(layer, stage, except);
