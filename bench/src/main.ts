@@ -7,6 +7,7 @@ import { expertsLocal } from './experts-local';
 import { run as gateway } from './gateway';
 import { layers } from './layers';
 import { memory } from './memory';
+import { placement } from './placement/placement';
 import { measureFamily } from './policy/measure-family';
 import { policy } from './policy/policy';
 import { recordCosts } from './policy/record-costs';
@@ -30,6 +31,10 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
   routing: { about: 'requests that follow their prefix against round robin, three replicas', run: routing },
+  placement: {
+    about: 'which pod holds which experts, simulated: balance, moves, time to plan',
+    run: placement,
+  },
   'delta-scale': {
     about: '100,000 deltas, three replicas: store, tiers, added time, more than fit, a noisy tenant',
     run: deltaScale,

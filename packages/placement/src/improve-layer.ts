@@ -23,6 +23,8 @@ export function improveLayer(board: LayerBoard, wanted: Int32Array, leastGain: n
   let moves = 0;
   // Each trade fills one slot or two; more trades than slots would be another layout.
   for (let left = slots; left > 0; left--) {
+    // Not even a perfect balance would pay for one more move.
+    if (1 + (leastGain * (moves + 1)) / slots >= bestCost) break;
     const busiest = busiestOf(board);
     const trade = bestTrade(board, busiest, wanted);
     if (!trade) break;
@@ -57,28 +59,29 @@ function bestTrade(board: LayerBoard, busiest: number, wanted: Int32Array): Trad
     .slice(0, PARTNERS);
   const mayMove = (from: number, to: number, expert: number) =>
     wanted[expert]! < 2 || board.staysApart(expert, from, to);
+  const here = sharesOf(board, busiest);
   for (const pod of partners) {
-    for (const expert of held[busiest]!) {
+    const there = sharesOf(board, pod);
+    for (const [at, expert] of here.experts.entries()) {
       if (held[pod]!.has(expert)) continue;
-      const share = board.share(expert);
-      for (const instead of held[pod]!) {
-        if (held[busiest]!.has(instead)) continue;
-        const back = board.share(instead);
-        const peak = Math.max(top - share + back, load[pod]! + share - back);
-        if (peak < lowest && mayMove(busiest, pod, expert) && mayMove(pod, busiest, instead)) {
-          lowest = peak;
-          best = { t: 'swap', pod, expert, instead };
-        }
-      }
+      const share = here.shares[at]!;
       const copied = board.weights[expert]! / (board.copies[expert]! + 1);
-      for (const instead of held[pod]!) {
-        if (board.copies[instead]! <= Math.max(1, wanted[instead]!)) continue;
-        const lost = board.share(instead);
-        // What the other holders of `instead` take over; the busiest may be one of them.
+      for (const [other, instead] of there.experts.entries()) {
+        const back = there.shares[other]!;
+        const swapped = Math.max(top - share + back, load[pod]! + share - back);
+        if (swapped < lowest && !held[busiest]!.has(instead)) {
+          if (mayMove(busiest, pod, expert) && mayMove(pod, busiest, instead)) {
+            lowest = swapped;
+            best = { t: 'swap', pod, expert, instead };
+          }
+        }
+        // Without what the other holders of `instead` take over, of whom the busiest may be one.
+        const copies = Math.max(top - share + copied, load[pod]! + copied - back);
+        if (copies >= lowest || board.copies[instead]! <= Math.max(1, wanted[instead]!)) continue;
         const over = held[busiest]!.has(instead)
-          ? board.weights[instead]! / (board.copies[instead]! - 1) - lost
+          ? board.weights[instead]! / (board.copies[instead]! - 1) - back
           : 0;
-        const peak = Math.max(top - share + copied + over, load[pod]! + copied - lost);
+        const peak = Math.max(top - share + copied + over, load[pod]! + copied - back);
         if (peak < lowest && board.staysApart(instead, pod)) {
           lowest = peak;
           best = { t: 'copy', pod, expert, instead };
@@ -87,6 +90,12 @@ function bestTrade(board: LayerBoard, busiest: number, wanted: Int32Array): Trad
     }
   }
   return best;
+}
+
+/** What a pod holds, and what each of it makes it carry. */
+function sharesOf(board: LayerBoard, pod: number): { experts: number[]; shares: Float64Array } {
+  const experts = [...board.held[pod]!];
+  return { experts, shares: Float64Array.from(experts, (expert) => board.share(expert)) };
 }
 
 function apply(board: LayerBoard, busiest: number, trade: Trade): void {
