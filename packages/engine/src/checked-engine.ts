@@ -43,7 +43,10 @@ export function checkedEngine(native: NativeEngine): NativeEngine {
         ? { resident: experts.resident, dispatch: (call: ExpertCall) => experts.dispatch(call) }
         : null;
       const all = { delta: NO_DELTAS, ...options, experts: remote };
-      return new CheckedModel(guard(() => native.open(configJson, all as OpenOptions)));
+      return new CheckedModel(
+        guard(() => native.open(configJson, all as OpenOptions)),
+        remote !== null,
+      );
     },
     openExperts(configJson: string, options: OpenExpertsOptions): NativeExperts {
       whole('threads', options.threads, 1, 256);
@@ -53,7 +56,15 @@ export function checkedEngine(native: NativeEngine): NativeEngine {
 }
 
 class CheckedModel implements NativeModel {
-  constructor(private readonly native: NativeModel) {}
+  /** A process that ends waits for its threads, and a step may wait for others: what it waits for is given up. */
+  private readonly leave = () => this.native.close();
+
+  constructor(
+    private readonly native: NativeModel,
+    asksOthers: boolean,
+  ) {
+    if (asksOthers) process.once('exit', this.leave);
+  }
 
   async attachStage(stage: number, blobPath: string): Promise<void> {
     stageNumber(stage);
@@ -126,6 +137,7 @@ class CheckedModel implements NativeModel {
     return guard(() => this.native.takeExpertLoad());
   }
   close(): void {
+    process.off('exit', this.leave);
     guard(() => this.native.close());
   }
 }

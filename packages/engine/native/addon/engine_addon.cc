@@ -402,9 +402,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   ModelHandle handle(model, [dispatch](zen_model* last) { zen_close(last); });
   if (dispatch) {
     dispatch->bind(model);
-    // A step that waits would keep the process from ending.
-    info.Env().AddCleanupHook([weak = std::weak_ptr<zen_model>(handle), dispatch] {
-      if (const ModelHandle alive = weak.lock()) dispatch->close();
+    // A step that waits would keep a worker from ending.
+    info.Env().AddCleanupHook([model = std::weak_ptr<zen_model>(handle), weak = std::weak_ptr<ExpertDispatch>(dispatch)] {
+      const ModelHandle alive = model.lock();
+      if (const auto own = weak.lock()) own->close();
     });
   }
   return info.Env().GetInstanceData<Constructors>()->model.New(

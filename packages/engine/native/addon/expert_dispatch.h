@@ -10,8 +10,8 @@
 
 namespace zen {
 
-// Outlives its model. A call that cannot reach JavaScript, or that it throws at, is answered as missing.
-class ExpertDispatch {
+// Of a model, which keeps it. A call that cannot reach JavaScript, or that it throws at, is answered as missing.
+class ExpertDispatch : public std::enable_shared_from_this<ExpertDispatch> {
  public:
   ExpertDispatch(Napi::Env env, const Napi::Function& dispatch)
       : function_(Napi::ThreadSafeFunction::New(env, dispatch, "zen experts", 0, 1)) {
@@ -41,13 +41,13 @@ class ExpertDispatch {
     auto* copy = new ExpertCallCopy(call);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      const auto arrive = [this](Napi::Env env, Napi::Function function, ExpertCallCopy* arrived) {
+      const auto arrive = [self = weak_from_this()](Napi::Env env, Napi::Function function, ExpertCallCopy* arrived) {
         const std::unique_ptr<ExpertCallCopy> own(arrived);
         try {
           function.Call({own->object(env)});
-        } catch (const Napi::Error&) {
-          miss(*own);
-          throw;
+        } catch (const Napi::Error& error) {
+          if (const auto alive = self.lock()) alive->miss(*own);
+          napi_fatal_exception(env, error.Value());  // as of any callback
         }
       };
       if (!closed_ && function_.NonBlockingCall(copy, arrive) == napi_ok) return;

@@ -5,34 +5,15 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 
+#include "bench/ladder_folder.h"
 #include "model/engine.h"
-#include "model/failure.h"
-#include "model/json.h"
 
 namespace {
 
 using zen::Engine;
 using zen::Json;
-
-std::string readAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw zen::Failure(path, "must be a file that can be read");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-const Json& need(const Json& from, const char* name) {
-  const Json* found = from.member(name);
-  if (!found) throw zen::Failure(name, "must be in the manifest");
-  return *found;
-}
-
-std::string blobPath(const std::string& folder, const Json& descriptor) {
-  return folder + "/blobs/sha256/" + need(descriptor, "digest").text.substr(7);
-}
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -76,8 +57,7 @@ void prefill(Engine& engine, int stage) {
 }
 
 void run(const std::string& folder, int threads, int only) {
-  const Json index = Json::parse(readAll(folder + "/index.json"));
-  const Json manifest = Json::parse(readAll(blobPath(folder, need(index, "manifests").items.at(0))));
+  const Json manifest = manifestOf(folder);
   zen::LadderConfig config = zen::LadderConfig::parse(readAll(blobPath(folder, need(manifest, "config"))));
   const std::vector<uint32_t> offsets(size_t(config.model.vocabSize) + 1, 0);
   const int context = std::min(2048, config.model.contextTokens);
