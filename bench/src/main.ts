@@ -4,6 +4,7 @@ import { deltaScale } from './delta-scale/delta-scale';
 import { deltas } from './deltas/deltas';
 import { deltasQuality } from './deltas-quality/deltas-quality';
 import { expertsLocal } from './experts-local';
+import { experts } from './experts/experts';
 import { run as gateway } from './gateway';
 import { layers } from './layers';
 import { memory } from './memory';
@@ -53,6 +54,10 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   'deltas-quality': {
     about: 'fine-tunes SmolLM2, makes every recipe of delta: what each keeps, against its bytes',
     run: deltasQuality,
+  },
+  experts: {
+    about: 'a mixture with its experts in 1, 2 and 4 pods against co-located; calls; break-even',
+    run: experts,
   },
   layers: { about: 'quality with a stage in some layers only', run: layers },
 };

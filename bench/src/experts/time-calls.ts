@@ -1,0 +1,81 @@
+import { ExpertFailure, ExpertServiceDefinition, RowEncoding, RunExpertsRequest } from '@zen/contracts';
+import { client } from '@zen/rpc';
+
+export interface CallShape {
+  layer: number;
+  stage: number;
+  hiddenSize: number;
+  /** Rows; each goes through all of `experts`. */
+  rows: number;
+  experts: number[];
+}
+
+export interface CallTime {
+  /** From sending to the answer, microseconds. */
+  roundTripUs: number;
+  computeUs: number;
+  /** Both ways, rows, scales and outputs. */
+  bytes: number;
+}
+
+/** Calls to one pod over one stream, one after the other, as a thinker makes them: int16 rows out (as at a top stage), float32 back. */
+export async function timeCalls(address: string, shapes: CallShape[], rounds: number): Promise<CallTime[][]> {
+  const pod = client(ExpertServiceDefinition, address);
+  const waiting = new Map<bigint, (response: Answer) => void>();
+  let lost: (error: Error) => void = () => {};
+  const stream = pod.run({
+    message: (response) => waiting.get(response.id)?.(response),
+    ended: (error) => lost(error ?? new Error('the pod ended the stream')),
+  });
+  try {
+    const times = shapes.map((): CallTime[] => []);
+    let id = 0n;
+    // Interleaved, so that whatever else the machine does meets all shapes alike.
+    for (let round = -2; round < rounds; round++) {
+      for (const [at, shape] of shapes.entries()) {
+        const request = requestOf(shape, ++id);
+        const startedUs = performance.now() * 1000;
+        const response = await new Promise<Answer>((resolve, reject) => {
+          lost = reject;
+          waiting.set(request.id, resolve);
+          stream.send(request);
+        });
+        const roundTripUs = performance.now() * 1000 - startedUs;
+        waiting.delete(request.id);
+        if (response.failure !== ExpertFailure.EXPERT_FAILURE_UNSPECIFIED) throw new Error(response.message);
+        const bytes = request.rows.length + request.scales.length + response.outputs.length;
+        if (round >= 0) times[at]?.push({ roundTripUs, computeUs: response.computeUs, bytes });
+      }
+    }
+    return times;
+  } finally {
+    stream.cancel();
+    pod.close();
+  }
+}
+
+interface Answer {
+  id: bigint;
+  outputs: Uint8Array;
+  failure: ExpertFailure;
+  message: string;
+  computeUs: number;
+}
+
+function requestOf({ layer, stage, hiddenSize, rows, experts }: CallShape, id: bigint): RunExpertsRequest {
+  const codes = Int16Array.from({ length: rows * hiddenSize }, (_, i) => ((i * 3701) % 65_279) - 32_639);
+  const scales = new Float32Array((rows * hiddenSize) / 32).fill(0.0001);
+  return RunExpertsRequest.fromPartial({
+    id,
+    layer,
+    stage,
+    encoding: RowEncoding.ROW_ENCODING_INT16,
+    rows: Buffer.from(codes.buffer),
+    scales: Buffer.from(scales.buffer),
+    experts,
+    counts: experts.map(() => rows),
+    pairs: experts.flatMap(() => [...Array(rows).keys()]),
+    answerEncoding: RowEncoding.ROW_ENCODING_F32,
+    deadlineUs: 0,
+  });
+}
