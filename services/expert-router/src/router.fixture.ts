@@ -38,11 +38,11 @@ export interface TestRouter {
   stop(): Promise<void>;
 }
 
-const addressesOf = (pods: readonly ProtocolPod[]) => pods.map(({ address }) => address).join(',');
+const addressesOf = (pods: readonly { address: string }[]) => pods.map(({ address }) => address).join(',');
 
 /** In this process. */
 export async function openRouter(
-  pods: readonly ProtocolPod[],
+  pods: readonly { address: string }[],
   env: Record<string, string> = {},
 ): Promise<TestRouter & { router: ExpertRouter }> {
   const config = readConfig(settings, { ...QUICK, ZEN_EXPERT_PODS: addressesOf(pods), ...env });
@@ -64,7 +64,7 @@ export function routerMissing(): string | null {
 
 /** In a process of its own, which `kill` ends as a crash would. */
 export async function spawnRouter(
-  pods: readonly ProtocolPod[],
+  pods: readonly { address: string }[],
   env: Record<string, string> = {},
 ): Promise<TestRouter & { end(signal: NodeJS.Signals): Promise<number | string> }> {
   const child: ChildProcess = spawn(process.execPath, [SCRIPT], {
