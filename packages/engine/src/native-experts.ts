@@ -28,8 +28,9 @@ export interface RemoteExperts {
    */
   resident: Int8Array;
   /**
-   * Called on the event loop, while a step waits, with the pairs of a layer that are not resident at their stage.
-   * Answer each call once with `completeExperts`.
+   * Called on the event loop, while a step waits, with the pairs of a layer that are not resident at their stage: a
+   * call for each stage and encoding, and for either half of a pass where it runs as two. Answer each call once with
+   * `completeExperts`. Where it throws, the error is an uncaught one and the call's experts are missing.
    */
   dispatch(call: ExpertCall): void;
 }
@@ -37,7 +38,7 @@ export interface RemoteExperts {
 export interface ExpertCall extends ExpertRows {
   /** Of this dispatch. */
   id: number;
-  /** Some row of it takes nothing but the expert itself. */
+  /** Some row of it takes nothing but the expert itself: its floor says so, or it has no stand-in at `standIn`. */
   exact: boolean;
 }
 
@@ -55,7 +56,8 @@ export interface NativeMixture {
   /**
    * Answers a dispatch: `outputs` is float32 [pairs][hiddenSize] in the call's order, `missing` one byte for each of
    * the call's experts, 1 where its outputs are not there. A missing expert is replaced as each row's floor allows:
-   * the resident stage, then none; a row that takes neither leaves the step (`noExpert`).
+   * the resident stage, then none; a row that takes neither leaves the step (`noExpert`). A wrong answer throws and
+   * counts as missing. After `close()` it does nothing.
    */
   completeExperts(id: number, outputs: Float32Array, missing: Uint8Array): void;
   /**
@@ -79,7 +81,9 @@ export interface NativeExperts {
   release(layer: number, experts: Int32Array): void;
   /**
    * Outputs before their gates, [pairs][hiddenSize] float32 (or bfloat16) little-endian, in the call's order. Runs off
-   * the event loop; calls wait for each other. Rejects where an expert is not held at that stage.
+   * the event loop; calls wait for each other, so more than two at once only take threads from others. Rejects with
+   * the field `held` where an expert is not held at that stage. 1 to 65,536 rows, 1 to 2^20 pairs; integers within
+   * ±127 or ±32,639; integers only where the expert's matrices are codes. The arrays must stay as they are until then.
    */
   run(call: ExpertRows, answer: 'f32' | 'bf16'): Promise<ExpertOutputs>;
   stats(): { held: number; mappedBytes: number; mergedBytes: number };
