@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { MappedStage, Scrubber, type StagedLadder } from '@zen/distribution';
 import type { NativeExperts } from '@zen/engine';
 import { chunkExperts, expertNeed } from '@zen/ladder';
@@ -121,6 +122,24 @@ export class Holding {
     const { layers, top } = this.experts;
     const except = this.badCells();
     const paths: string[] = [];
+    try {
+      await this.climbTo(top, layers, except, paths, attempt);
+    } catch (error) {
+      attempt.throwIfAborted();
+      // A file with holes has been completed meanwhile, and has the blob's name now.
+      if (paths.some((path) => !existsSync(path))) return this.climb(attempt);
+      throw error;
+    }
+    if (trouble) throw trouble;
+  }
+
+  private async climbTo(
+    top: number,
+    layers: number,
+    except: ReadonlySet<Cell>,
+    paths: string[],
+    attempt: AbortSignal,
+  ): Promise<void> {
     for (let stage = 0; stage <= top; stage++) {
       paths.push(await this.ladder.stage(stage, attempt));
       // What came is what was wanted then: an expert that was assigned meanwhile may have holes for bytes.
@@ -135,7 +154,6 @@ export class Holding {
         attempt.throwIfAborted();
       }
     }
-    if (trouble) throw trouble;
   }
 
   private async hold(layer: number, experts: Int32Array, stage: number, paths: string[]): Promise<void> {

@@ -134,7 +134,8 @@ export class CallRunner {
     // Let go between the question and the run.
     const missing = this.missing(call);
     if (missing !== null) return { kind: 'failed', failure: 'not-held', message: missing };
-    return { kind: 'failed', failure: error instanceof EngineError ? 'invalid' : 'failed', message };
+    if (!(error instanceof EngineError)) return { kind: 'failed', failure: 'failed', message };
+    return { kind: 'failed', failure: error.failure.name === 'held' ? 'not-held' : 'invalid', message };
   }
 }
 
