@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { ExpertFloor } from '@zen/contracts';
 import { PacedThinker, TYPESCRIPT_RUNNER } from '@zen/testing';
 
 jest.setTimeout(60_000);
@@ -71,6 +72,20 @@ describe('zen chat', () => {
       delta: null,
       finishReason: 'length',
     });
+  });
+
+  test('experts that were away are told, and how far the answer may fall is asked for', async () => {
+    thinker.options.standIns = 2;
+    const args = ['hello', '--max-tokens', '2', '--expert-floor', 'without'];
+    const { stderr } = await zen(args);
+    const { stdout } = await zen([...args, '--json']);
+    thinker.options.standIns = 0;
+    expect(stderr).toContain('[stage 2: full; experts away: 4 stand-ins, 0 left out]');
+    expect(JSON.parse(stdout).expertFalls).toEqual({ stand_in: 4, without: 0 });
+    expect(thinker.requests.at(-1)?.expertFloor).toBe(ExpertFloor.EXPERT_FLOOR_WITHOUT);
+    const { code, stderr: refused } = await zen(['hello', '--expert-floor', 'low']);
+    expect(code).not.toBe(0);
+    expect(refused).toContain('exact, stand-in, without');
   });
 
   test('a conversation carries what was said before', async () => {

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { common, contextOf, wholeNumber } from '../context';
 import { GatewayApi, type GatewayOptions, withGateway } from '../gateway-api';
 import { sseData } from '../sse';
@@ -11,6 +11,7 @@ interface ChatCommandOptions extends GatewayOptions {
   stage?: number;
   minStage?: number;
   maxTokens: number;
+  expertFloor?: string;
 }
 
 interface Message {
@@ -25,6 +26,13 @@ interface Answer {
   /** Digest of the delta that answered; null for the base. */
   delta: string | null;
   finishReason: string | null;
+  /** Pairs of a token and an expert that did not get what the stage says; absent where all did. */
+  expertFalls?: ExpertFalls;
+}
+
+interface ExpertFalls {
+  stand_in: number;
+  without: number;
 }
 
 export function chatCommand(program: Command): void {
@@ -35,6 +43,12 @@ export function chatCommand(program: Command): void {
     .option('--delta <name>', 'the delta that answers: an alias or a digest')
     .option('--stage <n>', 'answer with exactly this stage', wholeNumber(0, 4))
     .option('--min-stage <n>', 'never answer below this stage', wholeNumber(0, 4))
+    .addOption(
+      new Option(
+        '--expert-floor <floor>',
+        'the least that will do where experts of a mixture are away',
+      ).choices(['exact', 'stand-in', 'without']),
+    )
     .option('--max-tokens <n>', 'longest answer', wholeNumber(1, 1_000_000), 512)
     .action(async (words: string[], options: ChatCommandOptions) => {
       const context = contextOf(options);
@@ -60,8 +74,13 @@ export function chatCommand(program: Command): void {
     });
 }
 
-const stageNote = ({ stage, reason, delta }: Answer) =>
-  stage === null ? '' : `[stage ${stage}: ${reason ?? 'unknown'}${delta === null ? '' : `; delta ${delta}`}]`;
+const stageNote = ({ stage, reason, delta, expertFalls }: Answer) =>
+  stage === null
+    ? ''
+    : `[stage ${stage}: ${reason ?? 'unknown'}${delta === null ? '' : `; delta ${delta}`}${fallsNote(expertFalls)}]`;
+
+const fallsNote = (falls: ExpertFalls | undefined) =>
+  falls ? `; experts away: ${falls.stand_in} stand-ins, ${falls.without} left out` : '';
 
 /** One conversation over the gateway's HTTP API. */
 class ChatSession {
@@ -97,6 +116,7 @@ class ChatSession {
       if (data === '[DONE]') break;
       const event = JSON.parse(data) as {
         error?: { message: string };
+        zen?: { expert_falls?: ExpertFalls };
         choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
       };
       if (event.error) throw new Error(event.error.message);
@@ -104,6 +124,7 @@ class ChatSession {
       const more = choice?.delta?.content ?? '';
       answer.text += more;
       piece(more);
+      if (event.zen?.expert_falls) answer.expertFalls = event.zen.expert_falls;
       answer.finishReason = choice?.finish_reason ?? answer.finishReason;
     }
     this.messages.push({ role: 'assistant', content: answer.text });
@@ -118,11 +139,12 @@ class ChatSession {
   }
 
   private call(path: string, body?: unknown): Promise<Response> {
-    const { stage, minStage, delta } = this.options;
+    const { stage, minStage, delta, expertFloor } = this.options;
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (stage !== undefined) headers['x-zen-stage'] = String(stage);
     if (minStage !== undefined) headers['x-zen-min-stage'] = String(minStage);
     if (delta !== undefined) headers['x-zen-delta'] = delta;
+    if (expertFloor !== undefined) headers['x-zen-expert-floor'] = expertFloor;
     const init: RequestInit = { headers };
     if (body !== undefined) Object.assign(init, { method: 'POST', body: JSON.stringify(body) });
     return this.api.call(path, init);
