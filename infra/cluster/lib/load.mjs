@@ -28,7 +28,7 @@ function push(local, name, tag) {
  */
 export async function load({ test = false } = {}) {
   const images = [];
-  for (const { name, tag, make } of [...serviceImages(), ...(test ? testImages() : [])]) {
+  for (const { name, tag, make } of [...serviceImages(), ...(test ? await testImages() : [])]) {
     if ((await compressedBytes(name, tag)) === undefined) push(make(), name, tag);
     images.push({ name, tag, compressedBytes: await compressedBytes(name, tag) });
   }

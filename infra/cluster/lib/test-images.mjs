@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { writeAccounts } from './base-images.mjs';
 import { buildah, hasImage, imageFrom } from './buildah.mjs';
@@ -54,12 +55,43 @@ function makeLadder() {
   });
 }
 
+/** A mixture of experts with random weights, small enough to be packed each time; its stages and chunks are real. */
+const MIXTURE = 'tiny-mixture';
+const MIXTURE_SHAPE = {
+  hiddenSize: 128,
+  ffnSize: 128,
+  layers: 4,
+  experts: { count: 8, perToken: 2, normalized: true, sharedFfnSize: 0 },
+};
+
+async function packMixture() {
+  const folder = join(cache, MIXTURE);
+  rmSync(folder, { recursive: true, force: true });
+  const { packTinyMixture } = createRequire(import.meta.url)(join(root, 'packages', 'testing'));
+  await packTinyMixture(folder, MIXTURE_SHAPE);
+  return folder;
+}
+
+function makeMixture(folder) {
+  return imageFrom('localhost/zen/test-mixture:test', folder, {
+    base: makeToolbox(),
+    target: `/ladders/${MIXTURE}`,
+    config: ['--user', '65532:65532', '--cmd', 'httpd -f -v -p 8080 -h /ladders'],
+  });
+}
+
 /** What `load` takes: names, tags and how to make them. */
-export function testImages() {
+export async function testImages() {
   packModel();
+  const mixture = await packMixture();
   return [
     { name: 'zen/toolbox', tag: digest(systemArchive(TOOLBOX_IMAGE)), make: makeToolbox },
     { name: 'zen/redis', tag: digest(REDIS_PACKAGES), make: makeRedis },
     { name: 'zen/test-ladder', tag: digest(readFileSync(join(LADDER, 'index.json'))), make: makeLadder },
+    {
+      name: 'zen/test-mixture',
+      tag: digest(readFileSync(join(mixture, 'index.json'))),
+      make: () => makeMixture(mixture),
+    },
   ];
 }

@@ -11,7 +11,7 @@ export interface Disruption {
   run(release: Release): Promise<void>;
 }
 
-const kill = (component: ZenComponent): Disruption => ({
+export const kill = (component: ZenComponent): Disruption => ({
   name: `SIGKILL of a ${component}`,
   local: true,
   async run(release) {
@@ -26,7 +26,7 @@ const kill = (component: ZenComponent): Disruption => ({
   },
 });
 
-const remove = (component: ZenComponent, how: string, ...options: string[]): Disruption => ({
+export const remove = (component: ZenComponent, how: string, ...options: string[]): Disruption => ({
   name: `${how} of a ${component} pod`,
   async run(release) {
     const { name } = await release.pod(component);
@@ -35,6 +35,17 @@ const remove = (component: ZenComponent, how: string, ...options: string[]): Dis
     await release.whole();
   },
 });
+
+/** Nothing passes between two pods of the local cluster for so long. */
+export async function parted(one: string, other: string, ms: number): Promise<void> {
+  const ways = [
+    ['-s', one, '-d', other],
+    ['-s', other, '-d', one],
+  ];
+  for (const way of ways) await insideCluster('iptables', '--insert', 'FORWARD', ...way, '--jump', 'DROP');
+  await pause(ms);
+  for (const way of ways) await insideCluster('iptables', '--delete', 'FORWARD', ...way, '--jump', 'DROP');
+}
 
 /** In the order in which they are done. Each finds and leaves two thinkers and two gateways. */
 export const DISRUPTIONS: readonly Disruption[] = [
@@ -96,15 +107,7 @@ export const DISRUPTIONS: readonly Disruption[] = [
     local: true,
     async run(release) {
       const [gateway, thinker] = [await release.pod('gateway'), await release.pod('thinker')];
-      const ways = [
-        ['-s', gateway.address, '-d', thinker.address],
-        ['-s', thinker.address, '-d', gateway.address],
-      ];
-      for (const way of ways)
-        await insideCluster('iptables', '--insert', 'FORWARD', ...way, '--jump', 'DROP');
-      await pause(20_000);
-      for (const way of ways)
-        await insideCluster('iptables', '--delete', 'FORWARD', ...way, '--jump', 'DROP');
+      await parted(gateway.address, thinker.address, 20_000);
       await release.whole();
     },
   },

@@ -1,7 +1,8 @@
 export { attempt, type CommandOptions, type CommandResult, run } from './command';
 export { type Component, startComponent, stopComponent } from './component';
+export { type ExpertsOptions, ExpertsRelease, type Resource } from './experts-release';
 export { Kube, type KubeObject } from './kube';
-export { ladderServer, MODEL } from './ladder-server';
+export { ladderServer, MIXTURE, MODEL } from './ladder-server';
 export { TestNamespace } from './namespace';
 export { type PortForward, portForward } from './port-forward';
 export { reportFailure } from './report-failure';

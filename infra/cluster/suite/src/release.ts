@@ -1,6 +1,16 @@
 import type { Kube } from './kube';
 
-export type ZenComponent = 'gateway' | 'thinker' | 'redis' | 'delta-store';
+/** In the order in which they need each other. */
+export const COMPONENTS = [
+  'redis',
+  'delta-store',
+  'operator',
+  'expert',
+  'expert-router',
+  'thinker',
+  'gateway',
+] as const;
+export type ZenComponent = (typeof COMPONENTS)[number];
 
 const ROLLOUT_MS = 300_000;
 
@@ -33,7 +43,7 @@ export class Release {
 
   /** Resolves when every pod is there and ready, and none is on its way out. */
   async whole(): Promise<void> {
-    for (const component of ['redis', 'delta-store', 'thinker', 'gateway'] as const) {
+    for (const component of COMPONENTS) {
       for (const workload of await this.workloads(component)) await this.kube.rolledOut(workload, ROLLOUT_MS);
     }
     const end = Date.now() + ROLLOUT_MS;

@@ -43,6 +43,8 @@ export async function installZen(
     '--values',
     '-',
     '--wait',
+    // Definitions of resources stay when their release goes, and belong to whichever comes next.
+    '--take-ownership',
     '--timeout',
     `${timeoutMs / 1000}s`,
   ];

@@ -102,8 +102,9 @@ export class Reconciler {
     const waitMs = this.backoff.waitMs(uid, Date.now());
     if (waitMs > 0) return waitMs;
     const startedMs = performance.now();
+    const progress = { writes: 0 };
     try {
-      await this.write(plan, signal);
+      await this.write(plan, progress, signal);
       this.backoff.succeeded(uid);
       if (this.refusals.delete(uid)) this.dirty = true;
       metrics.reconciled(kind, 'done', performance.now() - startedMs);
@@ -113,6 +114,8 @@ export class Reconciler {
       const known = error instanceof ClusterError ? error : undefined;
       const stale = known?.status === 409;
       metrics.reconciled(kind, stale ? 'stale' : 'failed', performance.now() - startedMs);
+      // Whoever gets on is not held up for longer and longer.
+      if (progress.writes > 0) this.backoff.succeeded(uid);
       this.backoff.failed(uid, Date.now(), known?.retryAfterMs ?? 0);
       const refusal = refusalOf(error);
       if (refusal && !same(this.refusals.get(uid), refusal)) {
@@ -125,7 +128,7 @@ export class Reconciler {
     }
   }
 
-  private async write(plan: Plan, signal: AbortSignal): Promise<void> {
+  private async write(plan: Plan, progress: { writes: number }, signal: AbortSignal): Promise<void> {
     const { view, writer, metrics, logger } = this.parts;
     const { resource, wanted, unwanted, status, notes } = plan;
     const { finalizers = [] } = resource.metadata;
@@ -142,6 +145,7 @@ export class Reconciler {
       const ours = there !== undefined && isOwnedBy(there, resource);
       if (ours && isApplied(there, object)) continue;
       await writer.apply(object, resource, ours, signal);
+      progress.writes++;
       metrics.wrote(object.kind);
       logger.info({ kind: object.kind, name: object.metadata.name, made: !ours }, 'applied');
     }
