@@ -17,20 +17,20 @@ describe('models and pools as resources', () => {
   let zen: ExpertsRelease;
   let door: PortForward;
   let text = '';
-  const ask = async (path: string, method = 'POST') => {
+  const list = async (): Promise<{ id: string; asleep?: boolean }[]> => {
+    const response = await fetch(`http://${door.address}/v1/models`);
+    return ((await response.json()) as { data: { id: string }[] }).data;
+  };
+  /** Greedy, at the top stage: whoever computes the experts, it is the same. */
+  const answer = async () => {
     const body = {
       model: zen.model,
       messages: [{ role: 'user', content: 'Hello' }],
       max_tokens: 8,
       temperature: 0,
     };
-    return method === 'GET'
-      ? (await fetch(`http://${door.address}${path}`)).json()
-      : callsAt(door, 'none')(method, path, body, { 'x-zen-quality': 'full' });
-  };
-  /** Greedy, at the top stage: whoever computes the experts, it is the same. */
-  const answer = async () => {
-    const { status, json } = await ask('/v1/chat/completions');
+    const headers = { 'x-zen-quality': 'full' };
+    const { status, json } = await callsAt(door, 'none')('POST', '/v1/chat/completions', body, headers);
     return status === 200 ? (json.choices[0].message.content as string) : undefined;
   };
   const names = async (component: 'thinker' | 'expert') =>
@@ -151,8 +151,7 @@ describe('models and pools as resources', () => {
       await zen.reaches(POOL, 'Asleep', 0);
       expect([await names('thinker'), await names('expert')]).toEqual([[], []]);
       const listed = await until('it is listed as asleep', async () => {
-        const { data } = (await ask('/v1/models', 'GET')) as { data: { id: string; asleep?: boolean }[] };
-        return data.find(({ id, asleep }) => id === zen.model && asleep);
+        return (await list()).find(({ id, asleep }) => id === zen.model && asleep);
       });
       expect(listed).toMatchObject({ wakes_on_demand: true });
       // Held until a stage is there, and answered; the top one follows.

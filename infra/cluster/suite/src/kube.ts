@@ -5,7 +5,13 @@ import { readTarget, type Target } from './target';
 export interface KubeObject {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string; labels?: Record<string, string>; uid?: string };
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    uid?: string;
+    generation?: number;
+  };
   // biome-ignore lint/suspicious/noExplicitAny: each kind has its own shape.
   [field: string]: any;
 }
