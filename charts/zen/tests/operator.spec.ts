@@ -1,3 +1,4 @@
+import { settings as expertSettings } from '../../../services/expert/src/config';
 import { settings as routerSettings } from '../../../services/expert-router/src/config';
 import { type Blueprint, readBlueprint } from '../../../services/operator/src/desired/blueprint';
 import { modelObjects } from '../../../services/operator/src/desired/model-objects';
@@ -35,12 +36,14 @@ describeWith(['helm'], 'the operator', () => {
   });
 
   test('sets only variables that the services know', () => {
-    const known: Record<string, string[]> = {
-      'a-thinker': Object.values(thinkerSettings).map(({ env }) => env),
-      'x-expert-router': Object.values(routerSettings).map(({ env }) => env),
-    };
-    for (const [name, names] of Object.entries(known)) {
-      const env = Object.keys(envOf(find(made(on()), 'Deployment', name)));
+    const objects = made(on());
+    for (const [kind, name, settings] of [
+      ['Deployment', 'a-thinker', thinkerSettings],
+      ['StatefulSet', 'x-expert', expertSettings],
+      ['Deployment', 'x-expert-router', routerSettings],
+    ] as const) {
+      const names: string[] = Object.values(settings).map(({ env }) => env);
+      const env = Object.keys(envOf(find(objects, kind, name)));
       expect([name, env.filter((one) => !names.includes(one))]).toEqual([name, []]);
     }
   });

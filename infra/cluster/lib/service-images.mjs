@@ -1,15 +1,13 @@
 // The images of this tree's services, built under a tag that says their content.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { baseTag, ensureBaseImages } from './base-images.mjs';
 import { buildah } from './buildah.mjs';
 import { run, say } from './run.mjs';
 import { arch, root } from './settings.mjs';
 
-const SERVICES = ['gateway', 'thinker', 'delta-store', 'operator', 'expert-router', 'expert'].filter((name) =>
-  existsSync(join(root, 'services', name, 'package.json')),
-);
+const SERVICES = ['gateway', 'thinker', 'delta-store', 'operator', 'expert-router', 'expert'];
 /** All that an image is made of. */
 const CONTENT = [
   'packages',
