@@ -95,7 +95,7 @@ function router(owner: Owner, pool: ExpertPool, wish: PoolWish, blueprint: Bluep
         pullPolicy,
         env: {
           ZEN_EXPERT_PODS: `kubernetes:///${expertName(pool.metadata.name)}:grpc`,
-          ZEN_EXPERT_COPIES: String(pool.spec.redundancy),
+          ZEN_EXPERT_REDUNDANCY: String(pool.spec.redundancy),
         },
       }),
     },
