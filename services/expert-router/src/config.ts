@@ -13,7 +13,7 @@ import { z } from 'zod';
 export const settings = {
   pods: {
     env: 'ZEN_EXPERT_PODS',
-    type: list(z.union([service(), address()], 'must name expert pods')),
+    type: z.string('must name the expert pods').pipe(list(z.union([service(), address()]))),
     help: 'expert pods with commas between: host:port (a name stands for all its addresses), or the endpoints of a Service: kubernetes://NAMESPACE/SERVICE:PORT',
   },
   listen: {

@@ -19,8 +19,14 @@ describe('an expert-router', () => {
   let router: TestRouter;
   let watcher: PlacementWatcher;
 
-  async function begin(capacities: Record<string, number>, env: Record<string, string> = {}): Promise<void> {
+  /** `later`: pods that the router knows the addresses of, but that are not there yet. */
+  async function begin(
+    capacities: Record<string, number>,
+    env: Record<string, string> = {},
+    later: string[] = [],
+  ): Promise<void> {
     pods = await startPods(capacities);
+    for (const pod of pods) if (later.includes(pod.shape.name)) await pod.kill();
     for (const pod of pods) pod.onAssign = (request) => losesNothing(pod, request.layers);
     router = await openRouter(pods, env);
     watcher = new PlacementWatcher(router.rpc, DIGEST);
@@ -97,6 +103,16 @@ describe('an expert-router', () => {
         expect(pods.some((pod) => pod.held[layer]!.has(expert))).toBe(true);
       }
     }
+  });
+
+  test('a pod that joins is filled, and nobody else is told anything else', async () => {
+    await begin({ a: 5, b: 5, c: 4 }, {}, ['c']);
+    await watcher.until((one) => slotsUsed(one) === LAYERS * 10);
+    const before = pods.slice(0, 2).map((pod) => pod.held.map((held) => new Set(held)));
+    await pods[2]!.start();
+    const after = await watcher.until((one) => slotsUsed(one) === LAYERS * 14);
+    expect(after.pods.map(({ name }) => name).sort()).toEqual(['a', 'b', 'c']);
+    expect(pods.slice(0, 2).map((pod) => pod.held)).toEqual(before);
   });
 
   test('a pod that comes back is told again what it held', async () => {

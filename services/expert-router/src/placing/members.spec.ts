@@ -11,13 +11,20 @@ const link = (digest: string, change: object = {}): PodLink =>
     ...change,
   }) as unknown as PodLink;
 
+const moment = { nowMs: 1000, lostMs: 300 };
+
 test('what most pods have is placed, and goes on being placed while any has it', () => {
   const [x, y] = [link('x'), link('y')];
-  const of = (links: PodLink[], before: ReturnType<typeof artifactOf>) => artifactOf(links, before)?.digest;
+  const of = (links: PodLink[], before: ReturnType<typeof artifactOf>) =>
+    artifactOf(links, before, moment)?.digest;
   expect(of([x, y, y], null)).toBe('y');
   expect(of([y, x], null)).toBe('x');
-  expect(of([x, y, y], artifactOf([x], null))).toBe('x');
-  expect(of([y, y], artifactOf([x], null))).toBe('y');
+  expect(of([x, y, y], artifactOf([x], null, moment))).toBe('x');
+  expect(of([y, y], artifactOf([x], null, moment))).toBe('y');
+  // One that is gone for good does not hold the others back; where nobody is there, nothing changes.
+  const gone = link('x', { up: false, downSince: 100 });
+  expect(of([gone, y], artifactOf([x], null, moment))).toBe('y');
+  expect(of([gone], artifactOf([x], null, moment))).toBe('x');
   expect(of([link('', { last: null })], null)).toBeUndefined();
 });
 
@@ -30,10 +37,6 @@ test.each<[string, object, boolean | undefined]>([
   ['of another shape', { last: { artifactDigest: 'x', layers: 3, experts: 4 } }, undefined],
   ['of another artifact', { last: { artifactDigest: 'y', layers: 2, experts: 4 } }, undefined],
 ])('a pod that is %s', (_, change, stays) => {
-  const members = membersOf(
-    [link('x', change)],
-    { digest: 'x', layers: 2, experts: 4 },
-    { nowMs: 1000, lostMs: 300 },
-  );
+  const members = membersOf([link('x', change)], { digest: 'x', layers: 2, experts: 4 }, moment);
   expect(members[0]?.stays).toBe(stays);
 });

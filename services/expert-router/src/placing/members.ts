@@ -16,12 +16,22 @@ export interface Artifact {
   experts: number;
 }
 
-/** The artifact that was placed before while any pod has it, else that of most pods. */
-export function artifactOf(links: readonly PodLink[], before: Artifact | null): Artifact | null {
+interface Moment {
+  nowMs: number;
+  /** A pod that is down for longer has lost what it held. */
+  lostMs: number;
+}
+
+/** The artifact that was placed before while any pod has it, or none has another; else that of most pods. */
+export function artifactOf(
+  links: readonly PodLink[],
+  before: Artifact | null,
+  moment: Moment,
+): Artifact | null {
   const votes = new Map<string, { artifact: Artifact; count: number }>();
-  for (const { last } of links) {
-    if (!last) continue;
-    const { artifactDigest: digest, layers, experts } = last;
+  for (const link of links) {
+    if (!link.last || !isHere(link, moment)) continue;
+    const { artifactDigest: digest, layers, experts } = link.last;
     if (digest === before?.digest) return before;
     const vote = votes.get(digest) ?? { artifact: { digest, layers, experts }, count: 0 };
     votes.set(digest, { ...vote, count: vote.count + 1 });
@@ -29,18 +39,21 @@ export function artifactOf(links: readonly PodLink[], before: Artifact | null): 
   const order = [...votes.values()].sort(
     (a, b) => b.count - a.count || (a.artifact.digest < b.artifact.digest ? -1 : 1),
   );
-  return order[0]?.artifact ?? null;
+  return order[0]?.artifact ?? before;
 }
 
 export function membersOf(
   links: readonly PodLink[],
   { digest, layers, experts }: Artifact,
-  { nowMs, lostMs }: { nowMs: number; lostMs: number },
+  moment: Moment,
 ): Member[] {
   return links.flatMap((link) => {
-    const { last: state, up, leaving, downSince } = link;
+    const { last: state, leaving } = link;
     if (state?.artifactDigest !== digest || state.layers !== layers || state.experts !== experts) return [];
-    const here = up || nowMs - downSince < lostMs;
-    return [{ link, state, stays: here && !leaving && !state.draining }];
+    return [{ link, state, stays: isHere(link, moment) && !leaving && !state.draining }];
   });
+}
+
+function isHere({ up, downSince }: PodLink, { nowMs, lostMs }: Moment): boolean {
+  return up || nowMs - downSince < lostMs;
 }

@@ -78,10 +78,11 @@ export class Placer {
     if (!this.fleet.acquainted) return;
     const nowMs = this.options.now();
     const links = this.fleet.pods();
-    this.place(artifactOf(links, this.artifact));
+    const moment = { nowMs, lostMs: this.options.lostMs };
+    this.place(artifactOf(links, this.artifact, moment));
     const { artifact } = this;
     if (!artifact) return;
-    this.members = membersOf(links, artifact, { nowMs, lostMs: this.options.lostMs });
+    this.members = membersOf(links, artifact, moment);
     for (const { link, state } of this.members) {
       this.versions.heard(state.assignedVersion);
       if (!link.up || !this.orders.overruled(link, state, nowMs)) continue;
