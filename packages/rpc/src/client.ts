@@ -100,14 +100,16 @@ function unary(grpc: GrpcClient, service: RpcService, method: RpcMethod) {
         if (error) reject(RpcError.from(error));
         else resolve(response as object);
       };
-      const call = grpc.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        message,
-        metadata,
-        deadline(options),
-        done,
+      const call = withoutStack(() =>
+        grpc.makeUnaryRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          message,
+          metadata,
+          deadline(options),
+          done,
+        ),
       );
       const abort = () => call.cancel();
       listen(call, options);
@@ -155,13 +157,15 @@ function streaming(grpc: GrpcClient, service: RpcService, method: RpcMethod) {
   return async function* (request: object, options: CallOptions = {}): AsyncGenerator<object> {
     const metadata = toMetadata(options.metadata ?? {});
     const message = method.requestType.fromPartial(request);
-    const call: ClientReadableStream<object> = grpc.makeServerStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      message,
-      metadata,
-      deadline(options),
+    const call: ClientReadableStream<object> = withoutStack(() =>
+      grpc.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        message,
+        metadata,
+        deadline(options),
+      ),
     );
     listen(call, options);
     const abort = () => call.cancel();
@@ -202,4 +206,18 @@ function listen(call: NodeJS.EventEmitter, options: CallOptions): void {
 
 function deadline({ timeoutMs }: CallOptions): GrpcOptions {
   return timeoutMs === undefined ? {} : { deadline: new Date(Date.now() + timeoutMs) };
+}
+
+/**
+ * grpc-js takes the caller's stack with each call, to put it into the call's error. Nobody looks at it there, and
+ * taking it is the dearest single thing that a call does.
+ */
+function withoutStack<T>(begin: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return begin();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }

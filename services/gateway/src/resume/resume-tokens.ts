@@ -1,4 +1,11 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 import { type ExpertFalls, ExpertFloor, GenerateRequest, ResumeState } from '@zen/contracts';
 import type { AnswerRequest, ResumeWish } from '../answer/answer';
 import type { AnswerRecord, ResumePoint } from '../answer/answer-record';
@@ -44,11 +51,12 @@ const NO_OFFER: ResumeOffer = { position: () => undefined, handover: () => undef
  * another part of an answer that is theirs, or an error.
  */
 export class ResumeTokens {
-  private readonly key: Buffer;
+  /** Prepared once: every answer's first piece waits for a token. */
+  private readonly key: KeyObject;
 
   constructor(private readonly options: ResumeTokensOptions) {
     const secret = options.key ?? randomBytes(32);
-    this.key = createHash('sha256').update('zen resume token\0').update(secret).digest();
+    this.key = createSecretKey(createHash('sha256').update('zen resume token\0').update(secret).digest());
   }
 
   issue(request: AnswerRequest, model: string, record: AnswerRecord): ResumeOffer {
