@@ -1,4 +1,5 @@
 import type { AnswerFinished, AnswerPiece, AnswerStarted } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { RpcError } from '@zen/rpc';
 import { ZenError } from './zen-error';
 
@@ -61,18 +62,4 @@ export async function* resumed(
       await pause(backoffMs * 2 ** (breaks - 1), signal);
     }
   }
-}
-
-/** Ends early, without an error, when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-    if (signal?.aborted) done();
-  });
 }

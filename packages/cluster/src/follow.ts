@@ -1,7 +1,7 @@
+import { pause } from '@zen/pause';
 import type { ApiServer } from './api-server';
 import { ask } from './ask';
 import { ClusterError } from './cluster-error';
-import { pause } from './pause';
 import { readJson } from './read-json';
 import { readLines } from './read-lines';
 

@@ -1,6 +1,6 @@
+import { pause } from '@zen/pause';
 import type { ApiServer } from './api-server';
 import { ClusterError } from './cluster-error';
-import { pause } from './pause';
 import type { ApiRequest } from './request';
 import { send } from './send';
 

@@ -12,6 +12,7 @@ import {
   Upgrade,
   WatchResponse,
 } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { type CallContext, Rpc, RpcError, RpcServer, type ServerTls } from '@zen/rpc';
 import { Slots } from './slots';
 
@@ -171,7 +172,8 @@ export class PacedThinker {
       const cost = this.options.stages.find((one) => one.stage === stage);
       if (!cost) throw new RpcError('FAILED_PRECONDITION', `stage: ${stage} is not attached`);
       const cachedPromptTokens = Math.floor(promptTokens * this.options.cachedShare(request));
-      await pause(((promptTokens - cachedPromptTokens) * cost.prefillUsPerToken) / 1000, context.signal);
+      const prefillMs = ((promptTokens - cachedPromptTokens) * cost.prefillUsPerToken) / 1000;
+      if (prefillMs > 0) await pause(prefillMs, context.signal);
       compute();
       const seed = request.sampling?.seed ?? 7n;
       const deltaDigest = this.options.answersWith(request);
@@ -182,7 +184,8 @@ export class PacedThinker {
         standIns === 0 ? undefined : { standIn: BigInt(pieces * standIns), without: 0n };
       for (let index = request.resumeTokenIds.length; index < count; index++) {
         await this.options.before(index, request, context);
-        await pause(this.options.pieceMs ?? this.stepMs(cost), context.signal);
+        const pieceMs = this.options.pieceMs ?? this.stepMs(cost);
+        if (pieceMs > 0) await pause(pieceMs, context.signal);
         if (context.signal.aborted) return;
         this.pieces++;
         const text = this.options.piece(index);
@@ -324,17 +327,4 @@ function logprobsOf({ sampling }: GenerateRequest, text: string, tokenId: number
     return { tokenId: i, token: i === 0 ? token : Buffer.from(`t${i}`), logprob: -0.1 - i, top: [] };
   });
   return [{ tokenId, token, logprob: -0.1, top }];
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

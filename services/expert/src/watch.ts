@@ -1,6 +1,6 @@
 import { ExpertPodState } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { invalid } from './expert-error';
-import { pause } from './holding/pause';
 import type { Pod } from './pod';
 
 const DEFAULT_MS = 250;

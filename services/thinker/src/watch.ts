@@ -1,7 +1,7 @@
 import { WatchResponse } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { expertsNow, loadNow, progressNow, stagesNow } from './describe';
 import { invalid } from './request/thinker-error';
-import { pause } from './serving/pause';
 import type { Replica } from './serving/replica';
 
 const DEFAULT_MS = 250;

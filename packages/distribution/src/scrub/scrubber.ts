@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CHUNK_BYTES } from '@zen/ladder';
+import { pause } from '@zen/pause';
 import type { MappedStage } from './mapped-stage';
 
 /** Looks at the attached stages over and over, a chunk at a time, for bytes that have changed on the disk. */
@@ -48,9 +48,4 @@ export class Scrubber {
       await pause(restMs - (performance.now() - started), signal);
     }
   }
-}
-
-/** Ends early, without an error, with the signal; lets others run at least once. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
 }

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { MappedStage, Scrubber, type StagedLadder } from '@zen/distribution';
 import type { NativeExperts } from '@zen/engine';
 import { chunkExperts, expertNeed } from '@zen/ladder';
+import { pause } from '@zen/pause';
 import { type Cell, HeldExperts } from './held-experts';
-import { pause } from './pause';
 
 export type ExpertLadder = Pick<
   StagedLadder,

@@ -1,10 +1,10 @@
 import type { Band } from '@zen/admission';
+import { pause } from '@zen/pause';
 import type { RungPolicy } from '@zen/quality';
 import { attempt, countsAgainst, fail, type ReplicaFailure, type Routing, succeed } from '@zen/routing';
 import { RpcError } from '@zen/rpc';
 import { deltaFailure } from '../deltas/delta-failure';
 import type { Fleet } from '../fleet/fleet';
-import { pause } from '../fleet/pause';
 import type { ReplicaLink } from '../fleet/replica-link';
 import { GatewayError } from '../gateway-error';
 import type { AnswerRequest } from './answer';

@@ -1,5 +1,5 @@
+import { pause } from '@zen/pause';
 import { RpcError } from '@zen/rpc';
-import { pause } from '../fleet/pause';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 400;

@@ -1,8 +1,8 @@
 import type { ReplicaState } from '@zen/admission';
 import type { DeltaCapacity, DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED, PrefixIndex } from '@zen/routing';
-import { pause } from './pause';
 import type { Connect, ThinkerClient } from './thinker-client';
 
 export interface LinkOptions {

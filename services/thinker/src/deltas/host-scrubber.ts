@@ -1,4 +1,4 @@
-import { pause } from '../serving/pause';
+import { pause } from '@zen/pause';
 import type { DeltaCopy } from './incoming-delta';
 
 /** Looks at the copies in memory over and over for bytes that have changed; hashing leaves the event loop free. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { HeldDelta, LeaseResponse } from '@zen/contracts';
-import { pause } from '../serving/pause';
+import { pause } from '@zen/pause';
 import { type DeltaId, deltaId } from './delta-id';
 import type { DeltaTiers } from './delta-tiers';
 

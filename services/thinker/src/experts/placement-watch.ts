@@ -1,6 +1,6 @@
 import type { ExpertRouterServiceDefinition } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import type { RpcClient } from '@zen/rpc';
-import { pause } from '../serving/pause';
 import { type MixtureShape, PlacementMap } from './placement-map';
 
 export interface WatchOptions {

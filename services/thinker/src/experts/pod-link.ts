@@ -5,8 +5,8 @@ import {
   type RunExpertsRequest,
   type RunExpertsResponse,
 } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import type { OpenStream, RpcClient } from '@zen/rpc';
-import { pause } from '../serving/pause';
 import { callMessage, cancelMessage } from './call-message';
 import type { ExpertPod, PodAsk, PodFailure } from './expert-pod';
 import { PodPace } from './pod-pace';

@@ -1,4 +1,5 @@
 import { DistributionError, Scrubber, type StagedLadder } from '@zen/distribution';
+import { pause } from '@zen/pause';
 import type { Serving } from '../answer/answerer';
 import { limitsOf, promptBytesOf, type ThinkerConfig } from '../config';
 import type { OpenDeltas } from '../deltas/open-deltas';
@@ -6,7 +7,6 @@ import type { OpenExperts } from '../experts/open-experts';
 import { ThinkerError } from '../request/thinker-error';
 import type { StageBackend } from './engine-backend';
 import { measureStage } from './measure-stage';
-import { pause } from './pause';
 import type { ServedModel } from './served-model';
 import { StageClimb } from './stage-climb';
 import { StepLoop, type StepObserver } from './step-loop';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { MappedStage, type StagedLadder } from '@zen/distribution';
+import { pause } from '@zen/pause';
 import type { StagesNow } from '../request/choose-stage';
 import type { StageBackend } from './engine-backend';
-import { pause } from './pause';
 
 /** Where the stages come from. */
 export type StageSource = Pick<StagedLadder, 'manifest' | 'stage' | 'wanted' | 'repair'>;
