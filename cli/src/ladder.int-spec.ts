@@ -85,7 +85,7 @@ describe('a ladder of SmolLM2', () => {
         'quality',
         ladder,
         '--tokens',
-        '800',
+        '400',
         '--no-answers',
         '--no-keep',
         '--report',
