@@ -138,31 +138,33 @@ whenBuilt('experts in pods', () => {
   });
 
   test('a pod that stops answering: a replica is asked after a while, the answer is the same', async () => {
-    // All experts are there only when both pods are connected.
-    await router.place([
-      [a, [0, 1, 2]],
-      [c, [3]],
-    ]);
-    await settled();
-    // One has just been asked, the other never: what is not known is tried first.
-    await router.place([
-      [b, ALL],
-      [c, []],
-    ]);
-    await settled();
-    await ask(thinker, newPrompt());
-    await router.place([
-      [b, ALL],
-      [c, ALL],
-    ]);
-    await settled();
-    const before = await state(thinker);
-    c.signal('SIGSTOP');
-    const prompt = newPrompt();
-    const there = await ask(thinker, prompt, EXACT);
-    c.signal('SIGCONT');
-    expect(there).toEqual({ ids: (await ask(local, prompt)).ids, falls: 0 });
-    expect((await state(thinker)).hedgedCalls).toBeGreaterThan(before.hedgedCalls);
+    const { hedgedCalls } = await state(thinker);
+    // On a slow machine the pod that has just been asked may be forgotten before it counts: then once more.
+    while ((await state(thinker)).hedgedCalls === hedgedCalls) {
+      // All experts are there only when both pods are connected.
+      await router.place([
+        [a, [0, 1, 2]],
+        [c, [3]],
+      ]);
+      await settled();
+      // One has just been asked, the other long ago or never: what is not known is tried first.
+      await router.place([
+        [b, ALL],
+        [c, []],
+      ]);
+      await settled();
+      await ask(thinker, newPrompt());
+      await router.place([
+        [b, ALL],
+        [c, ALL],
+      ]);
+      await settled();
+      c.signal('SIGSTOP');
+      const prompt = newPrompt();
+      const there = await ask(thinker, prompt, EXACT);
+      c.signal('SIGCONT');
+      expect(there).toEqual({ ids: (await ask(local, prompt)).ids, falls: 0 });
+    }
   });
 
   test('an expert that nobody has: a stand-in, told; exact waits for it and is whole', async () => {
