@@ -134,7 +134,7 @@ describe('models and pools as resources', () => {
           ],
         },
       });
-      await zen.reaches(POOL, 'Serving', 3);
+      await until('a third pod', async () => (await names('expert')).length === 3);
       await space.kubectl(['delete', 'hpa', 'tiny']);
       await zen.scale(POOL, 2);
     }));

@@ -10,14 +10,11 @@ export function marked(object: KubeObject): KubeObject {
 }
 
 /**
- * Whether what is there is what is wanted. The digest finds what we no longer want, the comparison what somebody else
- * has changed. Where the server spells a value otherwise it is applied once more for nothing, which changes nothing.
+ * Whether what is there is what is wanted: every field, and the digest among the annotations, which differs where a
+ * field is no longer wanted. Where the server spells a value otherwise it is applied once more, which changes nothing.
  */
 export function isApplied(there: KubeObject, wanted: KubeObject): boolean {
-  return (
-    there.metadata.annotations?.[APPLIED] === wanted.metadata.annotations?.[APPLIED] &&
-    includes(there, wanted)
-  );
+  return includes(there, wanted);
 }
 
 /** Every field of `part` is in `whole` with its value; lists are compared item by item and have equally many. */

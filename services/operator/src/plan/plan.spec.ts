@@ -1,3 +1,4 @@
+import type { Workload } from '../desired/blueprint';
 import { FOLLOWS_LABEL } from '../resource/group';
 import { model, pool } from '../resource/resources.fixture';
 import { SimulatedNamespace } from '../world/simulated-namespace.fixture';
@@ -123,22 +124,46 @@ describe('what a namespace comes to', () => {
 
   test('a deleted pool is drained after its thinkers have let go of it', () => {
     const space = open();
+    const leaving = (value: string) =>
+      labelled(space, value).filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
     space.delete('ExpertPool x');
-    // The thinkers are replaced one by one; until the last has gone every expert stays.
-    for (let step = 0; step < 200 && space.resources.has('ExpertPool x'); step++) {
+    // The thinker that follows its router is told to go, and has answers to finish.
+    for (let round = 0; round < 10; round++) {
       space.pass();
-      const followers = [...space.pods.values()].filter(
-        ({ metadata }) => metadata.labels?.[FOLLOWS_LABEL] === 'x',
-      );
-      const leaving = labelled(space, 'expert').filter(({ metadata }) => metadata.deletionTimestamp);
-      if (followers.length > 0) expect(leaving).toEqual([]);
-      const names = [...space.made.keys()];
-      space.step(names[step % names.length] ?? '');
-      if (step % 3 === 0) for (const name of [...space.pods.keys()]) space.gone(name);
+      for (const name of [...space.made.keys()]) space.step(name);
     }
+    expect(leaving('thinker').map(({ metadata }) => metadata.labels?.[FOLLOWS_LABEL])).toEqual(['x']);
+    expect(leaving('expert')).toEqual([]);
+    expect(statusOf(space, 'ExpertPool x')).toMatchObject({ phase: 'Draining' });
+    space.settle();
     expect(space.resources.has('ExpertPool x')).toBe(false);
     expect(labelled(space, 'expert')).toEqual([]);
+    expect(labelled(space, 'thinker')).toHaveLength(1);
     expect(statusOf(space, 'ZenModel a')?.pool).toBeUndefined();
+  });
+
+  test('but not for ever', () => {
+    const space = open();
+    space.delete('ExpertPool x');
+    space.pass();
+    for (const name of [...space.made.keys()]) space.step(name);
+    space.nowMs += 600_000;
+    space.pass();
+    expect(space.made.get('StatefulSet x-expert')?.spec).toMatchObject({ replicas: 0 });
+  });
+
+  test('what a resource no longer says goes', () => {
+    const space = open();
+    const limits = () => {
+      const deployment = space.made.get('Deployment a-thinker') as unknown as Workload;
+      return (deployment.spec.template.spec.containers[0].resources as { limits: object }).limits;
+    };
+    space.change('ZenModel a', { resources: { limits: { memory: '1Gi', cpu: 2 } } });
+    space.settle();
+    expect(limits()).toEqual({ memory: '1Gi', cpu: 2 });
+    space.change('ZenModel a', { resources: { limits: { memory: '1Gi' } } });
+    space.settle();
+    expect(limits()).toEqual({ memory: '1Gi' });
   });
 
   test('what somebody changed is put right, what somebody removed is made again', () => {
