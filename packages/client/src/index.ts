@@ -4,6 +4,7 @@ export {
   type AnswerStarted,
   ChatRequest,
   CompleteRequest,
+  ExpertFloor,
   FinishReason,
   type Model,
   Priority,

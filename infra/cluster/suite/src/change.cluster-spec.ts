@@ -1,4 +1,6 @@
-import { type WindowReport, windowReport } from '@zen/traffic';
+import type { WindowReport } from '@zen/traffic';
+import { changeTable } from './change-table';
+import { expectWhole, expectWholeToTheEnd, throughChange } from './change-window';
 import { DISRUPTIONS } from './disruptions';
 import { ladderServer, MODEL } from './ladder-server';
 import { TestNamespace } from './namespace';
@@ -46,7 +48,9 @@ describe('traffic under change', () => {
   });
 
   afterAll(async () => {
-    console.log(`helm install to first token: ${(firstTokenMs / 1000).toFixed(1)} s\n${table(reports)}`);
+    console.log(
+      `helm install to first token: ${(firstTokenMs / 1000).toFixed(1)} s\n${changeTable(reports)}`,
+    );
     await uninstallZen(space, NAME);
     await space.remove();
   });
@@ -57,37 +61,15 @@ describe('traffic under change', () => {
     test(name, () =>
       space.guard(name, async () => {
         await topStageEverywhere(space);
-        const fromMs = traffic.nowMs;
-        await traffic.until(({ t, atMs }) => t === 'second' && atMs >= fromMs + QUIET_S * 1000, 60_000);
-        const eventMs = traffic.nowMs;
-        await run(release);
-        const wholeMs = await until('the traffic is heard again', () => {
-          const { nowMs } = traffic;
-          return nowMs > eventMs ? nowMs : undefined;
-        });
-        const untilMs = wholeMs + AFTER_S * 1000;
-        // Streams that began in the window count once they have ended.
-        await traffic.until(({ t, atMs }) => t === 'second' && atMs >= untilMs, 120_000);
-        const report = windowReport(traffic.lines, { fromMs, eventMs, untilMs });
+        const report = await throughChange(traffic, { quietS: QUIET_S, afterS: AFTER_S }, () => run(release));
         reports.push({ name, report });
-        const { failed, altered, streams } = report;
-        expect({ failed, altered, reasons: failed + altered > 0 ? report.reasons : [] }).toEqual({
-          failed: 0,
-          altered: 0,
-          reasons: [],
-        });
-        expect(streams).toBeGreaterThan(0);
+        expectWhole(report);
       }),
     );
   }
 
   it('and at the end every stream of the whole time was whole', () =>
-    space.guard('end', async () => {
-      await traffic.stop();
-      const streams = traffic.lines.filter((line) => line.t === 'stream');
-      expect(streams.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
-      expect(new Set(streams.map(({ kind }) => kind))).toEqual(new Set(['sse', 'grpc']));
-    }));
+    space.guard('end', () => expectWholeToTheEnd(traffic)));
 });
 
 function valuesOf(address: string): Record<string, unknown> {
@@ -138,18 +120,4 @@ async function topStageEverywhere(space: TestNamespace): Promise<void> {
       logs.length > 0 && logs.every((log) => log.includes('"stage":4,') && log.includes('stage attached'))
     );
   });
-}
-
-/** One line an event, as the README shows it. */
-function table(reports: readonly { name: string; report: WindowReport }[]): string {
-  const seconds = (ms: number | null) => (ms === null ? 'never' : `${(ms / 1000).toFixed(0)} s`);
-  const rows = reports.map(({ name, report }) => {
-    const { streams, failed, altered, retried, resumed, lowest, recoveredMs, longestGapMs } = report;
-    const counts = [streams, failed, altered, retried, resumed].join(' | ');
-    return `| ${name} | ${counts} | ${(100 * lowest).toFixed(0)} % | ${seconds(recoveredMs)} | ${seconds(longestGapMs)} |`;
-  });
-  const head =
-    '| event | streams | failed | altered | asked again | resumed | lowest throughput | recovered | longest pause |';
-  const reasons = reports.flatMap(({ name, report }) => report.reasons.map((reason) => `${name}: ${reason}`));
-  return [head, '|---|---|---|---|---|---|---|---|---|', ...rows, ...reasons].join('\n');
 }

@@ -1,4 +1,4 @@
-import { ZenClient, ZenError } from '@zen/client';
+import { ExpertFloor, ZenClient, ZenError } from '@zen/client';
 import type { Ask } from './asks';
 import { backOff, type Listener, PATIENCE_MS, type Terms } from './stream';
 
@@ -24,6 +24,8 @@ export function grpcStream(gateways: string[], apiKey: string | undefined) {
         maxTokens: ask.maxTokens,
         sampling: { temperature: 0 },
         quality: { stage },
+        // A stand-in for an expert would be another text.
+        expertFloor: ExpertFloor.EXPERT_FLOOR_EXACT,
         resumeToken,
       };
       try {

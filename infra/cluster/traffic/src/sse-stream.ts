@@ -52,6 +52,8 @@ async function follow(
     headers: {
       'content-type': 'application/json',
       'x-zen-stage': String(stage),
+      // A stand-in for an expert would be another text.
+      'x-zen-expert-floor': 'exact',
       ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
       ...(answer.lastId === undefined ? {} : { 'last-event-id': answer.lastId }),
     },
