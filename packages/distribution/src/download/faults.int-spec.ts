@@ -115,7 +115,7 @@ describe('a server that fails for a while', () => {
       if (!asked.range || content.length < CHUNK_BYTES || cuts === 20) return false;
       cuts += 1;
       const part = partOf(asked, content);
-      const sent = part.subarray(0, Math.min(part.length, 300_000 + cuts * 50_000));
+      const sent = part.subarray(0, Math.min(part.length, 250_000 + cuts * 40_000));
       wasted += sent.length;
       response.writeHead(206, { ...rangeHeaders(asked, content), 'content-length': part.length });
       response.write(sent, () => setTimeout(() => response.destroy(), 30));
