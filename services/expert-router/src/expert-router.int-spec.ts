@@ -116,7 +116,8 @@ describe('an expert-router', () => {
   });
 
   test('a pod that comes back is told again what it held', async () => {
-    await begin({ a: 4, b: 4 }, { ZEN_EXPERT_LOST: '1h' });
+    // So long a lease that it is not the renewal that tells it.
+    await begin({ a: 4, b: 4 }, { ZEN_EXPERT_LOST: '1h', ZEN_EXPERT_LEASE: '10m' });
     await watcher.until(whole);
     const held = pods[1]!.held.map((one) => new Set(one));
     await pods[1]!.kill();
