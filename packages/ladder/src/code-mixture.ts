@@ -16,8 +16,8 @@ export interface MixtureCodingJob {
   progress(share: number): void;
 }
 
-/** Rows that an expert's covariances need for each of its columns; see `docs/decisions`, experts in a ladder. */
-const ROWS_PER_COLUMN = 1;
+/** With fewer rows an expert borrows others of the layer; why so few: docs/decisions/2026-11-26-experts-in-a-ladder.md. */
+const LEAST_ROWS = 32;
 
 /**
  * Codes the tensors `left` of one layer of a mixture. An expert's covariances are those of the rows that the router
@@ -39,8 +39,6 @@ export async function codeMixtureLayer(
   const hessians = attention.length > 0 ? reference.emptyHessians() : null;
   const mixture = await reference.attention(layer, states.x, states.lengths, hessians, read);
   for (const name of attention) await code(name, hessians![hessianOf(name)], (await read(name))!);
-  const { hiddenSize, ffnSize } = reference.model;
-  const least = ROWS_PER_COLUMN * Math.max(hiddenSize, ffnSize);
   for (const [index, expert] of mixture.experts.entries()) {
     job.progress(index / mixture.experts.length);
     const dense = new Map<string, Float32Array>();
@@ -49,7 +47,7 @@ export async function codeMixtureLayer(
     const found = await mixture.add(
       expert,
       async (name) => dense.get(name) ?? null,
-      own.length > 0 ? least : null,
+      own.length > 0 ? LEAST_ROWS : null,
     );
     for (const name of own) await code(name, found?.[hessianOf(name) as 'ffnIn'] ?? null, dense.get(name)!);
   }

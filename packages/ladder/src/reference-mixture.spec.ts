@@ -87,7 +87,7 @@ describe('ReferenceMixture', () => {
 });
 
 describe('codeMixtureLayer', () => {
-  it('codes what is left with the covariances of the expert, and sends the states through', async () => {
+  it('codes what is left, an expert with few rows with those of others, and sends the states through', async () => {
     const coded: [string, number | undefined][] = [];
     const job = {
       reference: new ReferenceModel(quant(), MODEL, read),
@@ -100,8 +100,8 @@ describe('codeMixtureLayer', () => {
     await codeMixtureLayer(job, 0, left, { x, lengths: Int32Array.of(4) });
     expect(coded).toEqual([
       ['blk.0.attn_q.weight', 0],
-      ['blk.0.ffn_up.1.weight', 9],
-      ['blk.0.ffn_down.2.weight', 1 + 4 + 16],
+      ['blk.0.ffn_up.1.weight', 9 + 1 + 4 + 16],
+      ['blk.0.ffn_down.2.weight', 1 + 4 + 16 + 9],
     ]);
     expect(x[0]).toBeGreaterThan(50);
     coded.length = 0;
