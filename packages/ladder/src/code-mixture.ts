@@ -17,7 +17,7 @@ export interface MixtureCodingJob {
 }
 
 /** With fewer rows an expert borrows others of the layer; why so few: docs/decisions/2026-11-26-experts-in-a-ladder.md. */
-const LEAST_ROWS = 32;
+const LEAST_ROWS = 16;
 
 /**
  * Codes the tensors `left` of one layer of a mixture. An expert's covariances are those of the rows that the router
