@@ -1,4 +1,4 @@
-import type { Priority, ThinkerServiceDefinition } from '@zen/contracts';
+import type { ExpertFloor, Priority, ThinkerServiceDefinition } from '@zen/contracts';
 import type { RpcClient } from '@zen/rpc';
 import { collect, type SimulatedThinker, simulatedThinker } from '../simulated-thinker.fixture';
 
@@ -102,6 +102,12 @@ describe('requests that break a limit', () => {
       /^stage: 1 is below min_stage, 2/,
     ],
     ['an unknown priority', { prompt: hello, priority: 17 as Priority }, 'INVALID_ARGUMENT', /^priority: /],
+    [
+      'an unknown floor of experts',
+      { prompt: hello, expertFloor: 9 as ExpertFloor },
+      'INVALID_ARGUMENT',
+      /^expert_floor: /,
+    ],
     [
       'a tenant without end',
       { prompt: hello, tenant: 't'.repeat(257) },
