@@ -59,6 +59,28 @@ export function callOf(
   };
 }
 
+const ENCODINGS = { f32: 1, bf16: 2, int8: 3, int16: 4 };
+
+/** What a thinker's engine asks for, as it crosses. */
+export function wireCall({ layer, stage, encoding, rows, scales, experts, counts, pairs }: ExpertRows): Call {
+  return {
+    layer,
+    stage,
+    encoding: ENCODINGS[encoding],
+    rows: Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength),
+    scales: Buffer.from(scales.buffer, scales.byteOffset, scales.byteLength),
+    experts: [...experts],
+    counts: [...counts],
+    pairs: [...pairs],
+    answerEncoding: 1,
+    deadlineUs: 0,
+  };
+}
+
+export function floatsOf(outputs: Buffer): Float32Array {
+  return new Float32Array(Uint8Array.from(outputs).buffer);
+}
+
 /** All experts of a ladder in this process, as a thinker has those that it computes itself. */
 export class LocalExperts {
   private constructor(

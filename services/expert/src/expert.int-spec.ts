@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExpertFailure, type ExpertPodState } from '@zen/contracts';
+import { loadEngine, type NativeModel } from '@zen/engine';
 import type { OpenLadder } from '@zen/ladder';
 import {
   ExpertPodProcess,
@@ -11,7 +12,7 @@ import {
   healthClient,
   packTinyMixture,
 } from '@zen/testing';
-import { allExperts, callOf, LocalExperts } from './expert-calls.fixture';
+import { allExperts, callOf, floatsOf, LocalExperts, wireCall } from './expert-calls.fixture';
 
 jest.setTimeout(120_000);
 
@@ -96,6 +97,48 @@ async function health({ address }: ExpertPodProcess): Promise<string> {
       stream.end();
       expect(await over).toBeNull();
     }
+  });
+
+  test('a model whose experts are all in the pod has the logits of one that has them itself', async () => {
+    const caller = pod.open();
+    const { layers, experts, vocabSize } = ladder.config.model;
+    const options = {
+      threads: 1,
+      kvBytes: 2 ** 22,
+      kvType: 'f16' as const,
+      contextTokens: 64,
+      tokenBytes: new Uint8Array(0),
+      tokenOffsets: new Uint32Array(vocabSize + 1),
+    };
+    const whole = loadEngine().open(ladder.configJson, options);
+    let calls = 0;
+    const away: NativeModel = loadEngine().open(ladder.configJson, {
+      ...options,
+      experts: {
+        resident: new Int8Array(layers * experts!.count).fill(-1),
+        dispatch: (call) => {
+          calls += 1;
+          caller.run(wireCall(call)).then(
+            ({ outputs }) =>
+              away.completeExperts(call.id, floatsOf(outputs), new Uint8Array(call.experts.length)),
+            () =>
+              away.completeExperts(call.id, new Float32Array(0), new Uint8Array(call.experts.length).fill(1)),
+          );
+        },
+      },
+    });
+    try {
+      const tokens = Int32Array.from({ length: 20 }, (_, i) => (i * 37) % vocabSize);
+      for (const [stage, path] of ladder.stagePaths.entries()) {
+        await Promise.all([whole.attachStage(stage, path), away.attachStage(stage, path)]);
+        expect(await away.logits(stage, tokens)).toEqual(await whole.logits(stage, tokens));
+      }
+      expect(calls).toBeGreaterThanOrEqual(5 * layers);
+    } finally {
+      whole.close();
+      away.close();
+    }
+    caller.stream.end();
   });
 
   test('refuses a bad call alone, and goes on', async () => {
