@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { insideCluster, startComponent, stopComponent } from './component';
+import { killPods } from './kill-pods';
 import type { Release, ZenComponent } from './release';
-import { until } from './until';
 
 export interface Disruption {
   name: string;
@@ -15,13 +15,8 @@ export const kill = (component: ZenComponent): Disruption => ({
   name: `SIGKILL of a ${component}`,
   local: true,
   async run(release) {
-    const { name, container } = await release.pod(component);
-    const restarts = async (): Promise<number> =>
-      (await release.kube.get('pod', name)).status.containerStatuses[0].restartCount;
-    const before = await restarts();
-    await insideCluster('ctr', '--namespace', 'k8s.io', 'tasks', 'kill', '--signal', 'SIGKILL', container);
-    // Until the kubelet has seen it everything looks whole.
-    await until(`${name} is started again`, async () => (await restarts()) > before);
+    const { name } = await release.pod(component);
+    await killPods(release.kube, [name]);
     await release.whole();
   },
 });

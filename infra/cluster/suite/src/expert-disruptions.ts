@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { insideCluster } from './component';
 import type { ExpertsRelease, Resource } from './experts-release';
+import { killPods } from './kill-pods';
 import type { KubeObject } from './kube';
 import { until } from './until';
 
@@ -89,25 +90,11 @@ async function podAt(zen: ExpertsRelease, pool: Resource, index: number): Promis
   return pod;
 }
 
-/** Ends the pods' processes as the kernel would, and waits until they are started again. */
 async function killed(zen: ExpertsRelease, pool: Resource, pods: KubeObject[]): Promise<void> {
-  const before = pods.map(({ metadata, status }) => ({
-    name: metadata.name,
-    restarts: status.containerStatuses[0].restartCount as number,
-    container: String(status.containerStatuses[0].containerID).replace('containerd://', ''),
-  }));
-  await Promise.all(
-    before.map(({ container }) =>
-      insideCluster('ctr', '--namespace', 'k8s.io', 'tasks', 'kill', '--signal', 'SIGKILL', container),
-    ),
+  await killPods(
+    zen.kube,
+    pods.map(({ metadata }) => metadata.name),
   );
-  // Until the kubelet has seen it everything looks whole.
-  for (const { name, restarts } of before) {
-    await until(`${name} is started again`, async () => {
-      const { status } = await zen.kube.get('pod', name);
-      return status.containerStatuses[0].restartCount > restarts;
-    });
-  }
   await whole(zen, pool);
 }
 

@@ -32,13 +32,12 @@ export class Release {
     return (await this.kube.kubectl(argv)).split('\n').filter((name) => name !== '');
   }
 
-  /** A pod of a component that is not on its way out: its name, address and container. */
-  async pod(component: ZenComponent): Promise<{ name: string; address: string; container: string }> {
+  /** A pod of a component that is not on its way out: its name and address. */
+  async pod(component: ZenComponent): Promise<{ name: string; address: string }> {
     const pods = await this.kube.list('pods', this.selector(component));
     const pod = pods.find(({ metadata, status }) => !('deletionTimestamp' in metadata) && status.podIP);
     if (!pod) throw new Error(`no pod of ${component}`);
-    const id: string = pod.status.containerStatuses[0].containerID;
-    return { name: pod.metadata.name, address: pod.status.podIP, container: id.replace('containerd://', '') };
+    return { name: pod.metadata.name, address: pod.status.podIP };
   }
 
   /** Resolves when every pod is there and ready, and none is on its way out. */
