@@ -106,6 +106,8 @@ describe('an operator whose API server misbehaves', () => {
         const seen = status.observedGeneration === metadata.generation && status.replicas === 1;
         return (await experts()) === 1 && threads === '2' && seen;
       });
+      // Reads are few once all is well; sooner or later each kind of fault has met one.
+      await until('every fault has come', () => [...proxy.done.values()].every((times) => times > 0));
       await space.kubectl(['delete', 'expertpool/x', 'zenmodel/a', '--timeout=150s'], {
         timeoutMs: 160_000,
       });
@@ -113,7 +115,5 @@ describe('an operator whose API server misbehaves', () => {
         const left = await space.list('pods,deployments,statefulsets,services,pdb,networkpolicies');
         return left.length === 0;
       });
-      const never = [...proxy.done].filter(([, times]) => times === 0).map(([fault]) => fault);
-      expect(never).toEqual([]);
     }));
 });

@@ -26,17 +26,15 @@ void testNeverTogether() {
     });
   });
   while (pieces == 0) std::this_thread::yield();
-  int without = 0;
+  int without = 0, before = -1;
   for (int i = 0; i < 300; i++) {
-    const int before = pieces;
-    {
-      const Turns::Step step(turns);
-      // However soon a step follows the one before: the work beside has had its turn.
-      if (i > 0) without += pieces == before;
-      inStep = true;
-      std::this_thread::sleep_for(50us);
-      inStep = false;
-    }
+    const Turns::Step step(turns);
+    // However soon a step follows the one before: the work beside has had its turn between them.
+    without += pieces == before;
+    inStep = true;
+    std::this_thread::sleep_for(50us);
+    inStep = false;
+    before = pieces;
   }
   stop = true;
   attach.join();
