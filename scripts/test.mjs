@@ -29,8 +29,8 @@ const check = (name, file, argv) => ({
 /** Every native program is one test; each ends with `NAME: N passed, N failed`, counting its single checks. */
 const native = () => ({
   name: 'native',
-  file: 'make',
-  argv: ['-s', '-C', 'packages/engine/native', 'check'],
+  file: 'nice',
+  argv: ['-n', '10', 'make', '-s', '-C', 'packages/engine/native', 'check'],
   count(status, output) {
     const programs = [...output.matchAll(/^\w+: (\d+) passed, (\d+) failed$/gm)];
     const failed = programs.filter((program) => Number(program[2]) > 0 || Number(program[1]) === 0).length;
@@ -77,13 +77,14 @@ const quick = [
   jest('unit', []),
   jest('chart', []),
 ];
-// Two lanes side by side: the integration tests wait much, and the other two take as long together.
+// Three lanes side by side: the integration tests and the cluster's wait much, and the native ones take what is left.
 const lanes = args.includes('--check')
   ? [quick]
   : [
       // A test that failed the first time may leave a server behind, which must not keep the whole run from its end.
       [...quick, jest('integration', ['--runInBand', '--forceExit'])],
-      [native(), cluster()],
+      [cluster()],
+      [native()],
     ];
 for (const [at, lane] of lanes.entries()) lanes[at] = lane.filter((s) => !only || s.name === only);
 const suites = lanes.flat();
@@ -96,7 +97,7 @@ if (suites.some(({ name }) => name === 'integration')) {
   spawnSync(process.execPath, ['scripts/test-servers.mjs'], { stdio: ['ignore', 2, 2] });
 }
 
-/** What the first lane says is shown at once; the second is heard when the first is through, and nothing is mixed. */
+/** What the first lane says is shown at once; another is heard when those before it are through, and nothing is mixed. */
 function voice(isFirst) {
   let held = isFirst ? undefined : [];
   return {
@@ -147,10 +148,15 @@ async function runLane(lane, out) {
 }
 
 const voices = lanes.map((_, at) => voice(at === 0));
-await Promise.all([
-  runLane(lanes[0], voices[0]).finally(() => voices[1]?.release()),
-  ...lanes.slice(1).map((lane, at) => runLane(lane, voices[at + 1])),
-]);
+const through = new Set();
+let speaking = 0;
+await Promise.all(
+  lanes.map(async (lane, at) => {
+    await runLane(lane, voices[at]);
+    through.add(at);
+    while (through.has(speaking)) voices[++speaking]?.release();
+  }),
+);
 rmSync(reports, { recursive: true });
 if (failedSuites.length > 0) console.log(`\nfailed: ${failedSuites.join(', ')}`);
 console.log(`\n${total[0]} passed, ${total[1]} failed, ${total[2]} skipped`);

@@ -15,8 +15,8 @@ jest.setTimeout(600_000);
 
 const NAME = 'zen';
 /** Seconds of quiet before an event that it is compared with, and of traffic after the cluster is whole again. */
-const QUIET_S = 6;
-const AFTER_S = 6;
+const QUIET_S = 4;
+const AFTER_S = 4;
 
 // Streams run through everything that happens to a cluster: none may fail, none may differ by a byte.
 describe('traffic under change', () => {

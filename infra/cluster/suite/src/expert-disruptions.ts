@@ -31,14 +31,6 @@ export const EXPERT_DISRUPTIONS: readonly ExpertDisruption[] = [
     run: async (zen, pool) => killed(zen, pool, await zen.podsOf(pool, 'expert')),
   },
   {
-    name: 'forced deletion of an expert pod',
-    async run(zen, pool) {
-      const { metadata } = await podAt(zen, pool, 1);
-      await zen.killPod(metadata.name);
-      await whole(zen, pool);
-    },
-  },
-  {
     name: 'partition between an expert pod and everybody',
     local: true,
     async run(zen, pool) {

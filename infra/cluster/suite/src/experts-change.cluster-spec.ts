@@ -13,8 +13,8 @@ const NAME = 'zen';
 const MODEL = 'zenmodel/tiny';
 const POOL = 'expertpool/tiny';
 /** Seconds of quiet before an event that it is compared with, and of traffic after the pool is whole again. */
-const QUIET_S = 4;
-const AFTER_S = 4;
+const QUIET_S = 3;
+const AFTER_S = 3;
 
 // Every answer needs its experts themselves (no stand-in), and all of them are in pods of their own. Whatever happens
 // to these, to the router and to the operator: none may fail, none may differ by a byte.
