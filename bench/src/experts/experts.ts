@@ -20,7 +20,8 @@ const LAYERS = [30, 48, 60];
 
 /**
  * SmolLM2 upcycled to 8 experts, 2 for a token: the step co-located and over pods, calls by size, and a model of the
- * step that is fitted on calls alone and checked against the measured steps. `--layers N` (30) takes the first ones.
+ * step that is fitted on calls and on the steps with one pod, and checked against those with several. `--layers N`
+ * (30) takes the first ones.
  */
 export async function experts(argv: string[]): Promise<BenchReport> {
   const at = argv.indexOf('--layers');
@@ -41,9 +42,11 @@ export async function experts(argv: string[]): Promise<BenchReport> {
   const fleets: ExpertProcesses[] = [];
   const local = await startLocal(made.mixture);
   try {
-    for (const pods of PODS) fleets.push(await startExpertProcesses(made.mixture, shape.experts, pods));
-    const [onePod] = fleets[0]?.pods ?? [];
-    const calls = await measureCalls(onePod as string, shape);
+    const [one, ...more] = PODS as [number, ...number[]];
+    fleets.push(await startExpertProcesses(made.mixture, shape.experts, one));
+    // While few processes are there.
+    const calls = await measureCalls(fleets[0]?.pods[0] as string, shape);
+    for (const pods of more) fleets.push(await startExpertProcesses(made.mixture, shape.experts, pods));
     const steps = await measureSteps([local, ...fleets.map(({ thinker }) => thinker)]);
     return conclude(shape, calls, steps);
   } finally {
@@ -107,7 +110,7 @@ function conclude(shape: MixtureShape, calls: MeasuredCall[], steps: number[][][
       'beyond p50 µs': median(beyond(call)),
     };
   });
-  const costs: CallCosts = {
+  const calling: CallCosts = {
     compute: fitLine(
       calls.map(({ rows, experts }) => [1, experts, rows * experts]),
       calls.map(({ times }) => median(times.map(({ computeUs }) => computeUs))),
@@ -116,9 +119,19 @@ function conclude(shape: MixtureShape, calls: MeasuredCall[], steps: number[][][
       calls.map(({ times }) => [1, times[0]?.bytes ?? 0]),
       calls.map((call) => median(beyond(call))),
     ),
+    thinker: [0, 0],
   };
 
   const localUs = steps.map(([first]) => median(first as number[]));
+  const here = (pods: number) => ({ pods, cores: CORES, networkUs: 0 });
+  const thinker = fitLine(
+    STREAMS.map((streams) => [1, streams]),
+    STREAMS.map((streams, at) => {
+      const onePod = median(steps[at]?.[1] ?? []);
+      return (onePod - predictStep(calling, shape, streams, localUs[at] as number, here(1))) / shape.layers;
+    }),
+  );
+  const costs: CallCosts = { ...calling, thinker };
   const errors: number[] = [];
   const stepRows = STREAMS.flatMap((streams, at) =>
     ['co-located', ...PODS].map((split, index): Row => {
@@ -131,7 +144,7 @@ function conclude(shape: MixtureShape, calls: MeasuredCall[], steps: number[][][
               networkUs: 0,
             })
           : us;
-      if (typeof split === 'number') errors.push(Math.abs(predicted / us - 1));
+      if (typeof split === 'number' && split > 1) errors.push(Math.abs(predicted / us - 1));
       return {
         streams,
         experts: typeof split === 'number' ? `${split} pods` : split,
@@ -169,6 +182,7 @@ function conclude(shape: MixtureShape, calls: MeasuredCall[], steps: number[][][
   const fits: Row = {
     'arithmetic µs': `${costs.compute.map((v) => v.toPrecision(3)).join(' + ')} · experts, · pairs`,
     'beyond it µs': `${costs.hop[0]?.toPrecision(3)} + ${(1000 * (costs.hop[1] as number)).toPrecision(3)} · kB`,
+    'of the thinker, µs a layer': `${thinker[0]?.toPrecision(3)} + ${thinker[1]?.toPrecision(3)} · tokens`,
     'median error of the predicted step': median(errors),
   };
   const sixtyFour = calls.find(({ rows, experts }) => rows === 64 && experts === 1);

@@ -2,7 +2,7 @@ import { breakEven, type CallCosts, fitLine, type MixtureShape, predictStep } fr
 
 const shape: MixtureShape = { layers: 10, experts: 8, perToken: 2, hiddenSize: 512, rowBytes: 576 };
 /** 5 µs for an expert, 4 for a pair; a hop of 200 and 1 for 1,000 bytes. */
-const costs: CallCosts = { compute: [0, 5, 4], hop: [200, 0.001] };
+const costs: CallCosts = { compute: [0, 5, 4], hop: [200, 0.001], thinker: [0, 0] };
 const far = { cores: Number.POSITIVE_INFINITY, networkUs: 0 };
 
 describe('the time of a step with experts elsewhere', () => {
@@ -15,6 +15,15 @@ describe('the time of a step with experts elsewhere', () => {
       10 * (82 + hop + 18 + 50),
       6,
     );
+  });
+
+  test('what the thinker does for each layer comes on top', () => {
+    const slower = { ...costs, thinker: [30, 2] };
+    const split = { pods: 2, ...far };
+    const added = (tokens: number) =>
+      predictStep(slower, shape, tokens, 10_000, split) - predictStep(costs, shape, tokens, 10_000, split);
+    expect(added(1)).toBeCloseTo(10 * 32, 6);
+    expect(added(8)).toBeCloseTo(10 * 46, 6);
   });
 
   test('pods that share cores take turns', () => {

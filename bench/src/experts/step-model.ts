@@ -1,10 +1,14 @@
 /** A straight line over some features, found by least squares. */
 export type Fit = readonly number[];
 
-/** What one call to a pod costs: `compute` over (1, experts, pairs), `hop` over (1, bytes both ways), microseconds. */
+/** Microseconds. */
 export interface CallCosts {
+  /** A pod's arithmetic for a call, over (1, experts, pairs). */
   compute: Fit;
+  /** The rest of a call, over (1, bytes both ways). */
   hop: Fit;
+  /** What a layer costs the thinker besides (dispatch and joining, cores that are shared), over (1, tokens). */
+  thinker: Fit;
 }
 
 export interface MixtureShape {
@@ -38,8 +42,9 @@ export function predictStep(
   split: Split,
 ): number {
   const denseUs = Math.max(0, localUs / shape.layers - computeUs(costs, shape, tokens, 1));
-  if (tokens < 2) return shape.layers * (denseUs + waitUs(costs, shape, tokens, split));
+  const ownUs = dot(costs.thinker, [1, tokens]);
   const together = denseUs + waitUs(costs, shape, tokens, split);
+  if (tokens < 2) return shape.layers * (ownUs + together);
   // Neither the attention of both halves nor a pod's arithmetic for both can be hidden.
   const { pods, cores } = split;
   const halves = Math.max(
@@ -47,7 +52,7 @@ export function predictStep(
     denseUs / 2 + waitUs(costs, shape, tokens / 2, split),
     2 * Math.max(1, pods / cores) * computeUs(costs, shape, tokens / 2, pods),
   );
-  return shape.layers * Math.min(together, halves);
+  return shape.layers * (ownUs + Math.min(together, halves));
 }
 
 /** Fewest tokens of a batch for which the split is no slower than one process; null where none up to 4,096 is. */
