@@ -30,7 +30,7 @@ const check = (name, file, argv) => ({
 const native = () => ({
   name: 'native',
   file: 'nice',
-  argv: ['-n', '10', 'make', '-s', '-C', 'packages/engine/native', 'check'],
+  argv: ['-n', '10', process.execPath, 'scripts/check-native.mjs'],
   count(status, output) {
     const programs = [...output.matchAll(/^\w+: (\d+) passed, (\d+) failed$/gm)];
     const failed = programs.filter((program) => Number(program[2]) > 0 || Number(program[1]) === 0).length;

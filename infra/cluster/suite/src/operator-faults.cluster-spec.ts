@@ -12,8 +12,11 @@ import { FaultProxy } from './fault-proxy';
 import { TestNamespace } from './namespace';
 import { imageOf } from './target';
 import { until } from './until';
+import { CHART } from './zen-release';
 
 jest.setTimeout(300_000);
+
+const DEFINITIONS = join(CHART, 'files', 'crds');
 
 // The operator's own code against a real API server, with every fourth request going wrong in some way.
 describe('an operator whose API server misbehaves', () => {
@@ -39,6 +42,18 @@ describe('an operator whose API server misbehaves', () => {
 
   beforeAll(async () => {
     space = await TestNamespace.create('faults');
+    // In the name of Helm, as a release leaves them: the next one must be able to change them.
+    await space.kubectl([
+      'apply',
+      '--server-side',
+      '--field-manager=helm',
+      '--force-conflicts',
+      '-f',
+      DEFINITIONS,
+    ]);
+    for (const plural of ['zenmodels', 'expertpools']) {
+      await space.wait(`crd/${plural}.zen.hanzo.ai`, 'condition=Established', 60_000);
+    }
     const blueprint = structuredClone(BLUEPRINT);
     for (const { spec } of [blueprint.thinker, blueprint.expert, blueprint.expertRouter]) {
       const [container] = spec.template.spec.containers;

@@ -59,7 +59,8 @@ Call good(const TinyShape& shape, Random& random) {
 
 void damageNumber(int32_t& number, Random& random) {
   static const int32_t kNumbers[] = {-2147483647 - 1, -1, 0, 1, 2, 5, 64, 65536, 1 << 20, 2147483647};
-  number = below(random, 3) ? kNumbers[below(random, 10)] : number + below(random, 5) - 2;
+  const uint32_t near = static_cast<uint32_t>(number) + static_cast<uint32_t>(below(random, 5)) - 2u;
+  number = below(random, 3) ? kNumbers[below(random, 10)] : static_cast<int32_t>(near);
 }
 template <typename T>
 void damageLength(std::vector<T>& array, Random& random) {
