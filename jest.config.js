@@ -25,6 +25,8 @@ const common = {
 const retryOnce = { setupFilesAfterEnv: ['<rootDir>/scripts/retry-once.cjs'] };
 
 module.exports = {
+  // Other suites run beside these: jest's own 5 s is a time that a busy machine decides.
+  testTimeout: 60_000,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.spec.ts'] },
     // Renders the chart with helm, which scripts/kube-tools.mjs fetches.

@@ -4,11 +4,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 const FOLDER = 'packages/engine/native';
-const home = process.env.ZEN_HOME || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zen');
+// npm test has built it.
+const { cacheHome } = createRequire(import.meta.url)('../packages/disk');
 
 const make = (...goals) => {
   const { status } = spawnSync('make', ['-s', '-C', FOLDER, ...goals], { stdio: 'inherit' });
@@ -37,7 +38,7 @@ function fingerprint() {
 }
 
 make('check-plain', 'check-arm64');
-const passed = join(home, 'sanitized', fingerprint());
+const passed = join(cacheHome(process.env), 'sanitized', fingerprint());
 if (existsSync(passed)) {
   console.log(`skipped: sanitizers: these sources passed them on ${readFileSync(passed, 'utf8')}`);
 } else {

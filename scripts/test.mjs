@@ -3,7 +3,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const args = process.argv.slice(2);
 if (args.includes('--help')) {
@@ -39,6 +40,26 @@ const native = () => ({
   },
 });
 
+/** What failed, said again at the very end: the output of a whole run is long, and its start may be cut off. */
+const failures = [];
+
+function failuresIn(project, { testResults }) {
+  const stripped = (text) =>
+    stripVTControlCharacters(text ?? '')
+      .trim()
+      .split('\n')
+      .slice(0, 12)
+      .join('\n    ');
+  return testResults
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ name, message, assertionResults }) => {
+      const file = `${project} ${relative(process.cwd(), name)}`;
+      const failed = assertionResults.filter(({ status }) => status === 'failed');
+      if (failed.length === 0) return [`${file}\n    ${stripped(message)}`];
+      return failed.map((test) => `${file}: ${test.fullName}\n    ${stripped(test.failureMessages[0])}`);
+    });
+}
+
 const jest = (project, extra) => {
   const report = join(reports, `${project}.json`);
   return {
@@ -48,6 +69,7 @@ const jest = (project, extra) => {
     count(status) {
       if (!existsSync(report)) return [0, 1, 0];
       const r = JSON.parse(readFileSync(report, 'utf8'));
+      failures.push(...failuresIn(project, r));
       const failed = r.numFailedTests + r.numRuntimeErrorTestSuites;
       return [r.numPassedTests, status === 0 ? failed : Math.max(failed, 1), r.numPendingTests];
     },
@@ -158,6 +180,7 @@ await Promise.all(
   }),
 );
 rmSync(reports, { recursive: true });
+for (const failure of failures) console.log(`\nFAILED ${failure}`);
 if (failedSuites.length > 0) console.log(`\nfailed: ${failedSuites.join(', ')}`);
 console.log(`\n${total[0]} passed, ${total[1]} failed, ${total[2]} skipped`);
 process.exit(total[1] > 0 ? 1 : 0);

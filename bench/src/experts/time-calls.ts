@@ -1,5 +1,6 @@
 import { ExpertFailure, ExpertServiceDefinition, RowEncoding, RunExpertsRequest } from '@zen/contracts';
 import { client } from '@zen/rpc';
+import { ExpertCalls } from '@zen/testing';
 
 export interface CallShape {
   layer: number;
@@ -24,27 +25,16 @@ const CHANNEL = { 'grpc.enable_retries': 0, 'grpc-node.flow_control_window': 8 <
 /** Calls to one pod over one stream, one after the other, as a thinker makes them: int16 rows out (as at a top stage), float32 back. */
 export async function timeCalls(address: string, shapes: CallShape[], rounds: number): Promise<CallTime[][]> {
   const pod = client(ExpertServiceDefinition, address, { channel: CHANNEL });
-  const waiting = new Map<bigint, (response: Answer) => void>();
-  let lost: (error: Error) => void = () => {};
-  const stream = pod.run({
-    message: (response) => waiting.get(response.id)?.(response),
-    ended: (error) => lost(error ?? new Error('the pod ended the stream')),
-  });
+  const calls = new ExpertCalls(pod);
   try {
     const times = shapes.map((): CallTime[] => []);
-    let id = 0n;
     // Interleaved, so that whatever else the machine does meets all shapes alike.
     for (let round = -2; round < rounds; round++) {
       for (const [at, shape] of shapes.entries()) {
-        const request = requestOf(shape, ++id);
+        const request = requestOf(shape);
         const startedUs = performance.now() * 1000;
-        const response = await new Promise<Answer>((resolve, reject) => {
-          lost = reject;
-          waiting.set(request.id, resolve);
-          stream.send(request);
-        });
+        const response = await calls.run(request);
         const roundTripUs = performance.now() * 1000 - startedUs;
-        waiting.delete(request.id);
         if (response.failure !== ExpertFailure.EXPERT_FAILURE_UNSPECIFIED) throw new Error(response.message);
         const bytes = request.rows.length + request.scales.length + response.outputs.length;
         if (round >= 0) times[at]?.push({ roundTripUs, computeUs: response.computeUs, bytes });
@@ -52,24 +42,15 @@ export async function timeCalls(address: string, shapes: CallShape[], rounds: nu
     }
     return times;
   } finally {
-    stream.cancel();
+    calls.stream.cancel();
     pod.close();
   }
 }
 
-interface Answer {
-  id: bigint;
-  outputs: Uint8Array;
-  failure: ExpertFailure;
-  message: string;
-  computeUs: number;
-}
-
-function requestOf({ layer, stage, hiddenSize, rows, experts }: CallShape, id: bigint): RunExpertsRequest {
+function requestOf({ layer, stage, hiddenSize, rows, experts }: CallShape): RunExpertsRequest {
   const codes = Int16Array.from({ length: rows * hiddenSize }, (_, i) => ((i * 3701) % 65_279) - 32_639);
   const scales = new Float32Array((rows * hiddenSize) / 32).fill(0.0001);
   return RunExpertsRequest.fromPartial({
-    id,
     layer,
     stage,
     encoding: RowEncoding.ROW_ENCODING_INT16,

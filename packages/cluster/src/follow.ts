@@ -1,4 +1,4 @@
-import { pause } from '@zen/pause';
+import { Backoff, pause } from '@zen/pause';
 import type { ApiServer } from './api-server';
 import { ask } from './ask';
 import { ClusterError } from './cluster-error';
@@ -63,7 +63,7 @@ export async function follow<T extends KubeObject>(
 ): Promise<void> {
   const { firstBackoffMs = 200, maxBackoffMs = 10_000, watchS = 60, relistS, random } = options;
   let relistMs = Number.POSITIVE_INFINITY;
-  let backoffMs = firstBackoffMs;
+  const backoff = new Backoff(firstBackoffMs, maxBackoffMs, random);
   let objects = new Map<string, KubeObject>();
   /** Where the next watch begins; null asks for a list. */
   let version: string | null = null;
@@ -100,7 +100,7 @@ export async function follow<T extends KubeObject>(
 
   function apply({ type, object }: Event): void {
     if (type === 'ERROR') throw new ClusterError(object?.message ?? 'the watch failed', object?.code ?? 0);
-    backoffMs = firstBackoffMs;
+    backoff.reset();
     onHeard();
     const at = object?.metadata?.resourceVersion;
     // Versions grow along a watch: what is not newer than the last one was seen before.
@@ -124,8 +124,7 @@ export async function follow<T extends KubeObject>(
       const known = error instanceof ClusterError ? error : new ClusterError((error as Error).message);
       if (known.status === GONE) version = null;
       else onTrouble(known);
-      await pause(Math.max(known.retryAfterMs ?? 0, backoffMs * (0.5 + random())), signal);
-      backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
+      await pause(Math.max(known.retryAfterMs ?? 0, backoff.next()), signal);
     }
   }
 }

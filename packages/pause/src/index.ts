@@ -1,1 +1,2 @@
+export { Backoff } from './backoff';
 export { pause } from './pause';

@@ -1,18 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Delta, DeltaStoreServiceDefinition } from '@zen/contracts';
 import { client, type RpcClient } from '@zen/rpc';
 import { type Grant, ServiceTokens } from '@zen/service-token';
+import { type ServiceProcess, serviceMissing, startService } from './service-process';
 
-const SCRIPT = join(__dirname, '..', '..', '..', 'services', 'delta-store', 'dist', 'main.js');
 const CHUNK_BYTES = 256 * 1024;
 
 /** Why no delta-store can be started here; null where one can. */
 export function deltaStoreMissing(): string | null {
-  return existsSync(SCRIPT) ? null : 'the delta-store is not built: npm run build';
+  return serviceMissing('delta-store');
 }
 
 export interface DeltaStoreProcessOptions {
@@ -27,8 +26,7 @@ export class DeltaStoreProcess {
   readonly serviceKeyFile = join(this.folder, 'service.key');
   readonly storage = join(this.folder, 'storage');
   readonly tokens: ServiceTokens;
-  private child: ChildProcess | undefined;
-  private exited: Promise<number | string> = Promise.resolve(0);
+  private process: ServiceProcess | undefined;
   private connection: RpcClient<typeof DeltaStoreServiceDefinition> | undefined;
   /** `host:port`; kept over restarts. */
   address = '127.0.0.1:0';
@@ -55,33 +53,16 @@ export class DeltaStoreProcess {
 
   /** Starts it again where it was. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [SCRIPT], {
-      env: {
-        ...process.env,
-        ZEN_DELTA_STORAGE: this.storage,
-        ZEN_SERVICE_KEY: this.serviceKeyFile,
-        ZEN_MASTER_KEY: join(this.folder, 'master.key'),
-        ZEN_LISTEN: this.address,
-        ZEN_PROBE_LISTEN: '127.0.0.1:0',
-        ZEN_LOG_LEVEL: 'info',
-        ...this.options.env,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
+    this.process = await startService('delta-store', {
+      ZEN_DELTA_STORAGE: this.storage,
+      ZEN_SERVICE_KEY: this.serviceKeyFile,
+      ZEN_MASTER_KEY: join(this.folder, 'master.key'),
+      ZEN_LISTEN: this.address,
+      ZEN_PROBE_LISTEN: '127.0.0.1:0',
+      ...this.options.env,
     });
-    this.child = child;
-    this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => resolve(signal ?? code ?? -1));
-    });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      child.stdout.on('data', (chunk) => {
-        output += chunk;
-        if (/"msg":"listening"/.test(output)) resolve();
-      });
-      void this.exited.then((code) => reject(new Error(`the delta-store ended with ${code}: ${output}`)));
-    });
-    this.address = /"address":"([^"]+)"/.exec(output)![1]!;
-    this.probeAddress = /"probeAddress":"([^"]+)"/.exec(output)?.[1] ?? '';
+    this.address = this.process.address;
+    this.probeAddress = this.process.probeAddress;
   }
 
   /** Call options with a token of a minute. */
@@ -103,8 +84,7 @@ export class DeltaStoreProcess {
 
   /** Ends the process; its folder stays. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
-    this.child?.kill(signal);
-    return this.exited;
+    return this.process?.end(signal) ?? 0;
   }
 
   /** Ends it and removes everything. */

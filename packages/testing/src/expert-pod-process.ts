@@ -1,6 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type ExpertPodState,
   ExpertServiceDefinition,
@@ -9,20 +6,7 @@ import {
   type RunExpertsResponse,
 } from '@zen/contracts';
 import { client, type OpenStream, type RpcClient } from '@zen/rpc';
-
-const SCRIPT = join(__dirname, '..', '..', '..', 'services', 'expert', 'dist', 'main.js');
-
-/** Why no expert pod can be started here; null where one can. */
-export function expertPodMissing(): string | null {
-  return existsSync(SCRIPT) ? null : 'the expert pod is not built: npm run build';
-}
-
-const started = new Set<ChildProcess>();
-
-/** Ends what a failed test has left behind. */
-export function endExpertPods(): void {
-  for (const child of started) child.kill('SIGKILL');
-}
+import { type ServiceProcess, startService } from './service-process';
 
 /** A real expert pod in a process of its own, and its client. */
 export class ExpertPodProcess {
@@ -30,8 +14,7 @@ export class ExpertPodProcess {
   address = '127.0.0.1:0';
   /** `host:port` of /metrics. */
   probeAddress = '';
-  private child: ChildProcess | undefined;
-  private exited: Promise<number | string> = Promise.resolve(0);
+  private process: ServiceProcess | undefined;
   private connection: RpcClient<typeof ExpertServiceDefinition> | undefined;
 
   private constructor(private readonly env: Readonly<Record<string, string>>) {}
@@ -50,32 +33,14 @@ export class ExpertPodProcess {
 
   /** Starts it, or starts it again where it was; resolves when it listens. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [SCRIPT], {
-      env: {
-        ...process.env,
-        ZEN_LISTEN: this.address,
-        ZEN_PROBE_LISTEN: '127.0.0.1:0',
-        ZEN_LOG_LEVEL: 'info',
-        ZEN_THREADS: '1',
-        ...this.env,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
+    this.process = await startService('expert', {
+      ZEN_LISTEN: this.address,
+      ZEN_PROBE_LISTEN: '127.0.0.1:0',
+      ZEN_THREADS: '1',
+      ...this.env,
     });
-    this.child = child;
-    started.add(child);
-    this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => resolve(signal ?? code ?? -1));
-    });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      child.stdout.on('data', (chunk) => {
-        output += chunk;
-        if (/"msg":"listening"/.test(output)) resolve();
-      });
-      void this.exited.then((code) => reject(new Error(`the expert pod ended with ${code}: ${output}`)));
-    });
-    this.address = /"address":"([^"]+)"/.exec(output)![1]!;
-    this.probeAddress = /"probeAddress":"([^"]+)"/.exec(output)?.[1] ?? '';
+    this.address = this.process.address;
+    this.probeAddress = this.process.probeAddress;
   }
 
   /** The first state of its watch that is as asked for; a pod that is not there yet is waited for. */
@@ -108,8 +73,7 @@ export class ExpertPodProcess {
 
   /** Ends the process. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
-    this.child?.kill(signal);
-    return this.exited;
+    return this.process?.end(signal) ?? 0;
   }
 
   async remove(): Promise<void> {

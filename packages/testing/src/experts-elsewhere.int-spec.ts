@@ -25,6 +25,16 @@ const STAGES = [0, 2, 4, 4, 3];
 const folder = mkdtempSync(join(tmpdir(), 'zen-elsewhere-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** A first step at the top stage. */
+const stepOf = (sequence: number): StepItem => ({
+  sequence,
+  tokens: Int32Array.of(1, 2, 3),
+  embeddings: null,
+  stage: 4,
+  sample: true,
+  draft: null,
+});
+
 class Elsewhere {
   model!: NativeModel;
   calls = 0;
@@ -243,15 +253,7 @@ describe.each(['Q4_1', 'F32'] as const)('experts of %s in two pods', (type) => {
     const got = await answers(model, 'without');
     for (const { standIn, without } of got.falls) expect([standIn, without > 0]).toEqual([0, true]);
     const sequence = model.createSequence(GREEDY);
-    const item = {
-      sequence,
-      tokens: Int32Array.of(1, 2, 3),
-      embeddings: null,
-      stage: 4,
-      sample: true,
-      draft: null,
-    };
-    expect((await model.step([item]))[0]).toMatchObject({ status: 'noExpert', token: -1 });
+    expect((await model.step([stepOf(sequence)]))[0]).toMatchObject({ status: 'noExpert', token: -1 });
     await expect(model.logits(4, Int32Array.of(1, 2))).rejects.toThrow('experts must all be there');
     model.close();
   });
@@ -269,15 +271,7 @@ describe.each(['Q4_1', 'F32'] as const)('experts of %s in two pods', (type) => {
     });
     for (const [stage, path] of ladder.stagePaths.entries()) await model.attachStage(stage, path);
     const sequence = model.createSequence(GREEDY);
-    const item = {
-      sequence,
-      tokens: Int32Array.of(1, 2, 3),
-      embeddings: null,
-      stage: 4,
-      sample: true,
-      draft: null,
-    };
-    const step = model.step([item]);
+    const step = model.step([stepOf(sequence)]);
     while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
     expect(() => model.completeExperts(asked[0]!.id + 1, new Float32Array(0), new Uint8Array(0))).toThrow(
       'id must be of a dispatch that is not answered yet',

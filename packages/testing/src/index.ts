@@ -1,6 +1,6 @@
 export { CertificateAuthority } from './certificate-authority';
 export { DeltaStoreProcess, type DeltaStoreProcessOptions, deltaStoreMissing } from './delta-store-process';
-export { ExpertCalls, ExpertPodProcess, endExpertPods, expertPodMissing } from './expert-pod-process';
+export { ExpertCalls, ExpertPodProcess } from './expert-pod-process';
 export { FolderServer } from './folder-server';
 export { healthClient } from './health-client';
 export { kvIsolation, type SharedBackend } from './kv-isolation';
@@ -12,6 +12,7 @@ export { RedisServer, redisMissing } from './redis-server';
 export { type S3Server, s3Missing, startS3Server } from './s3-server';
 export { SAMPLE_DELTAS, type SampleDelta, sampleDelta } from './sample-deltas';
 export { type SampleLadder, writeSampleLadder } from './sample-ladder';
+export { endServices, type ServiceProcess, serviceMissing, startService } from './service-process';
 export { mountSmallDisk, type SmallDisk, smallDiskMissing } from './small-disk';
 export { type BackendUnderTest, stepBackendConformance } from './step-backend-conformance';
 export { packTinyMixture, type TinyMixtureOptions, tinyMixtureSource } from './tiny-mixture';

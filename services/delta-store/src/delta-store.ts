@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { serverTlsFiles } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
-import { RpcServer } from '@zen/rpc';
+import { pause } from '@zen/pause';
+import { openServerTls, RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telemetry';
 import { appModule } from './app.module';
 import { openBuilds } from './builds/open-builds';
@@ -12,7 +14,6 @@ import { DeltaStoreMetrics } from './delta-store-metrics';
 import { collectRegularly } from './garbage/collect-regularly';
 import { openKeys } from './open-keys';
 import { openStorage } from './open-storage';
-import { openTls } from './open-tls';
 import { Authorizer } from './request/authorize';
 import { rpcStatus } from './request/rpc-status';
 
@@ -35,7 +36,7 @@ const MAX_MESSAGE_BYTES = 32 * 2 ** 20;
 
 export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger): Promise<DeltaStore> {
   const { masterKey, tokens } = openKeys(config, logger);
-  const tls = await openTls(config, logger);
+  const tls = await openServerTls(serverTlsFiles(config), config.tlsClients, logger);
   const tracing = startTracing('delta-store', otlpExporter(config.otlpEndpoint));
   const metrics = new DeltaStoreMetrics();
   const limits = {
@@ -91,7 +92,7 @@ export async function startDeltaStore(config: DeltaStoreConfig, logger: Logger):
   async function stop(): Promise<void> {
     server.setServing(false);
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
-    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
+    await pause(config.settleMs);
     stopping.abort();
     await server.stop(config.stopGraceMs);
     await builds?.close();

@@ -1,14 +1,15 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { endpointSources } from '@zen/cluster';
+import { serverTlsFiles } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { DEFAULT_POLICY } from '@zen/placement';
-import { RpcServer } from '@zen/rpc';
+import { openServerTls, RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telemetry';
 import { appModule } from './app.module';
 import type { ExpertRouterConfig } from './config';
 import { ExpertRouterController } from './expert-router.controller';
-import { openTls } from './open-tls';
 import { Placer } from './placing/placer';
 import { repeatTurns } from './placing/repeat-turns';
 import { VersionClock } from './placing/version-clock';
@@ -36,7 +37,7 @@ const MAX_MESSAGE_BYTES = 32 * 2 ** 20;
 const POD_SETTLE_MS = 300;
 
 export async function startExpertRouter(config: ExpertRouterConfig, logger: Logger): Promise<ExpertRouter> {
-  const tls = await openTls(config, logger);
+  const tls = await openServerTls(serverTlsFiles(config), config.tlsClients, logger);
   const tracing = startTracing('expert-router', otlpExporter(config.otlpEndpoint));
   const metrics = new RouterMetrics();
   const now = () => performance.now();
@@ -47,7 +48,7 @@ export async function startExpertRouter(config: ExpertRouterConfig, logger: Logg
       onTrouble: (service, reason) => logger.warn({ service, reason }, 'endpoints cannot be followed now'),
     }),
     {
-      connect: podConnector(tls?.client),
+      connect: podConnector(tls && { certificates: tls.certificates, serverName: config.tlsServerName }),
       random: Math.random,
       now,
       onChange: () => turns.soon(),
@@ -90,7 +91,7 @@ export async function startExpertRouter(config: ExpertRouterConfig, logger: Logg
     onError: (err, method) => logger.error({ err, method }, 'call failed'),
     onEnd: (method, code) => metrics.called(method, code),
     descriptorSetPath,
-    tls: tls?.server,
+    tls,
     healthListen: config.healthListen,
   });
   const probes =
@@ -107,7 +108,7 @@ export async function startExpertRouter(config: ExpertRouterConfig, logger: Logg
   async function stop(): Promise<void> {
     server.setServing(false);
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
-    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
+    await pause(config.settleMs);
     stopping.abort();
     await server.stop(config.graceMs);
     await fleet.stop();

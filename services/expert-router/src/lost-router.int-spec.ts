@@ -1,10 +1,11 @@
+import { serviceMissing } from '@zen/testing';
 import { PlacementWatcher } from './placement-watcher.fixture';
 import { DIGEST, type ProtocolPod } from './pods/protocol-pod.fixture';
-import { LAYERS, routerMissing, slotsUsed, spawnRouter, startPods, until, whole } from './router.fixture';
+import { LAYERS, slotsUsed, spawnRouter, startPods, until, whole } from './router.fixture';
 
 jest.setTimeout(120_000);
 
-const missing = routerMissing();
+const missing = serviceMissing('expert-router');
 if (missing) console.warn(`skipped: ${missing}`);
 
 (missing ? describe.skip : describe)('routers as processes', () => {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClusterError } from '@zen/cluster';
-import { ConfigError, configHelp, readConfig } from '@zen/config';
+import { ConfigError, configHelp, isOneOf, runService } from '@zen/config';
 import { CertificateError } from '@zen/rpc';
 import { createLogger } from '@zen/telemetry';
 import { settings } from './config';
@@ -19,37 +18,15 @@ Environment:
 ${configHelp(settings)}
 `;
 
-async function main(argv: string[]): Promise<void> {
-  if (argv.length > 0) {
-    process.stdout.write(argv[0] === '--version' ? `${version()}\n` : HELP);
-    process.exitCode = argv[0] === '--help' || argv[0] === '--version' ? 0 : 2;
-    return;
-  }
-  const config = readConfig(settings, process.env);
-  const logger = createLogger('expert-router', config.logLevel);
-  const router = await startExpertRouter(config, logger);
-  const { address, probeAddress, healthAddress } = router;
-  logger.info({ address, probeAddress, healthAddress }, 'listening');
-  let stopping = false;
-  const stop = async () => {
-    // A second signal does not wait.
-    if (stopping) process.exit(1);
-    stopping = true;
-    logger.info('stopping');
-    await router.stop();
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8'));
-  return version;
-}
-
-main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected = [CertificateError, ClusterError, ConfigError].some((type) => error instanceof type);
-  process.stderr.write(`${expected ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
-  process.exit(expected ? 2 : 1);
+runService({
+  help: HELP,
+  settings,
+  folder: join(__dirname, '..'),
+  isExpected: (error) => isOneOf(error, [CertificateError, ClusterError, ConfigError]),
+  start: async (config) => {
+    const logger = createLogger('expert-router', config.logLevel);
+    const router = await startExpertRouter(config, logger);
+    const { address, probeAddress, healthAddress } = router;
+    return { logger, listening: { address, probeAddress, healthAddress }, stop: () => router.stop() };
+  },
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Placement, RowEncoding } from '@zen/contracts';
-import { ExpertPodProcess, endExpertPods, expertPodMissing, packTinyMixture } from '@zen/testing';
+import { ExpertPodProcess, endServices, packTinyMixture, serviceMissing } from '@zen/testing';
 import { PlacementWatcher } from './placement-watcher.fixture';
 import { EXPERTS, holders, LAYERS, openRouter, slotsUsed, type TestRouter, whole } from './router.fixture';
 
@@ -11,7 +11,7 @@ jest.setTimeout(180_000);
 const HIDDEN = 64;
 const TOP_STAGE = 4;
 
-const missing = expertPodMissing();
+const missing = serviceMissing('expert');
 if (missing) console.warn(`skipped: ${missing}`);
 
 (missing ? describe.skip : describe)('real expert pods and their router', () => {
@@ -45,7 +45,7 @@ if (missing) console.warn(`skipped: ${missing}`);
     await watcher?.stop();
     await router?.stop();
     await Promise.all(pods?.map((pod) => pod.remove()) ?? []);
-    endExpertPods();
+    endServices();
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { readConfig } from '@zen/config';
 import { ExpertRouterServiceDefinition, type Placement } from '@zen/contracts';
 import { client, type RpcClient } from '@zen/rpc';
 import { createLogger } from '@zen/telemetry';
+import { startService } from '@zen/testing';
 import { settings } from './config';
 import { type ExpertRouter, startExpertRouter } from './expert-router';
 import { ProtocolPod } from './pods/protocol-pod.fixture';
@@ -55,46 +53,25 @@ export async function openRouter(
   return { address: router.address, probeAddress: router.probeAddress ?? '', router, rpc, stop };
 }
 
-const SCRIPT = join(__dirname, '..', 'dist', 'main.js');
-
-/** Why the service cannot be started as a process; null where it can. */
-export function routerMissing(): string | null {
-  return existsSync(SCRIPT) ? null : 'the expert-router is not built: npm run build';
-}
-
 /** In a process of its own, which `kill` ends as a crash would. */
 export async function spawnRouter(
   pods: readonly { address: string }[],
   env: Record<string, string> = {},
 ): Promise<TestRouter & { end(signal: NodeJS.Signals): Promise<number | string> }> {
-  const child: ChildProcess = spawn(process.execPath, [SCRIPT], {
-    env: {
-      ...process.env,
-      ...QUICK,
-      ZEN_EXPERT_PODS: addressesOf(pods),
-      ZEN_PROBE_LISTEN: '127.0.0.1:0',
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const {
+    address,
+    probeAddress,
+    end: endProcess,
+  } = await startService('expert-router', {
+    ...QUICK,
+    ZEN_EXPERT_PODS: addressesOf(pods),
+    ZEN_PROBE_LISTEN: '127.0.0.1:0',
+    ...env,
   });
-  const exited = new Promise<number | string>((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal ?? code ?? -1));
-  });
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stdout!.on('data', (chunk) => {
-      output += chunk;
-      if (/"msg":"listening"/.test(output)) resolve();
-    });
-    void exited.then((code) => reject(new Error(`the expert-router ended with ${code}: ${output}`)));
-  });
-  const address = /"address":"([^"]+)"/.exec(output)![1]!;
-  const probeAddress = /"probeAddress":"([^"]+)"/.exec(output)![1]!;
   const rpc = client(ExpertRouterServiceDefinition, address);
   const end = (signal: NodeJS.Signals) => {
     rpc.close();
-    child.kill(signal);
-    return exited;
+    return endProcess(signal);
   };
   const stop = async () => void (await end('SIGKILL'));
   return { address, probeAddress, rpc, end, stop };

@@ -5,18 +5,12 @@ import { join } from 'node:path';
 import { ExpertFailure, type ExpertPodState } from '@zen/contracts';
 import { loadEngine, type NativeModel } from '@zen/engine';
 import type { OpenLadder } from '@zen/ladder';
-import {
-  ExpertPodProcess,
-  endExpertPods,
-  expertPodMissing,
-  healthClient,
-  packTinyMixture,
-} from '@zen/testing';
+import { ExpertPodProcess, endServices, healthClient, packTinyMixture, serviceMissing } from '@zen/testing';
 import { allExperts, callOf, floatsOf, LocalExperts, wireCall } from './expert-calls.fixture';
 
 jest.setTimeout(120_000);
 
-const missing = expertPodMissing();
+const missing = serviceMissing('expert');
 if (missing) console.warn(`skipped: ${missing}`);
 
 const { EXPERT_FAILURE_UNSPECIFIED: OK, EXPERT_FAILURE_NOT_HELD, EXPERT_FAILURE_INVALID } = ExpertFailure;
@@ -49,7 +43,7 @@ async function health({ address }: ExpertPodProcess): Promise<string> {
   });
   afterAll(async () => {
     local?.close();
-    endExpertPods();
+    endServices();
     rmSync(scratch, { recursive: true });
   });
 

@@ -1,14 +1,15 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { serverTlsFiles } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
-import { RpcServer } from '@zen/rpc';
+import { pause } from '@zen/pause';
+import { openServerTls, RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telemetry';
 import { appModule } from './app.module';
 import type { ExpertConfig } from './config';
 import { ExpertController } from './expert.controller';
 import { ExpertMetrics } from './expert-metrics';
 import type { OpenExperts } from './holding/open-experts';
-import { openTls } from './open-tls';
 import { Pod } from './pod';
 import { rpcStatus } from './request/rpc-status';
 
@@ -34,7 +35,7 @@ export async function startExpert(
   open: OpenExperts,
   logger: Logger,
 ): Promise<ExpertServer> {
-  const tls = await openTls(config, logger);
+  const tls = await openServerTls(serverTlsFiles(config), config.tlsClients, logger);
   const tracing = startTracing('expert', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
   const pod = new Pod(config, open, {
@@ -83,7 +84,7 @@ export async function startExpert(
     pod.drain();
     server.setServing(false);
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
-    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
+    await pause(config.settleMs);
     pod.close();
     stopping.abort();
     await server.stop(config.graceMs);

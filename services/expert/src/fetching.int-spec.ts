@@ -4,18 +4,12 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ExpertFailure } from '@zen/contracts';
 import { expertNeed, neededChunks, type OpenLadder } from '@zen/ladder';
-import {
-  ExpertPodProcess,
-  endExpertPods,
-  expertPodMissing,
-  FolderServer,
-  packTinyMixture,
-} from '@zen/testing';
+import { ExpertPodProcess, endServices, FolderServer, packTinyMixture, serviceMissing } from '@zen/testing';
 import { callOf, LocalExperts } from './expert-calls.fixture';
 
 jest.setTimeout(180_000);
 
-const missing = expertPodMissing();
+const missing = serviceMissing('expert');
 if (missing) console.warn(`skipped: ${missing}`);
 
 const CHUNK_BYTES = 4 * 2 ** 20;
@@ -41,7 +35,7 @@ const EXPERTS = 8;
   afterAll(async () => {
     local?.close();
     await server?.stop();
-    endExpertPods();
+    endServices();
     rmSync(scratch, { recursive: true });
   });
 

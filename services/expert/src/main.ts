@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, configHelp, readConfig } from '@zen/config';
+import { ConfigError, configHelp, isOneOf, runService } from '@zen/config';
 import { DiskError } from '@zen/disk';
 import { DistributionError } from '@zen/distribution';
 import { EngineError } from '@zen/engine';
@@ -27,46 +26,29 @@ ${configHelp(settings)}
 // Runs, mapping, hashing and file access share libuv's threads, and no run may wait for one. Read at first use.
 process.env.UV_THREADPOOL_SIZE ??= '16';
 
-async function main(argv: string[]): Promise<void> {
-  if (argv.length > 0) {
-    process.stdout.write(argv[0] === '--version' ? `${version()}\n` : HELP);
-    process.exitCode = argv[0] === '--help' || argv[0] === '--version' ? 0 : 2;
-    return;
-  }
-  const config = readConfig(settings, process.env);
-  const logger = createLogger('expert', config.logLevel);
-  const server = await startExpert(config, openExperts(config, process.env), logger);
-  const { address, probeAddress, healthAddress } = server;
-  logger.info({ address, probeAddress, healthAddress }, 'listening');
-  let stopping = false;
-  const stop = async () => {
-    // A second signal does not wait.
-    if (stopping) process.exit(1);
-    stopping = true;
-    logger.info('stopping');
-    await server.stop();
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
-  await server.done;
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8'));
-  return version;
-}
-
-main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected = [
-    CertificateError,
-    ConfigError,
-    DiskError,
-    DistributionError,
-    EngineError,
-    ExpertError,
-    LadderError,
-  ].some((type) => error instanceof type);
-  process.stderr.write(`${expected ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
-  process.exit(expected ? 2 : 1);
+runService({
+  help: HELP,
+  settings,
+  folder: join(__dirname, '..'),
+  isExpected: (error) =>
+    isOneOf(error, [
+      CertificateError,
+      ConfigError,
+      DiskError,
+      DistributionError,
+      EngineError,
+      ExpertError,
+      LadderError,
+    ]),
+  start: async (config) => {
+    const logger = createLogger('expert', config.logLevel);
+    const server = await startExpert(config, openExperts(config, process.env), logger);
+    const { address, probeAddress, healthAddress } = server;
+    return {
+      logger,
+      listening: { address, probeAddress, healthAddress },
+      stop: () => server.stop(),
+      done: server.done,
+    };
+  },
 });

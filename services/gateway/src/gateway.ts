@@ -1,6 +1,7 @@
 import { endpointSources } from '@zen/cluster';
 import { ConfigError } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
+import { pause } from '@zen/pause';
 import { DEFAULT_HYSTERESIS, RungPolicy } from '@zen/quality';
 import { pick, type Routing } from '@zen/routing';
 import { type ClientTls, RpcServer } from '@zen/rpc';
@@ -227,7 +228,7 @@ export async function startGateway(
     gate.drain();
     grpc.setServing(false);
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
-    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
+    await pause(config.settleMs);
     gate.close();
     progress.close();
     watcher?.close();

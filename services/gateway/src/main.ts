@@ -1,5 +1,5 @@
 import { ClusterError } from '@zen/cluster';
-import { ConfigError, configHelp, readConfig } from '@zen/config';
+import { ConfigError, configHelp, exitWithFailure, isOneOf, readConfig, stopOnSignals } from '@zen/config';
 import { CertificateError } from '@zen/rpc';
 import { ServiceTokenError } from '@zen/service-token';
 import { createLogger } from '@zen/telemetry';
@@ -32,34 +32,25 @@ async function main(argv: string[]): Promise<void> {
   const gateway = await startGateway(config, logger);
   logger.info({ http: gateway.httpAddress, grpc: gateway.grpcAddress }, 'listening');
   process.on('SIGHUP', () => void gateway.reloadKeys());
-  let stopping = false;
-  const stop = async () => {
-    // A second signal does not wait.
-    if (stopping) process.exit(1);
-    stopping = true;
-    logger.info('stopping');
-    await gateway.stop();
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
+  stopOnSignals(logger, () => gateway.stop());
 }
 
 /** Failures that their message alone explains: a bad setting, a bad option, an address that is taken. */
 function isExpected(error: unknown): boolean {
   const { code, message = '' } = error as { code?: string; message?: string };
   return (
-    [CertificateError, ClusterError, ConfigError, StartRefused, KeyFileError, ServiceTokenError].some(
-      (type) => error instanceof type,
-    ) ||
+    isOneOf(error, [
+      CertificateError,
+      ClusterError,
+      ConfigError,
+      StartRefused,
+      KeyFileError,
+      ServiceTokenError,
+    ]) ||
     code?.startsWith('ERR_PARSE_ARGS') === true ||
     /^listen E|listen EADDRINUSE/.test(message) ||
     code === 'ENOENT'
   );
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected = isExpected(error);
-  process.stderr.write(`${expected ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
-  process.exit(expected ? 2 : 1);
-});
+main(process.argv.slice(2)).catch((error: unknown) => exitWithFailure(error, isExpected(error)));

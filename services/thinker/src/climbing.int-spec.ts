@@ -3,18 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DescribeResponse, ReplicaState, StageState, Upgrade } from '@zen/contracts';
 import { openLadder, type StageLayer } from '@zen/ladder';
-import { FolderServer } from '@zen/testing';
+import { endServices, FolderServer } from '@zen/testing';
 import { collect } from './simulated-thinker.fixture';
-import {
-  builtThinker,
-  complete,
-  endProcesses,
-  startProcess,
-  type ThinkerProcess,
-} from './thinker-process.fixture';
+import { builtThinker, complete, startProcess, type ThinkerProcess } from './thinker-process.fixture';
 
 jest.setTimeout(180_000);
-afterAll(endProcesses);
+afterAll(endServices);
 
 const built = builtThinker();
 if ('missing' in built) console.warn(`skipped: ${built.missing}`);

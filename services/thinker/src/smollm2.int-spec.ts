@@ -4,19 +4,19 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FinishReason, GenerateRequest } from '@zen/contracts';
+import { endServices } from '@zen/testing';
 import { otherProcess } from './other-process.fixture';
 import { collect } from './simulated-thinker.fixture';
 import {
   builtThinker,
   complete,
-  endProcesses,
   runThinker,
   startProcess,
   type ThinkerProcess,
 } from './thinker-process.fixture';
 
 jest.setTimeout(180_000);
-afterAll(endProcesses);
+afterAll(endServices);
 
 const built = builtThinker();
 if ('missing' in built) console.warn(`skipped: ${built.missing}`);

@@ -1,15 +1,16 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { serverTlsFiles } from '@zen/config';
 import { descriptorSetPath } from '@zen/contracts';
 import { cacheHome } from '@zen/disk';
-import { RpcServer } from '@zen/rpc';
+import { pause } from '@zen/pause';
+import { openServerTls, RpcServer } from '@zen/rpc';
 import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telemetry';
 import { appModule } from './app.module';
 import type { ThinkerConfig } from './config';
 import { openDeltas } from './deltas/open-deltas';
 import { openExperts } from './experts/open-experts';
 import { logProgress } from './log-progress';
-import { openTls } from './open-tls';
 import { rpcStatus } from './request/rpc-status';
 import { type OpenModel, Replica, type ReplicaEvents } from './serving/replica';
 import { ThinkerController } from './thinker.controller';
@@ -42,7 +43,7 @@ export async function startThinker(
   /** Says where the node's cache is. */
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Thinker> {
-  const tls = await openTls(config, logger);
+  const tls = await openServerTls(serverTlsFiles(config), config.tlsClients, logger);
   const tracing = startTracing('thinker', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
   const events: ReplicaEvents = {
@@ -106,7 +107,7 @@ export async function startThinker(
   async function stop(): Promise<void> {
     replica.drain();
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
-    await new Promise((resolve) => setTimeout(resolve, config.settleMs));
+    await pause(config.settleMs);
     stopping.abort();
     await server.stop(config.graceMs);
     tls?.certificates.close();

@@ -1,8 +1,8 @@
 import { credentials } from '@grpc/grpc-js';
 import { ThinkerServiceDefinition } from '@zen/contracts';
 import { CertificateFiles, client } from '@zen/rpc';
-import { CertificateAuthority, healthClient } from '@zen/testing';
-import { builtThinker, endProcesses, runThinker, startProcess } from './thinker-process.fixture';
+import { CertificateAuthority, endServices, healthClient } from '@zen/testing';
+import { builtThinker, runThinker, startProcess } from './thinker-process.fixture';
 
 jest.setTimeout(60_000);
 
@@ -15,7 +15,7 @@ if ('missing' in built) console.warn(`skipped: ${built.missing}`);
   const { cert, key } = authority.issue('thinker.zen.svc');
 
   afterAll(() => {
-    endProcesses();
+    endServices();
     authority.remove();
   });
 

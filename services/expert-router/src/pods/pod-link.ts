@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '@zen/cluster';
 import { ExpertServiceDefinition, type LayerExperts } from '@zen/contracts';
+import { Backoff, pause } from '@zen/pause';
 import { type ClientTls, client, type RpcClient } from '@zen/rpc';
 import { type PodState, podState } from './pod-state';
 
@@ -75,19 +75,18 @@ export class PodLink {
 
   private async follow(): Promise<void> {
     const { signal } = this.stopping;
-    let backoffMs = FIRST_BACKOFF_MS;
+    const backoff = new Backoff(FIRST_BACKOFF_MS, MAX_BACKOFF_MS, this.options.random);
     while (!signal.aborted) {
       try {
         for await (const message of this.client.watch({ intervalMs: WATCH_MS }, { signal })) {
           this.said(podState(message));
-          backoffMs = FIRST_BACKOFF_MS;
+          backoff.reset();
         }
         this.down('it ended its stream');
       } catch (error) {
         this.down(error instanceof Error ? error.message : String(error));
       }
-      await sleep(backoffMs * (0.5 + this.options.random()), undefined, { signal }).catch(() => undefined);
-      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      await pause(backoff.next(), signal);
     }
   }
 

@@ -1,5 +1,5 @@
 import { ConfigError, tlsFiles } from '@zen/config';
-import { CertificateFiles, type ClientTls } from '@zen/rpc';
+import { type ClientTls, openCertificates } from '@zen/rpc';
 import type { Logger } from '@zen/telemetry';
 import type { GatewayConfig } from '../config';
 
@@ -10,9 +10,6 @@ export async function openTls(config: TlsConfig, logger: Logger): Promise<Client
   const files = tlsFiles(config);
   if (!files) return undefined;
   if (files.ca === undefined) throw new ConfigError('ZEN_TLS_CA: needed where ZEN_TLS_CERT is set');
-  const certificates = await CertificateFiles.open(files, {
-    onRefused: ({ message }) =>
-      logger.error({ reason: message }, 'new certificates not taken, the old ones stay'),
-  });
+  const certificates = await openCertificates(files, logger);
   return { certificates, serverName: config.tlsServerName };
 }

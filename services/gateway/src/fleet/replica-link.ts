@@ -1,6 +1,6 @@
 import type { ReplicaState } from '@zen/admission';
 import type { DeltaCapacity, DescribeResponse, Load, Progress, Stage, WatchResponse } from '@zen/contracts';
-import { pause } from '@zen/pause';
+import { Backoff, pause } from '@zen/pause';
 import { Arrivals, type Replica } from '@zen/quality';
 import { type Circuit, CLOSED, PrefixIndex } from '@zen/routing';
 import type { Connect, ThinkerClient } from './thinker-client';
@@ -178,7 +178,7 @@ export class ReplicaLink {
 
   private async follow(): Promise<void> {
     const { signal } = this.stopping;
-    let backoffMs = FIRST_BACKOFF_MS;
+    const backoff = new Backoff(FIRST_BACKOFF_MS, MAX_BACKOFF_MS, this.options.random);
     while (!signal.aborted) {
       try {
         const about = await this.client.describe({}, { signal, timeoutMs: DESCRIBE_TIMEOUT_MS });
@@ -187,14 +187,13 @@ export class ReplicaLink {
           // Its model arrived between the two calls: it has to be asked again what it is.
           if (report.load && about.model === '') break;
           if (report.load) this.report(about, report, report.load);
-          backoffMs = FIRST_BACKOFF_MS;
+          backoff.reset();
         }
         this.down('it ended its load report');
       } catch (error) {
         this.down(error instanceof Error ? error.message : String(error));
       }
-      await pause(backoffMs * (0.5 + this.options.random()), signal);
-      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      await pause(backoff.next(), signal);
     }
   }
 

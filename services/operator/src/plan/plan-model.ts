@@ -9,7 +9,7 @@ import { marked } from './applied';
 import { poolOf } from './pairing';
 import type { Note, Plan } from './plan';
 import type { Situation } from './situation';
-import { statusOf, type Verdict } from './status';
+import { statusOf, type Verdict, verdicts } from './status';
 
 /** What a model wants: its thinkers, none while it sleeps, and their drain before it goes. */
 export function planModel(model: ZenModel, situation: Situation): Plan {
@@ -71,14 +71,7 @@ function verdictOf(
   { refusals }: Situation,
 ): Verdict {
   const refusal = refusals.get(model.metadata.uid ?? '');
-  const reconciled = refusal
-    ? { status: false, ...refusal }
-    : { status: true, reason: 'Applied', message: 'all objects are as the spec wants them' };
-  const not = (phase: Verdict['phase'], reason: string, message: string): Verdict => ({
-    phase,
-    ready: { status: false, reason, message },
-    reconciled,
-  });
+  const { serving, not } = verdicts(refusal);
   if (deleting) return not('Draining', 'Draining', `${pods} thinkers finish their answers`);
   if (refusal?.reason === 'NameTaken') return not('Blocked', refusal.reason, refusal.message);
   if (replicas === 0) {
@@ -93,7 +86,7 @@ function verdictOf(
     );
   }
   const message = `${ready} of ${replicas} thinkers are ready${trouble ? `; ${trouble}` : ''}`;
-  return { phase: 'Serving', ready: { status: true, reason: 'Ready', message }, reconciled };
+  return serving(message);
 }
 
 /** The controller has seen that no pod is wanted. */

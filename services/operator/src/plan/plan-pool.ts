@@ -10,7 +10,7 @@ import { marked } from './applied';
 import { modelOf, poolOf } from './pairing';
 import type { Note, Plan } from './plan';
 import type { Situation } from './situation';
-import { statusOf, type Verdict } from './status';
+import { statusOf, type Verdict, verdicts } from './status';
 
 /** Longest time that a pool which is being deleted waits for thinkers to let go of it. */
 const LET_GO_MS = 600_000;
@@ -135,14 +135,7 @@ interface Seen {
 }
 
 function verdictOf({ deleting, target, experts, staying, obstacle }: Seen, pool: ExpertPool): Verdict {
-  const reconciled = obstacle
-    ? { status: false, ...obstacle }
-    : { status: true, reason: 'Applied', message: 'all objects are as the spec wants them' };
-  const not = (phase: Verdict['phase'], reason: string, message: string): Verdict => ({
-    phase,
-    ready: { status: false, reason, message },
-    reconciled,
-  });
+  const { serving, not } = verdicts(obstacle);
   if (deleting) {
     const message =
       target > 0 ? 'thinkers let go of it first' : `${experts.length} expert pods finish their calls`;
@@ -164,5 +157,5 @@ function verdictOf({ deleting, target, experts, staying, obstacle }: Seen, pool:
     );
   }
   const message = `${ready} of ${target} expert pods are ready${trouble ? `; ${trouble}` : ''}`;
-  return { phase: 'Serving', ready: { status: true, reason: 'Ready', message }, reconciled };
+  return serving(message);
 }

@@ -6,6 +6,25 @@ export interface Verdict {
   reconciled: { status: boolean; reason: string; message: string };
 }
 
+/** What verdicts on a resource share; `obstacle`: why its objects are not as its spec wants them. */
+export function verdicts(obstacle: { reason: string; message: string } | undefined) {
+  const reconciled = obstacle
+    ? { status: false, ...obstacle }
+    : { status: true, reason: 'Applied', message: 'all objects are as the spec wants them' };
+  return {
+    serving: (message: string): Verdict => ({
+      phase: 'Serving',
+      ready: { status: true, reason: 'Ready', message },
+      reconciled,
+    }),
+    not: (phase: Phase, reason: string, message: string): Verdict => ({
+      phase,
+      ready: { status: false, reason, message },
+      reconciled,
+    }),
+  };
+}
+
 interface Counts {
   replicas: number;
   readyReplicas: number;

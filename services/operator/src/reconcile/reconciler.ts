@@ -11,7 +11,7 @@ import type { Refusal } from '../plan/refusal';
 import { isSaid } from '../plan/status';
 import { FINALIZER } from '../resource/group';
 import { isOwnedBy } from '../resource/kube-object';
-import { Backoff } from './backoff';
+import { Backoffs } from './backoffs';
 import { Uses } from './uses';
 
 export interface ReconcilerParts {
@@ -34,13 +34,13 @@ const MOST_CALM_MS = 60_000;
  */
 export class Reconciler {
   private readonly uses = new Uses();
-  private readonly backoff: Backoff;
+  private readonly backoff: Backoffs;
   private readonly refusals = new Map<string, Refusal>();
   private changed = () => {};
   private dirty = true;
 
   constructor(private readonly parts: ReconcilerParts) {
-    this.backoff = new Backoff(parts.random);
+    this.backoff = new Backoffs(parts.random);
   }
 
   /** Something may have changed. Uses are noted whether or not this process leads. */

@@ -2,14 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DescribeResponse, ExpertFloor, type ExpertState } from '@zen/contracts';
-import { packTinyMixture } from '@zen/testing';
-import { endProcesses, startProcess, type ThinkerProcess } from '../thinker-process.fixture';
+import {
+  endServices,
+  packTinyMixture,
+  type ServiceProcess,
+  serviceMissing,
+  startService,
+} from '@zen/testing';
+import { startProcess, type ThinkerProcess } from '../thinker-process.fixture';
 import { FixedRouter } from './fixed-router.fixture';
-import { endServices, missingService, ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(180_000);
 
-const missing = missingService('thinker', 'expert', 'expert-router');
+const missing = serviceMissing('thinker', 'expert', 'expert-router');
 if (missing) console.warn(`skipped: ${missing}`);
 const whenBuilt = missing ? describe.skip : describe;
 
@@ -17,6 +22,9 @@ const ALL = [0, 1, 2, 3];
 const TOKENS = 40;
 const PROMPT = [...Array(24).keys()].map((i) => 3 + 17 * i);
 const { EXPERT_FLOOR_EXACT: EXACT, EXPERT_FLOOR_WITHOUT: WITHOUT } = ExpertFloor;
+
+/** With its name to the router. */
+type PodProcess = ServiceProcess & { name: string };
 
 interface Said {
   ids: number[];
@@ -32,14 +40,14 @@ whenBuilt('experts in pods', () => {
   /** One process alone, for what the answers ought to be. */
   let local: ThinkerProcess;
   /** Pods that live from test to test. */
-  let a: ServiceProcess;
-  let b: ServiceProcess;
-  let c: ServiceProcess;
+  let a: PodProcess;
+  let b: PodProcess;
+  let c: PodProcess;
 
-  const startPod = () => {
+  const startPod = async (): Promise<PodProcess> => {
     const name = `pod-${pods++}`;
     const env = { ZEN_LADDER: folder, ZEN_EXPERT_POD: name, ZEN_EXPERTS_PER_LAYER: '4', ZEN_THREADS: '1' };
-    return ServiceProcess.start('expert', name, env);
+    return { name, ...(await startService('expert', env)) };
   };
   const startThinker = (env: Record<string, string> = {}, at: FixedRouter | { address: string } = router) =>
     startProcess(
@@ -62,7 +70,6 @@ whenBuilt('experts in pods', () => {
     await until(local, ({ stages }) => stages.length === 5 && stages.every(({ attached }) => attached));
   });
   afterAll(async () => {
-    endProcesses();
     endServices();
     await router?.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -159,10 +166,10 @@ whenBuilt('experts in pods', () => {
         [c, ALL],
       ]);
       await settled();
-      c.signal('SIGSTOP');
+      c.child.kill('SIGSTOP');
       const prompt = newPrompt();
       const there = await ask(thinker, prompt, EXACT);
-      c.signal('SIGCONT');
+      c.child.kill('SIGCONT');
       expect(there).toEqual({ ids: (await ask(local, prompt)).ids, falls: 0 });
     }
   });
@@ -170,7 +177,7 @@ whenBuilt('experts in pods', () => {
   test('an expert that nobody has: a stand-in, told; exact waits for it and is whole', async () => {
     const prompt = newPrompt();
     // What the placement before says holds for a while, unless its pods are gone.
-    await Promise.all([b.kill(), c.kill()]);
+    await Promise.all([b.end('SIGKILL'), c.end('SIGKILL')]);
     await router.place([[a, [0, 1, 2]]]);
     await settled(6);
     expect(await state(thinker)).toMatchObject({ remote: 6, standInOnly: 2, missing: 0 });
@@ -224,11 +231,17 @@ whenBuilt('experts in pods', () => {
     ]);
     await settled();
     const first = newPrompt();
-    const there = await ask(thinker, first, EXACT, (count) => (count >= 5 ? a.kill() : undefined), long);
+    const there = await ask(
+      thinker,
+      first,
+      EXACT,
+      (count) => (count >= 5 ? a.end('SIGKILL') : undefined),
+      long,
+    );
     expect(there).toEqual({ ids: (await ask(local, first, undefined, undefined, long)).ids, falls: 0 });
 
     const second = newPrompt();
-    const kill = (count: number) => (count >= 5 ? b.kill() : undefined);
+    const kill = (count: number) => (count >= 5 ? b.end('SIGKILL') : undefined);
     const exact = ask(thinker, second, EXACT, kill, long);
     const standIn = await ask(thinker, second, undefined, kill, long);
     expect(standIn.ids).toHaveLength(long);
@@ -242,7 +255,7 @@ whenBuilt('experts in pods', () => {
 
   test('with the expert-router itself: placed by it, and on without it', async () => {
     const d = await startPod();
-    const real = await ServiceProcess.start('expert-router', 'router', {
+    const real = await startService('expert-router', {
       ZEN_EXPERT_PODS: `${c.address},${d.address}`,
     });
     const other = await startThinker({}, real);
@@ -251,7 +264,7 @@ whenBuilt('experts in pods', () => {
     });
     const [first, second] = [newPrompt(), newPrompt()];
     expect(await ask(other, first, EXACT)).toEqual({ ids: (await ask(local, first)).ids, falls: 0 });
-    await real.kill();
+    await real.end('SIGKILL');
     expect(await ask(other, second, EXACT)).toEqual({ ids: (await ask(local, second)).ids, falls: 0 });
     await other.stop('SIGKILL');
   });

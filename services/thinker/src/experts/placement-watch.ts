@@ -1,5 +1,5 @@
 import type { ExpertRouterServiceDefinition } from '@zen/contracts';
-import { pause } from '@zen/pause';
+import { Backoff, pause } from '@zen/pause';
 import type { RpcClient } from '@zen/rpc';
 import { type MixtureShape, PlacementMap } from './placement-map';
 
@@ -23,18 +23,17 @@ const LONGEST_BACKOFF_MS = 10_000;
 export async function watchPlacement(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { router, shape, artifactDigest, placed, lost, random } = options;
   const asked = () => ({ artifactDigest, knownVersion: options.version() });
-  let backoffMs = FIRST_BACKOFF_MS;
+  const backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS, random);
   while (!signal.aborted) {
     try {
       for await (const placement of router.watchPlacement(asked(), { signal })) {
         placed(PlacementMap.from(placement, shape, artifactDigest));
-        backoffMs = FIRST_BACKOFF_MS;
+        backoff.reset();
       }
       if (!signal.aborted) lost(new Error('the router ended its placements'));
     } catch (error) {
       if (!signal.aborted) lost(error);
     }
-    await pause(backoffMs * (0.5 + random()), signal);
-    backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS);
+    await pause(backoff.next(), signal);
   }
 }

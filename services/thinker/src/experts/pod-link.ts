@@ -5,7 +5,7 @@ import {
   type RunExpertsRequest,
   type RunExpertsResponse,
 } from '@zen/contracts';
-import { pause } from '@zen/pause';
+import { Backoff, pause } from '@zen/pause';
 import type { OpenStream, RpcClient } from '@zen/rpc';
 import { callMessage, cancelMessage } from './call-message';
 import type { ExpertPod, PodAsk, PodFailure } from './expert-pod';
@@ -124,7 +124,7 @@ export class PodLink implements ExpertPod {
   private async follow(): Promise<void> {
     const { signal } = this.stopping;
     const { random } = this.options;
-    let backoffMs = FIRST_BACKOFF_MS;
+    const backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS, random);
     while (!signal.aborted) {
       this.attempt = new AbortController();
       const silences = this.silences;
@@ -135,16 +135,15 @@ export class PodLink implements ExpertPod {
           { signal: watching },
         )) {
           this.heard(about);
-          backoffMs = FIRST_BACKOFF_MS;
+          backoff.reset();
         }
         this.lost('it ended its report');
       } catch (error) {
         this.lost(error instanceof Error ? error.message : String(error));
       }
       const penaltyMs = Math.min(FIRST_PENALTY_MS * 2 ** (this.silences - 1), LONGEST_PENALTY_MS);
-      const waitMs = this.silences > silences ? penaltyMs : backoffMs;
-      await pause(waitMs * (0.5 + random()), signal);
-      backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
+      const waitMs = backoff.next();
+      await pause(this.silences > silences ? penaltyMs * (0.5 + random()) : waitMs, signal);
     }
   }
 

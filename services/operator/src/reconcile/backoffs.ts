@@ -1,9 +1,11 @@
+import { Backoff } from '@zen/pause';
+
 const FIRST_MS = 200;
 const MOST_MS = 30_000;
 
 /** When each resource is tried again after failures; a success forgets them. */
-export class Backoff {
-  private readonly failures = new Map<string, { count: number; untilMs: number }>();
+export class Backoffs {
+  private readonly failures = new Map<string, { backoff: Backoff; untilMs: number }>();
 
   constructor(private readonly random: () => number) {}
 
@@ -13,9 +15,8 @@ export class Backoff {
   }
 
   failed(key: string, nowMs: number, leastMs = 0): void {
-    const count = (this.failures.get(key)?.count ?? 0) + 1;
-    const spread = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(count - 1, 16)) * (0.5 + this.random());
-    this.failures.set(key, { count, untilMs: nowMs + Math.max(leastMs, spread) });
+    const backoff = this.failures.get(key)?.backoff ?? new Backoff(FIRST_MS, MOST_MS, this.random);
+    this.failures.set(key, { backoff, untilMs: nowMs + Math.max(leastMs, backoff.next()) });
   }
 
   succeeded(key: string): void {
