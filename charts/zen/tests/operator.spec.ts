@@ -69,6 +69,65 @@ describeWith(['helm'], 'the operator', () => {
     }
   });
 
+  test.each([
+    ['one way', false],
+    ['mutual', true],
+  ])('makes pods that know each other by certificates, %s', (_, mutual) => {
+    const all = on({ tls: { ...CERT_MANAGER, mutual } });
+    const objects = made(all);
+    expect(objects.flatMap(problems)).toEqual([]);
+    const container = (kind: string, name: string) =>
+      find(objects, kind, name).spec.template.spec.containers[0];
+    for (const [kind, name, settings, port, component, calls] of [
+      ['Deployment', 'a-thinker', thinkerSettings, 50051, 'thinker', true],
+      ['StatefulSet', 'x-expert', expertSettings, 50071, 'expert', false],
+      ['Deployment', 'x-expert-router', routerSettings, 50081, 'expert-router', true],
+    ] as const) {
+      const workload = find(objects, kind, name);
+      const env = envOf(workload);
+      expect(env).toMatchObject({
+        ZEN_HEALTH_LISTEN: '0.0.0.0:50052',
+        ZEN_TLS_CERT: '/etc/zen/tls/tls.crt',
+        ZEN_TLS_KEY: '/etc/zen/tls/tls.key',
+      });
+      // Who calls nobody and asks nobody for a certificate needs no authority.
+      expect([name, env.ZEN_TLS_CA]).toEqual([name, mutual || calls ? '/etc/zen/tls/ca.crt' : undefined]);
+      expect([name, env.ZEN_TLS_CLIENTS]).toEqual([name, mutual ? 'require' : undefined]);
+      const known: string[] = Object.values(settings).map((one) => one.env);
+      expect([name, Object.keys(env).filter((one) => !known.includes(one))]).toEqual([name, []]);
+
+      const { ports, startupProbe, livenessProbe, readinessProbe, volumeMounts } = container(kind, name);
+      expect(ports.map((one: { containerPort: number }) => one.containerPort)).toEqual([port, 9090, 50052]);
+      for (const probe of [startupProbe, livenessProbe, readinessProbe]) expect(probe.grpc.port).toBe(50052);
+      expect(volumeMounts).toContainEqual({ name: 'tls', mountPath: '/etc/zen/tls', readOnly: true });
+      const { secretName } = find(all, 'Certificate', `one-zen-${component}`).spec;
+      expect(workload.spec.template.spec.volumes).toContainEqual({ name: 'tls', secret: { secretName } });
+      // Health in the clear is for kubelets alone.
+      const service = find(objects, 'Service', name);
+      expect(service.spec.ports.map((one: { port: number }) => one.port)).toEqual([port, 9090]);
+    }
+  });
+
+  test('makes clients expect the names that certificates bear, and lets them show theirs', () => {
+    const all = on({ tls: { ...CERT_MANAGER, mutual: true } });
+    const objects = made(all);
+    const certificate = (component: string) => find(all, 'Certificate', `one-zen-${component}`).spec;
+    const thinker = envOf(find(objects, 'Deployment', 'a-thinker'));
+    const router = envOf(find(objects, 'Deployment', 'x-expert-router'));
+    expect(certificate('expert')).toMatchObject({
+      dnsNames: [thinker.ZEN_EXPERT_SERVER_NAME],
+      usages: ['server auth'],
+    });
+    expect(router.ZEN_TLS_SERVER_NAME).toBe(thinker.ZEN_EXPERT_SERVER_NAME);
+    expect(certificate('expert-router')).toMatchObject({
+      dnsNames: [thinker.ZEN_EXPERT_ROUTER_SERVER_NAME],
+      usages: ['server auth', 'client auth'],
+    });
+    expect(certificate('thinker').usages).toEqual(['server auth', 'client auth']);
+    const gateway = envOf(find(all, 'Deployment', 'one-zen-gateway'));
+    expect(certificate('thinker').dnsNames).toEqual([gateway.ZEN_TLS_SERVER_NAME]);
+  });
+
   test('opens each edge between thinkers, router and experts at both ends', () => {
     const all = on();
     const policies = [...all, ...made(all)].filter(({ kind }) => kind === 'NetworkPolicy');
@@ -143,7 +202,6 @@ describeWith(['helm'], 'the operator', () => {
   });
 
   test.each<[string, object, string]>([
-    ['TLS', { tls: { mode: 'secret', secrets: { thinker: 't', gateway: 'g' } } }, 'tls.mode must be off'],
     ['DNS', { gateway: { discovery: { mode: 'dns' } } }, 'gateway.discovery.mode must be kubernetes'],
     [
       'a claim for each model',
@@ -152,6 +210,8 @@ describeWith(['helm'], 'the operator', () => {
     ],
   ])('is refused with %s', (_, values, message) => expect(() => on(values)).toThrow(message));
 });
+
+const CERT_MANAGER = { mode: 'certManager', issuer: { name: 'ca' } };
 
 interface Rule {
   from?: { podSelector?: { matchLabels: Record<string, string> } }[];

@@ -251,6 +251,34 @@ describeWith(['helm'], 'TLS between services', () => {
     ).toThrow('tls.secrets.deltaStore: name the Secret of the delta-store');
   });
 
+  test('expert pods and their routers have Secrets of their own, where there is an operator', () => {
+    const secrets = { ...given.secrets, expert: 'e', expertRouter: 'r' };
+    const blueprintOf = (tls: object) => {
+      const objects = render({ operator: { enabled: true }, tls });
+      return JSON.parse(find(objects, 'ConfigMap', 'one-zen-blueprint').data['blueprint.json']);
+    };
+    const blueprint = blueprintOf({ ...given, secrets });
+    for (const [name, secretName] of [
+      ['thinker', 't'],
+      ['expert', 'e'],
+      ['expertRouter', 'r'],
+    ] as const)
+      expect(blueprint[name].spec.template.spec.volumes).toContainEqual({
+        name: 'tls',
+        secret: { secretName },
+      });
+    expect(JSON.stringify(blueprintOf({}))).not.toMatch(/ZEN_TLS|SERVER_NAME|etc\/zen\/tls|health/);
+    for (const [left, message] of [
+      [{ ...given.secrets, expertRouter: 'r' }, 'tls.secrets.expert: name the Secret of the expert,'],
+      [{ ...given.secrets, expert: 'e' }, 'tls.secrets.expertRouter: name the Secret of the expert-router,'],
+    ] as const)
+      expect(() => blueprintOf({ ...given, secrets: left })).toThrow(message);
+    // Nobody else needs them.
+    const certManager = { mode: 'certManager', issuer: { name: 'ca' } };
+    const certificates = render({ tls: certManager }).filter(({ kind }) => kind === 'Certificate');
+    expect(certificates.map(({ metadata }) => metadata.name)).toEqual(['one-zen-gateway', 'one-zen-thinker']);
+  });
+
   test('by cert-manager, under the name that the gateway expects', () => {
     const objects = render({ tls: { mode: 'certManager', issuer: { name: 'ca' } } });
     const { spec } = find(objects, 'Certificate', 'one-zen-thinker');
@@ -260,6 +288,20 @@ describeWith(['helm'], 'TLS between services', () => {
     expect(volumeOf(objects, 'tls').secret.secretName).toBe(
       find(objects, 'Certificate', 'one-zen-gateway').spec.secretName,
     );
+  });
+
+  test('whoever mounts a certificate mounts one that is made', () => {
+    const objects = render({
+      tls: { mode: 'certManager', issuer: { name: 'ca' } },
+      deltaStore: { enabled: true },
+      models: [MODEL, { ...MODEL, name: 'other' }],
+    });
+    const made = objects.filter(({ kind }) => kind === 'Certificate').map(({ spec }) => spec.secretName);
+    const mounted = objects
+      .flatMap(({ spec }) => spec?.template?.spec.volumes ?? [])
+      .flatMap(({ name, secret }) => (name === 'tls' ? [secret.secretName] : []));
+    expect(mounted).toHaveLength(4);
+    expect(new Set(mounted)).toEqual(new Set(made));
   });
 
   test('what is missing is named', () => {

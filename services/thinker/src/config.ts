@@ -219,6 +219,11 @@ export const settings = {
     type: bytes(0, 2 ** 46).optional(),
     help: 'memory for the experts of a mixture: those that are chosen less are computed at lower stages so that all fit, whatever the stage of the answer (default: off)',
   },
+  expertRouterServerName: {
+    env: 'ZEN_EXPERT_ROUTER_SERVER_NAME',
+    type: z.string().max(253, 'must be a host name').optional(),
+    help: "name in the expert-router's certificate (default: the host of ZEN_EXPERT_ROUTER)",
+  },
   expertServerName: {
     env: 'ZEN_EXPERT_SERVER_NAME',
     type: z.string().max(253, 'must be a host name').optional(),

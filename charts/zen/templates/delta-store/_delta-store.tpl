@@ -72,16 +72,7 @@
 - { name: TMPDIR, value: /scratch }
 {{- include "zen.redis.env" $ | nindent 0 }}
 {{- end }}
-{{- if ne .Values.tls.mode "off" }}
-# A kubelet's gRPC probes know no TLS.
-- { name: ZEN_HEALTH_LISTEN, value: "0.0.0.0:50052" }
-- { name: ZEN_TLS_CERT, value: /etc/zen/tls/tls.crt }
-- { name: ZEN_TLS_KEY, value: /etc/zen/tls/tls.key }
-{{- if .Values.tls.mutual }}
-- { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
-- { name: ZEN_TLS_CLIENTS, value: require }
-{{- end }}
-{{- end }}
+{{- include "zen.tls.env" (dict "root" .) | nindent 0 }}
 {{- end }}
 
 {{- define "zen.deltaStore.mounts" -}}
@@ -97,9 +88,7 @@
 {{- end }}
 {{- include "zen.redis.mounts" $ | nindent 0 }}
 {{- end }}
-{{- if ne .Values.tls.mode "off" }}
-- { name: tls, mountPath: /etc/zen/tls, readOnly: true }
-{{- end }}
+{{- include "zen.tls.mounts" (dict "root" .) | nindent 0 }}
 {{- end }}
 
 {{- define "zen.deltaStore.volumes" -}}
@@ -127,9 +116,5 @@
 {{- end }}
 {{- include "zen.redis.volumes" $ | nindent 0 }}
 {{- end }}
-{{- if ne .Values.tls.mode "off" }}
-- name: tls
-  secret:
-    secretName: {{ include "zen.tls.secret" (dict "root" . "component" "delta-store") }}
-{{- end }}
+{{- include "zen.tls.volumes" (dict "root" . "component" "delta-store") | nindent 0 }}
 {{- end }}

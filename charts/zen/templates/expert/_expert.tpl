@@ -2,8 +2,7 @@
 {{- define "zen.expert.workload" -}}
 {{- $parts := dict "root" . "component" "expert" "settings" .Values.expert "source" (dict "address" "unset") -}}
 {{- $_ := set $parts "settings" (merge (dict "strategy" (dict "maxSurge" 1 "maxUnavailable" 0) "replicas" 0) $parts.settings) -}}
-{{- $_ := set $parts "ports" (list (dict "name" "grpc" "containerPort" 50071) (dict "name" "metrics" "containerPort" 9090)) -}}
-{{- $_ := set $parts "probePort" 50071 -}}
+{{- $_ := merge $parts (include "zen.tls.ports" (dict "root" . "port" 50071) | fromYaml) -}}
 {{- $_ := set $parts "env" (include "zen.expert.env" $parts | fromYamlArray) -}}
 {{- with .Values.expert.credentials.envSecret -}}
 {{- $_ := set $parts "envFrom" (list (dict "secretRef" (dict "name" .))) -}}
@@ -22,6 +21,7 @@
 {{- if .settings.credentials.dockerConfigSecret }}
 - { name: DOCKER_CONFIG, value: /etc/zen/docker }
 {{- end }}
+{{- include "zen.tls.env" . | nindent 0 }}
 {{- end }}
 
 {{- define "zen.expert.mounts" -}}
@@ -29,6 +29,7 @@
 {{- if .settings.credentials.dockerConfigSecret }}
 - { name: docker-config, mountPath: /etc/zen/docker, readOnly: true }
 {{- end }}
+{{- include "zen.tls.mounts" . | nindent 0 }}
 {{- end }}
 
 {{- define "zen.expert.volumes" -}}
@@ -50,4 +51,5 @@
     secretName: {{ . }}
     items: [{ key: .dockerconfigjson, path: config.json }]
 {{- end }}
+{{- include "zen.tls.volumes" . | nindent 0 }}
 {{- end }}

@@ -1,10 +1,7 @@
 {{/* Parts of one model's Deployment; each takes an entry of zen.models with {root, component} set. */}}
 
 {{- define "zen.thinker.workload" -}}
-{{- $tls := ne .root.Values.tls.mode "off" -}}
-{{- $ports := list (dict "name" "grpc" "containerPort" 50051) (dict "name" "metrics" "containerPort" 9090) -}}
-{{- $_ := set . "ports" (ternary (append $ports (dict "name" "health" "containerPort" 50052)) $ports $tls) -}}
-{{- $_ := set . "probePort" (ternary 50052 50051 $tls) -}}
+{{- $_ := merge . (include "zen.tls.ports" (dict "root" .root "port" 50051) | fromYaml) -}}
 {{- $_ := set . "env" (include "zen.thinker.env" . | fromYamlArray) -}}
 {{- with .settings.credentials.envSecret -}}
 {{- $_ := set $ "envFrom" (list (dict "secretRef" (dict "name" .))) -}}
@@ -22,14 +19,14 @@
 
 {{- define "zen.thinker.env" -}}
 {{- $s := .settings -}}
-{{- $tls := .root.Values.tls -}}
+{{- $values := .root.Values -}}
 - { name: ZEN_LADDER, value: {{ include "zen.thinker.ladder" . | quote }} }
 - { name: ZEN_HOME, value: /cache }
 - { name: ZEN_LISTEN, value: "0.0.0.0:50051" }
 - { name: ZEN_PROBE_LISTEN, value: "0.0.0.0:9090" }
 - { name: ZEN_THREADS, value: {{ $s.threads | quote }} }
 - { name: ZEN_KV_BYTES, value: {{ $s.kvBytes | quote }} }
-{{- if .root.Values.deltaStore.enabled }}
+{{- if $values.deltaStore.enabled }}
 {{ include "zen.deltas.env" .root }}
 - { name: ZEN_DELTA_SLOTS, value: {{ $s.deltas.slots | quote }} }
 - { name: ZEN_DELTA_SLOT_BYTES, value: {{ $s.deltas.slotBytes | quote }} }
@@ -40,17 +37,11 @@
 {{- if $s.credentials.dockerConfigSecret }}
 - { name: DOCKER_CONFIG, value: /etc/zen/docker }
 {{- end }}
-{{- if ne $tls.mode "off" }}
-# A kubelet's gRPC probes know no TLS.
-- { name: ZEN_HEALTH_LISTEN, value: "0.0.0.0:50052" }
-- { name: ZEN_TLS_CERT, value: /etc/zen/tls/tls.crt }
-- { name: ZEN_TLS_KEY, value: /etc/zen/tls/tls.key }
-{{- if or $tls.mutual .root.Values.deltaStore.enabled }}
-- { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
-{{- end }}
-{{- if $tls.mutual }}
-- { name: ZEN_TLS_CLIENTS, value: require }
-{{- end }}
+{{- include "zen.tls.env" (dict "root" .root "calls" (or $values.deltaStore.enabled $values.operator.enabled)) | nindent 0 }}
+{{- if and $values.operator.enabled (ne $values.tls.mode "off") }}
+# Routers are named after their pools and pods dialled by address; the certificates of all pools bear these names.
+- { name: ZEN_EXPERT_ROUTER_SERVER_NAME, value: {{ include "zen.name" (dict "root" .root "component" "expert-router") }} }
+- { name: ZEN_EXPERT_SERVER_NAME, value: {{ include "zen.name" (dict "root" .root "component" "expert") }} }
 {{- end }}
 {{- end }}
 
@@ -63,9 +54,7 @@
 {{- if .settings.credentials.dockerConfigSecret }}
 - { name: docker-config, mountPath: /etc/zen/docker, readOnly: true }
 {{- end }}
-{{- if ne .root.Values.tls.mode "off" }}
-- { name: tls, mountPath: /etc/zen/tls, readOnly: true }
-{{- end }}
+{{- include "zen.tls.mounts" . | nindent 0 }}
 {{- end }}
 
 {{- define "zen.thinker.volumes" -}}
@@ -103,11 +92,7 @@
     secretName: {{ . }}
     items: [{ key: .dockerconfigjson, path: config.json }]
 {{- end }}
-{{- if ne .root.Values.tls.mode "off" }}
-- name: tls
-  secret:
-    secretName: {{ include "zen.tls.secret" (dict "root" .root "component" "thinker") }}
-{{- end }}
+{{- include "zen.tls.volumes" . | nindent 0 }}
 {{- end }}
 
 {{- define "zen.thinker.claim" -}}

@@ -17,8 +17,9 @@ const QUIET_S = 3;
 const AFTER_S = 3;
 
 // Every answer needs its experts themselves (no stand-in), and all of them are in pods of their own. Whatever happens
-// to these, to the router and to the operator: none may fail, none may differ by a byte.
-describe('experts under change', () => {
+// to these, to the router and to the operator: none may fail, none may differ by a byte. Gateway, thinkers, router and
+// pods demand each other's certificates.
+describe('experts under change, with mutual TLS', () => {
   let space: TestNamespace;
   let zen: ExpertsRelease;
   let traffic: TrafficPod;
@@ -27,7 +28,7 @@ describe('experts under change', () => {
   beforeAll(async () => {
     space = await TestNamespace.create('experts-change');
     await space.guard('install', async () => {
-      zen = await ExpertsRelease.install(space, NAME);
+      zen = await ExpertsRelease.install(space, NAME, { tls: true });
       await zen.applyModel('tiny', { standInStage: 0 });
       // Every pod holds all experts of a layer, so each of them has a replica while two pods are there.
       await zen.applyPool('tiny', { model: 'tiny', expertsPerPod: 8, replicas: 2, redundancy: 2 });

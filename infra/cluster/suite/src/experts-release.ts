@@ -1,5 +1,6 @@
 import type { Kube, KubeObject } from './kube';
 import { ladderServer, MIXTURE, type MODEL } from './ladder-server';
+import { mutualTls } from './mutual-tls';
 import { Release } from './release';
 import { until } from './until';
 import { installZen, mergeValues, uninstallZen } from './zen-release';
@@ -12,6 +13,8 @@ export interface ExpertsOptions {
   ladder?: typeof MIXTURE | typeof MODEL;
   /** Over those for a small machine. */
   values?: Record<string, unknown>;
+  /** All services demand each other's certificates. */
+  tls?: boolean;
 }
 
 const GROUP = 'zen.hanzo.ai';
@@ -32,9 +35,10 @@ export class ExpertsRelease extends Release {
 
   /** Installs it, without any model yet. */
   static async install(kube: Kube, name: string, options: ExpertsOptions = {}): Promise<ExpertsRelease> {
-    const { ladder = MIXTURE, values = {} } = options;
+    const { ladder = MIXTURE, values = {}, tls = false } = options;
     const address = await ladderServer(kube, ladder);
-    await installZen(kube, name, mergeValues(SMALL, values));
+    const certificates = tls ? await mutualTls(kube, name) : {};
+    await installZen(kube, name, mergeValues(mergeValues(SMALL, certificates), values));
     return new ExpertsRelease(kube, name, address, ladder);
   }
 

@@ -67,7 +67,8 @@ function openRemote(
   const { random } = Math;
   const silenceMs = config.expertTimeoutMs;
   const podTls = tls && { ...tls, serverName: config.expertServerName };
-  const router = client(ExpertRouterServiceDefinition, routerAddress, { tls });
+  const routerTls = tls && { ...tls, serverName: config.expertRouterServerName };
+  const router = client(ExpertRouterServiceDefinition, routerAddress, { tls: routerTls });
   const connect = (address: string) =>
     client(ExpertServiceDefinition, address, {
       tls: podTls,
