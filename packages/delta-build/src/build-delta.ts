@@ -95,7 +95,10 @@ function ownRank({ tuned, rank }: BuildOptions): boolean {
 function rankOf({ recipe, rank, tuned }: BuildOptions): number {
   if (recipe !== 'lora1' && recipe !== 'lora16') return 0;
   const most = MAX_RANK[recipe];
-  const own = tuned.adapter?.kind === 'lora' ? [...tuned.adapter.modules.values()][0]!.rank : null;
+  const own =
+    tuned.adapter?.kind === 'lora'
+      ? Math.max(...[...tuned.adapter.modules.values()].map((lora) => lora.rank))
+      : null;
   const chosen = rank ?? Math.min(most, own ?? DEFAULT_RANK[recipe]);
   if (!Number.isInteger(chosen) || chosen < 1 || chosen > most) {
     throw new DeltaError('invalid', `rank must be a whole number from 1 to ${most} in ${recipe}`);

@@ -57,8 +57,8 @@ function take<T>(
   return parts;
 }
 
-function asLora16(module: Module, layers: Int32Array, found: LoraFactors[]): DeltaPart {
-  const { rank, scale } = found[0]!;
+function asLora16(module: Module, layers: Int32Array, adapted: LoraFactors[]): DeltaPart {
+  const { rank, scale, found } = alike(adapted);
   const factors = found.map(encodeLora16);
   return {
     module,
@@ -71,8 +71,8 @@ function asLora16(module: Module, layers: Int32Array, found: LoraFactors[]): Del
   };
 }
 
-function asLora1(module: Module, layers: Int32Array, found: LoraFactors[]): DeltaPart | null {
-  const { rank } = found[0]!;
+function asLora1(module: Module, layers: Int32Array, adapted: LoraFactors[]): DeltaPart | null {
+  const { rank, found } = ofRank(adapted);
   if (rank > MAX_RANK.lora1) return null;
   const taken = found.map(({ a, b, scale }) => takeLora1(a, b, rank, scale));
   const pairs = taken.flatMap((one) => (one === null ? [] : [one]));
@@ -86,4 +86,27 @@ function asLora1(module: Module, layers: Int32Array, found: LoraFactors[]): Delt
     b: joinBytes(pairs.map(({ b }) => b)),
     scales: joinWords(pairs.map(({ scales }) => scales)),
   };
+}
+
+/** A part has one rank: the largest, with zeros where a layer's is smaller. */
+function ofRank(adapted: LoraFactors[]): { rank: number; found: LoraFactors[] } {
+  const rank = Math.max(...adapted.map((one) => one.rank));
+  return { rank, found: adapted.map((one) => (one.rank === rank ? one : padded(one, rank))) };
+}
+
+function padded({ rank: own, scale, a, b }: LoraFactors, rank: number): LoraFactors {
+  const [cols, rows] = [a.length / own, b.length / own];
+  const wide = { rank, scale, a: new Float32Array(rank * cols), b: new Float32Array(rows * rank) };
+  wide.a.set(a);
+  for (let i = 0; i < rows; i++) wide.b.set(b.subarray(i * own, (i + 1) * own), i * rank);
+  return wide;
+}
+
+/** And one scale: 1 where the layers' differ, with theirs in B. */
+function alike(adapted: LoraFactors[]): { rank: number; scale: number; found: LoraFactors[] } {
+  const { rank, found } = ofRank(adapted);
+  const { scale } = found[0]!;
+  if (found.every((one) => one.scale === scale)) return { rank, scale, found };
+  const scaled = found.map((one) => ({ ...one, scale: 1, b: one.b.map((value) => value * one.scale) }));
+  return { rank, scale: 1, found: scaled };
 }

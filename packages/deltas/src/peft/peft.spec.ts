@@ -138,7 +138,25 @@ describe('refused', () => {
     ['another kind of adapter', { ...config, peft_type: 'PREFIX' }, good, 'invalid'],
     ['DoRA', { ...config, use_dora: true }, good, 'unsupported'],
     ['trained biases', { ...config, bias: 'all' }, good, 'unsupported'],
-    ['ranks by pattern', { ...config, rank_pattern: { q_proj: 4 } }, good, 'unsupported'],
+    [
+      'a rank by pattern that is not the factors’',
+      { ...config, rank_pattern: { q_proj: 4 } },
+      good,
+      'wrong-shape',
+    ],
+    ['a rank by pattern that is none', { ...config, rank_pattern: { v_proj: 0.5 } }, good, 'invalid'],
+    ['a pattern that is an expression', { ...config, alpha_pattern: { '.*q_proj': 4 } }, good, 'unsupported'],
+    ['a pattern that is a list', { ...config, alpha_pattern: [4] }, good, 'invalid'],
+    [
+      'a pattern of a very long name',
+      { ...config, alpha_pattern: { ['q'.repeat(201)]: 4 } },
+      good,
+      'unsupported',
+    ],
+    ['a start that changes the base', { ...config, init_lora_weights: 'pissa_niter_4' }, good, 'unsupported'],
+    ['a start that does not', { ...config, init_lora_weights: 'gaussian' }, good, 'accepted'],
+    ['words that switch it on', { ...config, alora_invocation_tokens: [1] }, good, 'unsupported'],
+    ['layers used twice', { ...config, layer_replication: [[0, 2]] }, good, 'unsupported'],
     ['whole modules beside it', { ...config, modules_to_save: ['lm_head'] }, good, 'unsupported'],
     ['no rank', { ...config, r: 0 }, good, 'invalid'],
     ['an alpha that is no number', { ...config, lora_alpha: '4' }, good, 'invalid'],
@@ -176,6 +194,22 @@ describe('refused', () => {
     );
     if (adapter.kind !== 'lora') throw new Error('no LoRA');
     expect(adapter.modules.get('0.q')!.scale).toBeCloseTo(4 / Math.sqrt(2));
+  });
+
+  test.each([
+    ['a name', { q_proj: 6 }, 3],
+    ['the end of a path', { 'layers.0.self_attn.q_proj': 6 }, 3],
+    ['a whole path', { '^model.layers.0.self_attn.q_proj': 6 }, 3],
+    ['half a name', { proj: 6 }, 2],
+    ['a path that is not whole', { '^layers.0.self_attn.q_proj': 6 }, 2],
+    ['another layer', { 'layers.1.self_attn.q_proj': 6 }, 2],
+    ['the first of two', { 'self_attn.q_proj': 6, q_proj: 8 }, 3],
+    ['the first of two, turned round', { q_proj: 8, 'self_attn.q_proj': 6 }, 4],
+  ])('an alpha by pattern: %s', async (_, pattern, scale) => {
+    const json = JSON.stringify({ ...config, alpha_pattern: pattern });
+    const adapter = await readPeft(json, await open(safetensors(good)), MODEL, 'half');
+    if (adapter.kind !== 'lora') throw new Error('no LoRA');
+    expect(adapter.modules.get('0.q')!.scale).toBe(scale);
   });
 
   test('a dense delta does not go into an adapter', () => {

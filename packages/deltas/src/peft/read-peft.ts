@@ -5,9 +5,28 @@ import { type DeltaModel, type Module, moduleShape } from '../modules';
 import { type RowOrder, reorderRows } from '../row-order';
 import type { TensorFile } from '../tensor-file';
 import { type Adapter, type LoraFactors, moduleKey } from './adapter';
-import { parseHfName } from './hf-modules';
+import { hfPath, parseHfName } from './hf-modules';
+import { NamePattern } from './name-pattern';
 
 const MAX_CONFIG = 1024 * 1024;
+/** Of a LoRA: options with which it computes something else than scale · B A x, or on another model. */
+const UNFOLLOWED = [
+  'use_dora',
+  'fan_in_fan_out',
+  'modules_to_save',
+  'lora_bias',
+  'layer_replication',
+  'trainable_token_indices',
+  'target_parameters',
+  'alora_invocation_tokens',
+  'use_qalora',
+  'use_bdlora',
+  'arrow_config',
+  'kasa_config',
+  'monteclora_config',
+];
+/** Starts that take what they put into the factors out of the base (PEFT does so again when it loads most of them). */
+const CHANGES_BASE = /^(?:pissa|corda|olora|loftq|lora_ga)/i;
 
 /**
  * Reads a PEFT adapter (`adapter_config.json` and `adapter_model.safetensors`) for a base model. Whatever its free
@@ -44,18 +63,21 @@ async function readLora(
   model: DeltaModel,
   order: RowOrder,
 ): Promise<Adapter> {
-  refuseSet(config, [
-    'use_dora',
-    'fan_in_fan_out',
-    'rank_pattern',
-    'alpha_pattern',
-    'modules_to_save',
-    'lora_bias',
-  ]);
+  refuseSet(config, UNFOLLOWED);
+  const start = config.init_lora_weights;
+  if (typeof start === 'string' && CHANGES_BASE.test(start)) {
+    throw new DeltaError(
+      'unsupported',
+      `adapter_config.init_lora_weights is ${clip(start)}: it changes the base's weights; convert the adapter (PEFT: path_initial_model_for_weight_conversion)`,
+    );
+  }
   if ((config.bias ?? 'none') !== 'none') throw fields.refuse('bias', 'must be "none"', 'unsupported');
   const rank = fields.whole('r', 1, MAX_RANK.lora16);
   const alpha = fields.finite('lora_alpha');
-  const scale = alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
+  const ranks = new NamePattern(config, 'rank_pattern', (values, key) =>
+    values.whole(key, 1, MAX_RANK.lora16),
+  );
+  const alphas = new NamePattern(config, 'alpha_pattern', (values, key) => values.finite(key));
   const halves = new Map<string, { a?: string; b?: string; layer: number; module: Module }>();
   for (const name of file.names) {
     const found = parseHfName(name, model);
@@ -67,13 +89,21 @@ async function readLora(
     halves.set(moduleKey(layer, module), half);
   }
   const modules = new Map<string, LoraFactors>();
-  for (const [key, { a, b, module }] of halves) {
+  for (const [key, { a, b, layer, module }] of halves) {
     const shape = moduleShape(model, module);
+    const path = `model.${hfPath(layer, module)}`;
+    const own = ranks.of(path) ?? rank;
+    const scale = (alphas.of(path) ?? alpha) / (config.use_rslora ? Math.sqrt(own) : own);
     if (a === undefined || b === undefined)
       throw new DeltaError('invalid', `${key} has only one of lora_A and lora_B`);
-    const left = await readShaped(file, a, [rank, shape.in]);
-    const right = await readShaped(file, b, [shape.out, rank]);
-    modules.set(key, { rank, scale, a: left, b: reorderRows(right, rank, module, model, 'half', order) });
+    const left = await readShaped(file, a, [own, shape.in]);
+    const right = await readShaped(file, b, [shape.out, own]);
+    modules.set(key, {
+      rank: own,
+      scale,
+      a: left,
+      b: reorderRows(right, own, module, model, 'half', order),
+    });
   }
   return nonEmpty({ kind: 'lora', modules });
 }

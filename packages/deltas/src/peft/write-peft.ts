@@ -58,18 +58,23 @@ export function writePeft(
   return { config: `${JSON.stringify(config, null, 2)}\n`, model: safetensors(tensors) };
 }
 
-/** PEFT has one rank and one alpha for all modules. */
-function ranks(parts: readonly DeltaPart[]): { r: number; lora_alpha: number } {
-  const pairs = parts.map((part) => {
-    if (part.form === 'lora16') return { r: part.rank, lora_alpha: part.rank * part.scale };
-    if (part.form === 'lora1') return { r: part.rank, lora_alpha: part.rank };
+/** One rank and alpha; modules with others are named in patterns. */
+function ranks(parts: readonly DeltaPart[]) {
+  const all = parts.map((part) => {
+    const name = hfName(part.module as Module);
+    if (part.form === 'lora16') return { name, r: part.rank, alpha: part.rank * part.scale };
+    if (part.form === 'lora1') return { name, r: part.rank, alpha: part.rank };
     throw new DeltaError('unsupported', `a ${part.form} part has no rank`);
   });
-  const [first] = pairs;
-  if (!first || pairs.some(({ r, lora_alpha }) => r !== first.r || lora_alpha !== first.lora_alpha)) {
-    throw new DeltaError('unsupported', 'modules with different ranks or scales do not fit one PEFT adapter');
-  }
-  return first;
+  const { r, alpha } = all[0]!;
+  return {
+    r,
+    lora_alpha: alpha,
+    rank_pattern: Object.fromEntries(all.filter((one) => one.r !== r).map((one) => [one.name, one.r])),
+    alpha_pattern: Object.fromEntries(
+      all.filter((one) => one.alpha !== alpha).map((one) => [one.name, one.alpha]),
+    ),
+  };
 }
 
 function partTensors(part: DeltaPart, model: DeltaModel, order: RowOrder): Tensor[] {
