@@ -100,7 +100,7 @@ double matmulSeconds(const Kernels& k, ThreadPool& pool, const Matrix& m, int to
   Acts acts = bindActs(memory, x.data(), m.cols, tokens, m.cols, levels);
   k.quantize(acts, 0, tokens);
   std::vector<void*> scratch;
-  for (int t = 0; t < pool.size(); t++) scratch.push_back(std::aligned_alloc(64, matmulScratchBytes(m.cols)));
+  for (int t = 0; t < pool.size(); t++) scratch.push_back(std::aligned_alloc(64, matmulScratchBytes()));
   const int grain = std::max(1, std::min(16, m.tiles() / pool.size() / 4));
   const double seconds = best([&] {
     pool.run([&](Team& team) {
@@ -201,7 +201,10 @@ int main(int argc, char** argv) {
     std::printf("%-12s", f.name);
     for (int levels : {1, 2}) {
       const double one = matmulSeconds(*k, pool, w.m, 1, levels);
-      std::printf(" L%d M=1 %5.1f Gw/s %5.1f GB/s |", levels, double(rows) * cols / one / 1e9, w.bytesRead / one / 1e9);
+      std::printf(" L%d M=1 %5.1f Gw/s %5.1f GB/s", levels, double(rows) * cols / one / 1e9, w.bytesRead / one / 1e9);
+      for (int tokens : {2, 4, 8})
+        std::printf(", M=%d %.1f", tokens, w.bytesRead / matmulSeconds(*k, pool, w.m, tokens, levels) / 1e9);
+      std::printf(" |");
     }
     const Weights small(f, 1536, 768);
     for (int levels : {1, 2})

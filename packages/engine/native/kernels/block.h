@@ -106,12 +106,27 @@ static inline int codeAt(const Matrix& m, int tile, int block, int r, int c) {
 // Row8: zeros are stored in units of 1/255 of the code range.
 static inline float zeroUnit(const Matrix& m) { return static_cast<float>((1 << m.bits) - 1) / 255.0f; }
 
-// The matmul scratch: 16·cols codes (8 steps of 64 bytes a block), then 32 floats a block: 16 scales and 16 offsets,
-// or for K6 16 scales of either half.
-static inline uint8_t* scratchCodes(void* scratch) { return static_cast<uint8_t*>(scratch); }
-static inline float* scratchScales(void* scratch, int cols) {
-  return reinterpret_cast<float*>(static_cast<uint8_t*>(scratch) + static_cast<size_t>(cols) * kTileRows);
-}
+// What is unpacked at once lies in L1 together with the activations of some tokens: blocks of tiles next to each other.
+constexpr int kStripBlocks = 16;
+constexpr int kStripTiles = 2;
+// Tokens whose activations stay in L2 while the tiles pass.
+constexpr int kPanelTokens = 128;
+
+// The matmul scratch.
+struct StripScratch {
+  uint8_t* codes;  // [tile][block], 8 steps of 64 bytes
+  float* scales;   // [tile][block], 16 scales and 16 offsets, or for K6 16 scales of either half
+  float* sums;     // [token of the panel][tile][16]
+
+  static constexpr size_t kBlocks = static_cast<size_t>(kStripTiles) * kStripBlocks;
+  static constexpr size_t kBytes =
+      kBlocks * 512 + kBlocks * 32 * sizeof(float) + static_cast<size_t>(kPanelTokens) * kStripTiles * 16 * sizeof(float);
+
+  explicit StripScratch(void* memory)
+      : codes(static_cast<uint8_t*>(memory)),
+        scales(reinterpret_cast<float*>(codes + kBlocks * 512)),
+        sums(scales + kBlocks * 32) {}
+};
 
 static inline const int8_t* actBytes(const Acts& a, int token, int block) {
   return a.bytes + (static_cast<size_t>(token) * a.blockCount() + block) * a.levels * kBlockCols;

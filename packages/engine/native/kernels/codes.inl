@@ -58,12 +58,12 @@ ZEN_INLINE Bytes multipliable(Bytes v) {
 }
 ZEN_INLINE int zeroPoint(const Matrix& m) { return m.center - (kSignedCodes && m.bits == 8 ? 128 : 0); }
 
-// One tile to bytes, 512 a block.
-using Unpack = void (*)(const Matrix&, int tile, uint8_t* out);
+// Blocks [begin, end) of one tile to bytes, 512 a block.
+using Unpack = void (*)(const Matrix&, int tile, int begin, int end, uint8_t* out);
 template <class C>
-void unpackKnown(const Matrix& m, int tile, uint8_t* out) {
+void unpackKnown(const Matrix& m, int tile, int begin, int end, uint8_t* out) {
   const uint8_t* planes[C::planes];
-  for (int b = 0; b < m.blocks(); b++, out += 512) {
+  for (int b = begin; b < end; b++, out += 512) {
     for (int p = 0; p < C::planes; p++) planes[p] = planeBlock(m, p, tile, b);
     unrolled<8>([&](auto step)
                     ZEN_LAMBDA { storeBytes(out + 64 * step, multipliable<C::bits>(C::template at<step>(planes))); });
@@ -80,8 +80,8 @@ void appendPlane(const uint8_t* block, bool first, uint8_t* out) {
     storeBytes(out + 64 * step, v);
   });
 }
-void unpackAny(const Matrix& m, int tile, uint8_t* out) {
-  for (int b = 0; b < m.blocks(); b++, out += 512) {
+void unpackAny(const Matrix& m, int tile, int begin, int end, uint8_t* out) {
+  for (int b = begin; b < end; b++, out += 512) {
     for (int p = 0; p < m.planeCount; p++) {
       const uint8_t* block = planeBlock(m, p, tile, b);
       switch (m.planes[p].width) {

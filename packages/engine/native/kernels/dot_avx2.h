@@ -49,7 +49,8 @@ constexpr int bitClass(int bits) { return bits <= 4 ? 4 : bits; }
 // How many products of codes with bytes add up in 16 bits: 2·(2^bits − 1)·128·depth < 2^15. 8-bit codes do not fit
 // even once and meet 16-bit activations.
 constexpr int depthOf(int bits) { return bits <= 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1; }
-// Tokens of one register block: two sums a level and token, of 16 registers.
+// Tiles and tokens of one register block: two sums a level and token, of 16 registers.
+constexpr int kTilesTogether = 1;
 constexpr int kMostTokens = 4;
 constexpr int tokensOf(int bits, int levels) { return bits == 8 || levels == 2 ? 2 : 4; }
 

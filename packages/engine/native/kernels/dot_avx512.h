@@ -30,9 +30,11 @@ ZEN_INLINE I16 subtract(I16 v, int x) { return {_mm512_sub_epi32(v.v, _mm512_set
 
 // Unsigned codes times signed bytes are added in 32 bits whatever their size.
 constexpr int bitClass(int) { return 8; }
-// Tokens of one register block: a sum a level and token, of 32 registers.
-constexpr int kMostTokens = 8;
-constexpr int tokensOf(int, int levels) { return levels == 2 ? 4 : 8; }
+// Tiles and tokens of one register block: for each pair a sum a level and the sum of the blocks before, of 32 registers.
+// With two tiles an activation is broadcast half as often, and a broadcast takes as long as a product.
+constexpr int kTilesTogether = 2;
+constexpr int kMostTokens = 6;
+constexpr int tokensOf(int, int levels) { return levels == 2 ? 4 : 6; }
 
 // The running products of 16 rows with one token.
 template <int Bits, int Levels>

@@ -50,7 +50,8 @@ ZEN_INLINE I16 subtract(I16 v, int x) {
 }
 
 constexpr int bitClass(int) { return 8; }
-// Tokens of one register block: four sums a level and token, of 32 registers.
+// Tiles and tokens of one register block: four sums a level and token, of 32 registers.
+constexpr int kTilesTogether = 1;
 constexpr int kMostTokens = 4;
 constexpr int tokensOf(int, int levels) { return levels == 2 ? 2 : 4; }
 

@@ -106,7 +106,7 @@ struct Kernels {
   void (*attention)(const AttentionJob& job, void* scratch);
 };
 
-size_t matmulScratchBytes(int cols);
+size_t matmulScratchBytes();
 size_t attentionScratchBytes(int contextTokens, int headSize);
 
 // --- Kernels that are the same code everywhere --------------------------------------------------------------------

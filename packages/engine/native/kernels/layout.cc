@@ -92,9 +92,7 @@ size_t kvHeadBytes(KvType type, int headSize) {
   return type == KvType::F16 ? values * 2 : values + 2 * kKvBlockTokens * sizeof(float);
 }
 
-size_t matmulScratchBytes(int cols) {
-  return static_cast<size_t>(cols) * kTileRows + static_cast<size_t>(cols / kBlockCols) * 32 * sizeof(float);
-}
+size_t matmulScratchBytes() { return StripScratch::kBytes; }
 
 size_t attentionScratchBytes(int contextTokens, int headSize) {
   const size_t stride = (static_cast<size_t>(contextTokens) + 15) / 16 * 16;

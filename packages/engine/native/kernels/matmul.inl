@@ -1,5 +1,5 @@
 // Matrix products of every vector instruction set, over its Bytes, Dot, I16 and V16. One token: unpack and multiply in
-// registers. More: a tile is unpacked once into L1 and multiplied with all of them.
+// registers. More: a strip of some tiles is unpacked once into L1 and multiplied with all of them.
 namespace zen {
 namespace {
 
@@ -78,66 +78,106 @@ Known known(const Matrix& m, int levels) {
   return {};
 }
 
-// Dot products of 16 rows with some tokens over `Steps` steps of unpacked codes: in a step the rows' codes stay in
-// registers while every token's four activations are broadcast once.
-template <class D, int Tokens, int Steps>
-ZEN_INLINE void dotTokens(const uint8_t* codes, const int8_t* bytes, size_t byteStride, const int16_t* wide,
-                          size_t wideStride, I16 (&sums)[Tokens]) {
-  D dot[Tokens];
-  unrolled<Steps>([&](auto step) ZEN_LAMBDA {
-    const Bytes v = loadBytes(codes + 64 * step);
-    for (int t = 0; t < Tokens; t++)
-      dot[t].template step<step>(v, D::template activations<step>(bytes + t * byteStride, wide + t * wideStride));
-  });
-  for (int t = 0; t < Tokens; t++) sums[t] = dot[t].template total<Steps>();
+// Some blocks of up to kTilesTogether tiles next to each other, unpacked.
+struct Strip {
+  int firstBlock, blocks;
+  const uint8_t* codes;  // [tile][block][512]
+  const float* scales;   // [tile][block][32]
+  int nextTile, nextBlock;  // of the strip that comes after it; -1 where that is not to be asked for
+};
+
+// With few tokens memory is what takes the time, and it would rest while a strip is multiplied.
+ZEN_INLINE void prefetchBlock(const Matrix& m, int tile, int block) {
+  constexpr int kRead = 0, kSecondLevel = 2;
+  for (int p = 0; p < m.planeCount; p++) {
+    const uint8_t* at = planeBlock(m, p, tile, block);
+    for (int line = 0; line < m.planes[p].width; line++) __builtin_prefetch(at + 64 * line, kRead, kSecondLevel);
+  }
+  __builtin_prefetch(scaleBlock(m, tile, block), kRead, kSecondLevel);
 }
 
-using Gemm = void (*)(const Matrix&, const Acts&, int token, const uint8_t* codes, const float* scales, float* y,
-                      size_t ldy, int tile, bool adds);
-
-// `Tokens` tokens from `token` on against one unpacked tile.
-template <int Class, int Levels, bool Sub16, int Tokens>
-void gemm(const Matrix& m, const Acts& a, int token, const uint8_t* codes, const float* scales, float* y, size_t ldy,
-          int tile, bool adds) {
-  using D = Dot<Class, Levels>;
-  const int blocks = m.blocks(), zero = zeroPoint(m);
-  V16 acc[Tokens];
-  for (V16& v : acc) v = splat(0.0f);
-  const size_t byteStride = static_cast<size_t>(blocks) * Levels * kBlockCols, wideStride = a.cols;
-  const int8_t* bytes = actBytes(a, token, 0);
-  const int16_t* wide = actWide(a, token, 0);
-  const ActBlock* act = &actBlock(a, token, 0);
-  for (int b = 0; b < blocks;
-       b++, codes += 512, scales += 32, bytes += Levels * kBlockCols, wide += kBlockCols, act++) {
-    I16 sums[Tokens];
-    dotTokens<D, Tokens, Sub16 ? 4 : 8>(codes, bytes, byteStride, wide, wideStride, sums);
+// Dot products of some tiles' rows with some tokens over `Steps` steps of unpacked codes: in a step the rows' codes stay
+// in registers while every token's four activations are broadcast once.
+template <class D, int Tiles, int Tokens, int Steps>
+ZEN_INLINE void dotTokens(const uint8_t* codes, size_t tileStride, const int8_t* bytes, size_t byteStride,
+                          const int16_t* wide, size_t wideStride, I16 (&sums)[Tokens][Tiles]) {
+  D dot[Tokens][Tiles];
+  unrolled<Steps>([&](auto step) ZEN_LAMBDA {
+    Bytes v[Tiles];
+    for (int i = 0; i < Tiles; i++) v[i] = loadBytes(codes + i * tileStride + 64 * step);
     for (int t = 0; t < Tokens; t++) {
-      const ActBlock& own = act[t * blocks];
-      acc[t] = Sub16 ? accumulate(acc[t], sums[t], load(scales), own, zero * own.sum[0])
-                     : accumulateBlock(acc[t], sums[t], load(scales), load(scales + 16), own, zero);
+      const auto four = D::template activations<step>(bytes + t * byteStride, wide + t * wideStride);
+      for (int i = 0; i < Tiles; i++) dot[t][i].template step<step>(v[i], four);
+    }
+  });
+  for (int t = 0; t < Tokens; t++)
+    for (int i = 0; i < Tiles; i++) sums[t][i] = dot[t][i].template total<Steps>();
+}
+
+using Gemm = void (*)(const Matrix&, const Acts&, int token, const Strip& strip, float* sums);
+
+// `Tokens` tokens from `token` on against a strip; the sums so far are [token][tile][16].
+template <int Class, int Levels, bool Sub16, int Tiles, int Tokens>
+void gemm(const Matrix& m, const Acts& a, int token, const Strip& strip, float* sums) {
+  using D = Dot<Class, Levels>;
+  const int all = m.blocks(), zero = zeroPoint(m);
+  const size_t byteStride = static_cast<size_t>(all) * Levels * kBlockCols, wideStride = static_cast<size_t>(a.cols);
+  const size_t codeStride = static_cast<size_t>(strip.blocks) * 512, scaleStride = static_cast<size_t>(strip.blocks) * 32;
+  const int8_t* bytes = actBytes(a, token, strip.firstBlock);
+  const int16_t* wide = actWide(a, token, strip.firstBlock);
+  const ActBlock* act = &actBlock(a, token, strip.firstBlock);
+  const uint8_t* codes = strip.codes;
+  const float* scales = strip.scales;
+  V16 acc[Tokens][Tiles];
+  for (int t = 0; t < Tokens; t++)
+    for (int i = 0; i < Tiles; i++) acc[t][i] = strip.firstBlock == 0 ? splat(0.0f) : load(sums + (t * Tiles + i) * 16);
+  for (int b = 0; b < strip.blocks;
+       b++, codes += 512, scales += 32, bytes += Levels * kBlockCols, wide += kBlockCols, act++) {
+    if (strip.nextTile >= 0)
+      for (int i = 0; i < Tiles; i++) prefetchBlock(m, strip.nextTile + i, strip.nextBlock + b);
+    I16 dots[Tokens][Tiles];
+    dotTokens<D, Tiles, Tokens, Sub16 ? 4 : 8>(codes, codeStride, bytes, byteStride, wide, wideStride, dots);
+    for (int t = 0; t < Tokens; t++) {
+      const ActBlock& own = act[t * all];
+      for (int i = 0; i < Tiles; i++) {
+        const float* scale = scales + i * scaleStride;
+        acc[t][i] = Sub16 ? accumulate(acc[t][i], dots[t][i], load(scale), own, zero * own.sum[0])
+                          : accumulateBlock(acc[t][i], dots[t][i], load(scale), load(scale + 16), own, zero);
+      }
     }
     if constexpr (Sub16) {
-      dotTokens<D, Tokens, 4>(codes + 256, bytes + 16, byteStride, wide + 16, wideStride, sums);
-      for (int t = 0; t < Tokens; t++)
-        acc[t] = accumulate(acc[t], sums[t], load(scales + 16), act[t * blocks], zero * act[t * blocks].sum[1]);
+      dotTokens<D, Tiles, Tokens, 4>(codes + 256, codeStride, bytes + 16, byteStride, wide + 16, wideStride, dots);
+      for (int t = 0; t < Tokens; t++) {
+        const ActBlock& own = act[t * all];
+        for (int i = 0; i < Tiles; i++)
+          acc[t][i] = accumulate(acc[t][i], dots[t][i], load(scales + i * scaleStride + 16), own, zero * own.sum[1]);
+      }
     }
   }
-  for (int t = 0; t < Tokens; t++) storeRows(acc[t], y + (token + t) * ldy + tile * kTileRows, rowsOf(m, tile), adds);
+  for (int t = 0; t < Tokens; t++)
+    for (int i = 0; i < Tiles; i++) store(sums + (t * Tiles + i) * 16, acc[t][i]);
 }
 
-// The products of one unpacked tile with up to `tokens` tokens.
+// The products of a strip with up to `tokens` tokens, by tiles and tokens.
 struct GemmSet {
   int tokens;
-  Gemm byTokens[kMostTokens + 1];
+  Gemm of[kTilesTogether + 1][kMostTokens + 1];
 };
-template <int Class, int Levels, bool Sub16, int... I>
-GemmSet gemmSet(std::integer_sequence<int, I...>) {
-  return {tokensOf(Class, Levels), {nullptr, gemm<Class, Levels, Sub16, I + 1>...}};
+template <int Class, int Levels, bool Sub16, int Tiles, int... I>
+void fillGemms(GemmSet& set, std::integer_sequence<int, I...>) {
+  ((set.of[Tiles][I + 1] = gemm<Class, Levels, Sub16, Tiles, I + 1>), ...);
+  if constexpr (Tiles > 1) fillGemms<Class, Levels, Sub16, Tiles - 1>(set, std::integer_sequence<int, I...>());
+}
+template <int Class, int Levels, bool Sub16>
+GemmSet gemmSet() {
+  GemmSet set = {};
+  set.tokens = tokensOf(Class, Levels);
+  fillGemms<Class, Levels, Sub16, kTilesTogether>(set, std::make_integer_sequence<int, tokensOf(Class, Levels)>());
+  return set;
 }
 template <int Class, bool Sub16>
 GemmSet gemmsOfLevels(int levels) {
-  if (levels == 2) return gemmSet<Class, 2, Sub16>(std::make_integer_sequence<int, tokensOf(Class, 2)>());
-  return gemmSet<Class, 1, Sub16>(std::make_integer_sequence<int, tokensOf(Class, 1)>());
+  return levels == 2 ? gemmSet<Class, 2, Sub16>() : gemmSet<Class, 1, Sub16>();
 }
 GemmSet gemms(const Matrix& m, int levels) {
   if (m.scaleKind == ScaleKind::K6) return gemmsOfLevels<bitClass(6), true>(levels);
@@ -155,9 +195,6 @@ GemmSet gemms(const Matrix& m, int levels) {
   }
 }
 
-// Tokens whose activations stay in L2 while the tiles pass.
-constexpr int kTokenPanel = 128;
-
 // Of codes.
 void multiply(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, float* y, size_t ldy, int tileBegin,
               int tileEnd, void* scratch, bool adds) {
@@ -166,23 +203,42 @@ void multiply(const Matrix& m, const Acts& a, int tokenBegin, int tokenEnd, floa
             Codes<4, 1, 2, 1>, Codes<4, 1, 1, 2>>(m, a.levels);
   if (tokenEnd - tokenBegin == 1 && way.gemv)
     return way.gemv(m, a, tokenBegin, y + tokenBegin * ldy, tileBegin, tileEnd, adds);
+  static_assert(kTilesTogether <= kStripTiles);
   const GemmSet set = gemms(m, a.levels);
-  uint8_t* codes = scratchCodes(scratch);
-  float* scaleRows = scratchScales(scratch, m.cols);
-  for (int panel = tokenBegin; panel < tokenEnd; panel += kTokenPanel) {
-    const int panelEnd = panel + kTokenPanel < tokenEnd ? panel + kTokenPanel : tokenEnd;
-    for (int tile = tileBegin; tile < tileEnd; tile++) {
-      way.unpack(m, tile, codes);
-      Scales scales(m, tile);
-      for (int b = 0; b < m.blocks(); b++) {
-        scales.load(b);
-        store(scaleRows + 32 * b, scales.s);
-        store(scaleRows + 32 * b + 16, scales.o);
+  const StripScratch memory(scratch);
+  const int strips = (m.blocks() + kStripBlocks - 1) / kStripBlocks, most = (m.blocks() + strips - 1) / strips;
+  for (int panel = tokenBegin; panel < tokenEnd; panel += kPanelTokens) {
+    const int panelEnd = panel + kPanelTokens < tokenEnd ? panel + kPanelTokens : tokenEnd;
+    for (int tile = tileBegin; tile < tileEnd; tile += kTilesTogether) {
+      const int tiles = tileEnd - tile < kTilesTogether ? tileEnd - tile : kTilesTogether;
+      const auto sumsOf = [&](int token) { return memory.sums + static_cast<size_t>(token - panel) * tiles * 16; };
+      // A group may reach over two strips.
+      Scales own(m, tile), next(m, tile + tiles - 1);
+      Scales* const scales[kStripTiles] = {&own, &next};
+      for (int begin = 0; begin < m.blocks(); begin += most) {
+        const int blocks = m.blocks() - begin < most ? m.blocks() - begin : most;
+        for (int i = 0; i < tiles; i++) {
+          way.unpack(m, tile + i, begin, begin + blocks, memory.codes + static_cast<size_t>(i * blocks) * 512);
+          for (int b = 0; b < blocks; b++) {
+            float* to = memory.scales + static_cast<size_t>(i * blocks + b) * 32;
+            scales[i]->load(begin + b);
+            store(to, scales[i]->s);
+            store(to + 16, scales[i]->o);
+          }
+        }
+        Strip strip = {begin, blocks, memory.codes, memory.scales, tile, begin + blocks};
+        if (strip.nextBlock == m.blocks()) strip.nextTile += tiles, strip.nextBlock = 0;
+        // Blocks of the next strip that are not there are not asked for; neither are tiles of other threads.
+        if (strip.nextTile + tiles > tileEnd || strip.nextBlock + blocks > m.blocks()) strip.nextTile = -1;
+        for (int token = panel; token < panelEnd; token += set.tokens) {
+          const int count = panelEnd - token < set.tokens ? panelEnd - token : set.tokens;
+          set.of[tiles][count](m, a, token, strip, sumsOf(token));
+          strip.nextTile = -1;
+        }
       }
-      for (int token = panel; token < panelEnd; token += set.tokens) {
-        const int count = panelEnd - token < set.tokens ? panelEnd - token : set.tokens;
-        set.byTokens[count](m, a, token, codes, scaleRows, y, ldy, tile, adds);
-      }
+      for (int token = panel; token < panelEnd; token++)
+        for (int i = 0; i < tiles; i++)
+          storeRows(load(sumsOf(token) + i * 16), y + token * ldy + (tile + i) * kTileRows, rowsOf(m, tile + i), adds);
     }
   }
 }

@@ -80,7 +80,7 @@ bool sameMatmul(const Kernels& candidate, const Case& test, Chance& chance) {
 
   std::vector<float> x(kTokens * kCols), expected(kTokens * kRows), got(kTokens * kRows);
   for (float& v : x) v = chance.real();
-  Memory scratch(matmulScratchBytes(kCols));
+  Memory scratch(matmulScratchBytes());
   for (int levels = 1; levels <= 2; levels++) {
     Memory one(actsBytes(kTokens, kCols, levels)), two(actsBytes(kTokens, kCols, levels));
     Acts reference = bindActs(one.at, x.data(), kCols, kTokens, kCols, levels);

@@ -34,7 +34,7 @@ ExpertFfn::ExpertFfn(int hiddenSize, int ffnSize, int threads)
     : hidden_(hiddenSize),
       width_(ffnSize),
       kernels_(kernels()),
-      scratchBytes_(aligned(matmulScratchBytes(std::max(hiddenSize, ffnSize)))),
+      scratchBytes_(aligned(matmulScratchBytes())),
       scratch_(scratchBytes_ * static_cast<size_t>(threads)) {}
 
 void ExpertFfn::reserve(int pairs) {

@@ -36,8 +36,7 @@ Graph::Graph(const ModelShape& model, KvType kvType, int contextTokens, ThreadPo
       pool_(pool),
       headBytes_(kvHeadBytes(kvType, model.headSize)),
       attentionScale_(1.0f / std::sqrt(static_cast<float>(model.headSize))) {
-  const int widest = std::max({model.hiddenSize, model.ffnSize, model.queryWidth()});
-  scratchBytes_ = aligned(std::max(matmulScratchBytes(widest), attentionScratchBytes(contextTokens, model.headSize)));
+  scratchBytes_ = aligned(std::max(matmulScratchBytes(), attentionScratchBytes(contextTokens, model.headSize)));
   scratch_ = Region(scratchBytes_ * static_cast<size_t>(pool.size()));
   ropeTable_ = Region(static_cast<size_t>(contextTokens) * model.headSize * sizeof(float));
   if (model.mixture()) mixture_ = std::make_unique<Mixture>(model, pool.size());

@@ -51,7 +51,7 @@ void matmulSame(const Kernels& variant, const CodedMatrix& w, const std::vector<
   const QuantizedActs acts(scalarKernels(), x, tokens, w.m.cols, levels);
   const size_t ldy = w.m.rows + 3;
   std::vector<float> expected(tokens * ldy, 7.0f), got(tokens * ldy, 7.0f);
-  const Memory scratch = memory(matmulScratchBytes(w.m.cols));
+  const Memory scratch = memory(matmulScratchBytes());
   scalarKernels().matmul(w.m, acts.acts, 0, tokens, expected.data(), ldy, 0, w.m.tiles(), scratch.get());
   for (int token = 0, run = 1; token < tokens; token += run, run++) {
     const int end = std::min(tokens, token + run), middle = below(random, w.m.tiles() + 1);
@@ -92,6 +92,21 @@ void codesSame(const Kernels& variant, Random& random) {
   }
 }
 
+// Rows longer than what is unpacked at once, with groups that begin in one strip and end in the next, and more tokens
+// than a panel has.
+void longRows(const Kernels& variant, Random& random) {
+  const std::vector<Format> some = {{"coded", ScaleKind::Row8, {2, 1}, 0, 128},
+                                    {"K4", ScaleKind::K4, {4}, 0, 32},
+                                    {"K6", ScaleKind::K6, {4, 2}, 32, 16}};
+  for (const Format& format : some)
+    for (int cols : format.kind == ScaleKind::Row8 ? std::vector<int>{544, 1184} : std::vector<int>{768, 1280})
+      for (int levels : {1, 2}) {
+        const CodedMatrix w(format, 84, cols, Codes::Random, random);
+        const int tokens = format.kind == ScaleKind::Row8 ? 150 : 9;
+        matmulSame(variant, w, inputs(tokens, cols, random), tokens, levels, random);
+      }
+}
+
 // 1 to 33 tokens in one call each, past the token panel too.
 void everyTokenCount(const Kernels& variant, Random& random) {
   const std::vector<Format> some = {{"coded", ScaleKind::Row8, {2, 1}, 0, 64},
@@ -103,7 +118,7 @@ void everyTokenCount(const Kernels& variant, Random& random) {
       const int most = 150;
       const std::vector<float> x = inputs(most, w.m.cols, random);
       const QuantizedActs acts(scalarKernels(), x, most, w.m.cols, levels);
-      const Memory scratch = memory(matmulScratchBytes(w.m.cols));
+      const Memory scratch = memory(matmulScratchBytes());
       std::vector<float> expected(most * 20), got(most * 20);
       scalarKernels().matmul(w.m, acts.acts, 0, most, expected.data(), 20, 0, 2, scratch.get());
       for (int tokens = 1; tokens <= 34; tokens++) {
@@ -260,6 +275,7 @@ int main() {
     Random random(1);
     quantizeSame(*variant, random);
     codesSame(*variant, random);
+    longRows(*variant, random);
     everyTokenCount(*variant, random);
     rawSame(*variant, random);
     elementsSame(*variant, random);

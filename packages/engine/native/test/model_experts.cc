@@ -68,7 +68,7 @@ struct CodedExpert {
 
 std::vector<float> rowByRow(const ExpertWeights& w, const Acts& acts, int row, int hidden, int width) {
   const Kernels& k = scalarKernels();
-  const Memory scratch = memory(matmulScratchBytes(std::max(hidden, width)));
+  const Memory scratch = memory(matmulScratchBytes());
   std::vector<float> gate(size_t(row + 1) * width), up(gate.size()), out(static_cast<size_t>(hidden));
   k.matmul(w.gate, acts, row, row + 1, gate.data(), size_t(width), 0, w.gate.tiles(), scratch.get());
   k.matmul(w.up, acts, row, row + 1, up.data(), size_t(width), 0, w.up.tiles(), scratch.get());
