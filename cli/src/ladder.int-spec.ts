@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -99,8 +100,7 @@ describe('a ladder of SmolLM2', () => {
       expect(child.exitCode).toBeNull();
       await new Promise((done) => setTimeout(done, 20));
     }
-    child.kill('SIGKILL');
-    await new Promise((done) => child.once('exit', done));
+    await kill(child);
     zenJson(...args('cut.json'));
     expect(existsSync(work)).toBe(false);
     expect(readFileSync(join(folder, 'cut.json'))).toEqual(readFileSync(join(folder, 'whole.json')));
@@ -138,44 +138,30 @@ describe('a ladder of SmolLM2', () => {
     });
   });
 
-  it('leaves nothing half-made when it is killed while writing, and packs again', async () => {
+  it('goes on where it was when it is killed while coding, and leaves nothing half-made when while writing', async () => {
     const killed = join(folder, 'killed');
-    const child = spawn(process.execPath, argv(quickArgs(killed)), {
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    await stderrLine(child, 'writing');
-    child.kill('SIGKILL');
-    await new Promise((done) => child.once('exit', done));
-    expect(existsSync(killed)).toBe(false);
-    zenJson(...quickArgs(killed));
-    await openLadder(killed);
-    expect(readdirSync(folder).filter((name) => name.startsWith('.killed'))).toEqual([]);
-    rmSync(killed, { recursive: true });
-  }, 600_000);
-
-  it('goes on where it was when it is killed while coding', async () => {
-    const again = join(folder, 'again');
-    const work = join(folder, '.again.work');
-    const child = spawn(process.execPath, argv(quickArgs(again)), { env, stdio: 'ignore' });
-    while (!existsSync(join(work, 'blk.3.attn_q.weight.coded'))) {
-      expect(child.exitCode).toBeNull();
+    const work = join(folder, '.killed.work');
+    const coded = join(work, 'blk.3.attn_q.weight.coded');
+    const coding = spawn(process.execPath, argv(quickArgs(killed)), { env, stdio: 'ignore' });
+    while (!existsSync(coded)) {
+      expect(coding.exitCode).toBeNull();
       await new Promise((done) => setTimeout(done, 20));
     }
-    child.kill('SIGKILL');
-    await new Promise((done) => child.once('exit', done));
-    const kept = statSync(join(work, 'blk.3.attn_q.weight.coded')).ino;
-    const resumed = spawn(process.execPath, argv(quickArgs(again)), {
+    await kill(coding);
+    const kept = statSync(coded).ino;
+    const writing = spawn(process.execPath, argv(quickArgs(killed)), {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    await stderrLine(resumed, 'writing');
-    expect(statSync(join(work, 'blk.3.attn_q.weight.coded')).ino).toBe(kept);
-    await new Promise((done) => resumed.once('exit', done));
+    await stderrLine(writing, 'writing');
+    await kill(writing);
+    expect(existsSync(killed)).toBe(false);
+    expect(statSync(coded).ino).toBe(kept);
+    zenJson(...quickArgs(killed));
     const layers = async (at: string) => (await openLadder(at)).manifest.layers;
-    expect(await layers(again)).toEqual(await layers(ladder));
-    expect(existsSync(work)).toBe(false);
-    rmSync(again, { recursive: true });
+    expect(await layers(killed)).toEqual(await layers(ladder));
+    expect(readdirSync(folder).filter((name) => name.startsWith('.killed'))).toEqual([]);
+    rmSync(killed, { recursive: true });
   }, 600_000);
 
   it('says that the disk is full and removes what it wrote', () => {
@@ -221,6 +207,12 @@ describe('zen', () => {
     expect(stderr).toMatch(/^zen: http:\/\/127.0.0.1:9/);
   });
 });
+
+async function kill(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
 
 /** Resolves when the child has printed this line. */
 function stderrLine(child: ChildProcess, line: string): Promise<void> {
