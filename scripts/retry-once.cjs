@@ -1,5 +1,3 @@
 // Tests with processes, sockets and a cluster meet a machine that is busy with something else. One that fails is run
 // once more, and the failure is printed all the same; unit tests have no such excuse.
 jest.retryTimes(1, { logErrorsBeforeRetry: true });
-// And waits as long as it takes: what a test bounds it says itself.
-jest.setTimeout(60_000);

@@ -26,6 +26,16 @@ describe('open endpoints', () => {
     expect(addresses([slice(['10.0.0.1', conditions])], 'grpc')).toEqual(open ? ['10.0.0.1:50051'] : []);
   });
 
+  test.each<[string, Conditions, boolean]>([
+    ['its node is late', { ready: false, serving: false, terminating: false }, true],
+    ['it is on its way out', { ready: false, serving: true, terminating: true }, false],
+  ])('one that was open before, when %s', (_, conditions, open) => {
+    const before = new Set(['10.0.0.1:50051']);
+    const slices = [slice(['10.0.0.1', conditions], ['10.0.0.2', conditions])];
+    expect(addresses(slices, 'grpc', before)).toEqual(open ? ['10.0.0.1:50051'] : []);
+    expect(addresses([slice()], 'grpc', before)).toEqual([]);
+  });
+
   test('an IPv6 address is put in brackets', () => {
     expect(addresses([slice(['fd00::1'])], 'grpc')).toEqual(['[fd00::1]:50051']);
   });

@@ -90,6 +90,25 @@ describe('following endpoints', () => {
     await shows(1, 2);
   });
 
+  test('who was open stays open while its pod is said to be unready, and goes when it terminates', async () => {
+    server.put('a', '10.0.0.1');
+    begin();
+    await shows(1);
+    const said = (conditions: object) => {
+      const slice = server.slice('a', ['10.0.0.1']);
+      server.send({
+        type: 'MODIFIED',
+        object: { ...slice, endpoints: [{ addresses: ['10.0.0.1'], conditions }] },
+      });
+    };
+    await watched();
+    said({ ready: false, serving: false });
+    server.put('b', '10.0.0.2');
+    await shows(1, 2);
+    said({ ready: false, serving: true, terminating: true });
+    await shows(2);
+  });
+
   test.each([
     ['as a status', false],
     ['as an event', true],

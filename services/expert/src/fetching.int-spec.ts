@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ExpertFailure } from '@zen/contracts';
 import { expertNeed, neededChunks, type OpenLadder } from '@zen/ladder';
 import { ExpertPodProcess, endServices, FolderServer, packTinyMixture, serviceMissing } from '@zen/testing';
-import { callOf, LocalExperts } from './expert-calls.fixture';
+import { callOf, floatsOf, LocalExperts } from './expert-calls.fixture';
 
 jest.setTimeout(180_000);
 
@@ -68,7 +68,14 @@ const EXPERTS = 8;
       const call = callOf(ladder, { layer, stage, experts });
       const { failure, message, outputs } = await caller.run(call);
       expect([failure, message]).toEqual([ExpertFailure.EXPERT_FAILURE_UNSPECIFIED, '']);
-      expect(outputs.equals(await local.run(call))).toBe(true);
+      const [ours, theirs] = [await local.run(call), outputs].map(floatsOf) as [Float32Array, Float32Array];
+      const differing = [...ours.keys()].filter((at) => !Object.is(ours[at], theirs[at]));
+      expect({ layer, stage, of: theirs.length, differing }).toEqual({
+        layer,
+        stage,
+        of: ours.length,
+        differing: [],
+      });
     }
     caller.stream.end();
   }

@@ -78,6 +78,7 @@ describe('models and pools as resources', () => {
         ],
         ['ZenModel', 'a', { ...model, env: { PATH: 'x' } }, 'begin with ZEN_'],
         ['ZenModel', 'a', { ...model, env: { ZEN_LADDER: 'x' } }, 'are set by the operator'],
+        ['ZenModel', 'a', { ...model, env: { ZEN_TLS_CA: 'x' } }, 'are set by the operator'],
         ['ZenModel', 'a'.repeat(41), model, 'at most 40 characters'],
         ['ExpertPool', 'a.b', pool, 'must be a DNS label'],
         ['ExpertPool', 'a', { ...pool, expertsPerPod: 0 }, 'spec.expertsPerPod'],
