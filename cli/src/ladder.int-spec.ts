@@ -57,7 +57,7 @@ describe('a ladder of SmolLM2', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'zen-ladder-'));
     ladder = join(folder, 'packed');
-    const packed = zenJson(...packArgs(ladder));
+    const packed = zenJson(...packArgs(ladder), '--measure', '128');
     expect(packed.stages).toHaveLength(5);
     expect(packed.bytes / packed.sourceBytes).toBeLessThan(1.35);
     expect(packed.stages[0].bitsPerLinearWeight).toBeLessThan(3.3);
@@ -80,7 +80,7 @@ describe('a ladder of SmolLM2', () => {
     expect(zen('inspect', ladder).stdout).toMatch(/stage +bytes/);
   });
 
-  it('goes on measuring where it was killed, to the same report', async () => {
+  it('goes on measuring where it was killed, to the same report', () => {
     const args = (report: string) => [
       ...[
         'quality',
@@ -94,13 +94,9 @@ describe('a ladder of SmolLM2', () => {
       ],
     ];
     zenJson(...args('whole.json'));
-    const child = spawn(process.execPath, argv(args('cut.json')), { env, stdio: 'ignore' });
     const work = join(folder, '.cut.json.work');
-    while (!existsSync(join(work, 'text-0.f32'))) {
-      expect(child.exitCode).toBeNull();
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    await kill(child);
+    killedWhenWritten('text-0.f32', args('cut.json'));
+    expect(existsSync(join(work, 'text-0.f32'))).toBe(true);
     zenJson(...args('cut.json'));
     expect(existsSync(work)).toBe(false);
     expect(readFileSync(join(folder, 'cut.json'))).toEqual(readFileSync(join(folder, 'whole.json')));
@@ -142,12 +138,7 @@ describe('a ladder of SmolLM2', () => {
     const killed = join(folder, 'killed');
     const work = join(folder, '.killed.work');
     const coded = join(work, 'blk.3.attn_q.weight.coded');
-    const coding = spawn(process.execPath, argv(quickArgs(killed)), { env, stdio: 'ignore' });
-    while (!existsSync(coded)) {
-      expect(coding.exitCode).toBeNull();
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    await kill(coding);
+    killedWhenWritten('blk.3.attn_q.weight.coded', quickArgs(killed));
     const kept = statSync(coded).ino;
     const writing = spawn(process.execPath, argv(quickArgs(killed)), {
       env,
@@ -207,6 +198,16 @@ describe('zen', () => {
     expect(stderr).toMatch(/^zen: http:\/\/127.0.0.1:9/);
   });
 });
+
+/** Runs the command until this file stands in its work folder; nothing of the process is left then. */
+function killedWhenWritten(name: string, args: string[]): void {
+  const killer = join(__dirname, 'killed-when-written.fixture.cjs');
+  const { signal, stderr } = spawnSync(process.execPath, ['-r', killer, ...argv(args)], {
+    env: { ...env, KILLED_WHEN_WRITTEN: name },
+    encoding: 'utf8',
+  });
+  expect([signal, signal ?? stderr]).toEqual(['SIGKILL', 'SIGKILL']);
+}
 
 async function kill(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');

@@ -7,6 +7,7 @@ import { TestNamespace } from './namespace';
 import { portForward } from './port-forward';
 import { Release } from './release';
 import { readTarget } from './target';
+import { topStageEverywhere } from './top-stage-everywhere';
 import { TrafficPod } from './traffic-pod';
 import { until } from './until';
 import { installZen, uninstallZen } from './zen-release';
@@ -15,8 +16,8 @@ jest.setTimeout(600_000);
 
 const NAME = 'zen';
 /** Seconds of quiet before an event that it is compared with, and of traffic after the cluster is whole again. */
-const QUIET_S = 4;
-const AFTER_S = 4;
+const QUIET_S = 3;
+const AFTER_S = 3;
 
 // Streams run through everything that happens to a cluster: none may fail, none may differ by a byte.
 describe('traffic under change', () => {
@@ -109,15 +110,4 @@ async function firstToken(space: TestNamespace): Promise<void> {
   } finally {
     await forward.close();
   }
-}
-
-/** Waits until every thinker can answer with the top stage: the traffic asks for it. */
-async function topStageEverywhere(space: TestNamespace): Promise<void> {
-  await until('every thinker has all stages', async () => {
-    const pods = await space.list('pods', 'app.kubernetes.io/component=thinker');
-    const logs = await Promise.all(pods.map(({ metadata }) => space.kubectl(['logs', metadata.name])));
-    return (
-      logs.length > 0 && logs.every((log) => log.includes('"stage":4,') && log.includes('stage attached'))
-    );
-  });
 }

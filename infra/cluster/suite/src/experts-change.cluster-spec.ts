@@ -5,6 +5,7 @@ import { EXPERT_DISRUPTIONS } from './expert-disruptions';
 import { ExpertsRelease } from './experts-release';
 import { TestNamespace } from './namespace';
 import { readTarget } from './target';
+import { topStageEverywhere } from './top-stage-everywhere';
 import { TrafficPod } from './traffic-pod';
 
 jest.setTimeout(600_000);
@@ -34,6 +35,7 @@ describe('experts under change, with mutual TLS', () => {
       await zen.applyPool('tiny', { model: 'tiny', expertsPerPod: 8, replicas: 2, redundancy: 2 });
       await zen.reaches(POOL, 'Serving', 2);
       await zen.reaches(MODEL, 'Serving', 1);
+      await topStageEverywhere(space);
       traffic = await TrafficPod.start(space, {
         http: `http://${NAME}-gateway`,
         grpc: `${NAME}-gateways:50050`,
