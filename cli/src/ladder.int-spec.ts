@@ -36,19 +36,13 @@ function zenJson(...args: string[]) {
   return JSON.parse(stdout);
 }
 
-const packArgs = (folder: string) => [
-  'pack',
-  MODEL,
-  '--plan',
-  'quick',
-  '--calibration',
-  '0',
-  '--out',
-  folder,
+const packArgs = (folder: string, measuredTokens: number) => [
+  ...['pack', MODEL, '--plan', 'quick', '--calibration', '0', '--out', folder],
+  ...['--measure', String(measuredTokens)],
 ];
 
-/** The same without measuring what it made, for what is about the way there. */
-const quickArgs = (folder: string) => [...packArgs(folder), '--measure', '0'];
+/** Without measuring what it made, for what is about the way there. */
+const quickArgs = (folder: string) => packArgs(folder, 0);
 
 describe('a ladder of SmolLM2', () => {
   let folder = '';
@@ -57,7 +51,7 @@ describe('a ladder of SmolLM2', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'zen-ladder-'));
     ladder = join(folder, 'packed');
-    const packed = zenJson(...packArgs(ladder), '--measure', '128');
+    const packed = zenJson(...packArgs(ladder, 128));
     expect(packed.stages).toHaveLength(5);
     expect(packed.bytes / packed.sourceBytes).toBeLessThan(1.35);
     expect(packed.stages[0].bitsPerLinearWeight).toBeLessThan(3.3);
@@ -81,18 +75,8 @@ describe('a ladder of SmolLM2', () => {
   });
 
   it('goes on measuring where it was killed, to the same report', () => {
-    const args = (report: string) => [
-      ...[
-        'quality',
-        ladder,
-        '--tokens',
-        '400',
-        '--no-answers',
-        '--no-keep',
-        '--report',
-        join(folder, report),
-      ],
-    ];
+    const short = ['--tokens', '400', '--no-answers', '--no-keep'];
+    const args = (report: string) => ['quality', ladder, ...short, '--report', join(folder, report)];
     zenJson(...args('whole.json'));
     const work = join(folder, '.cut.json.work');
     killedWhenWritten('text-0.f32', args('cut.json'));
@@ -145,7 +129,8 @@ describe('a ladder of SmolLM2', () => {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     await stderrLine(writing, 'writing');
-    await kill(writing);
+    writing.kill('SIGKILL');
+    await once(writing, 'exit');
     expect(existsSync(killed)).toBe(false);
     expect(statSync(coded).ino).toBe(kept);
     zenJson(...quickArgs(killed));
@@ -207,12 +192,6 @@ function killedWhenWritten(name: string, args: string[]): void {
     encoding: 'utf8',
   });
   expect([signal, signal ?? stderr]).toEqual(['SIGKILL', 'SIGKILL']);
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
 }
 
 /** Resolves when the child has printed this line. */

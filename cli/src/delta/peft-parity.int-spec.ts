@@ -13,7 +13,8 @@ import { type BuiltDelta, buildFromFile } from '@zen/delta-build';
 import { deltaParts, type Recipe, readDelta, writePeft } from '@zen/deltas';
 import { loadEngine, loadQuant, type NativeModel } from '@zen/engine';
 import { openSource } from '@zen/importers';
-import { CODING_DEFAULTS, type OpenLadder, openLadder, packLadder, type SourceModel } from '@zen/ladder';
+import type { OpenLadder, SourceModel } from '@zen/ladder';
+import { packPlainly } from '@zen/testing';
 
 // The logits spread by 1.5. Keys and values are kept as float16; all else at the top stage is float32.
 const TOLERANCE = 0.02;
@@ -62,20 +63,7 @@ async function packedBase(kind: string): Promise<Base> {
   const opened = await openSource(model, { home });
   const source = order ? interleaved(opened) : opened;
   const folder = join(home, kind);
-  try {
-    await packLadder(source, {
-      quant: loadQuant(),
-      folder,
-      plan: { bits: 3, group: 32, embeddingBits: 5 },
-      coding: { ...CODING_DEFAULTS, rounds: 0, calibration: [] },
-      sensitivity: null,
-      progress: () => {},
-      signal: new AbortController().signal,
-    });
-  } finally {
-    await source.close();
-  }
-  const ladder = await openLadder(folder);
+  const ladder = await packPlainly(source, folder, 32).finally(() => source.close());
   const engine = loadEngine().open(ladder.configJson, {
     threads: 1,
     kvBytes: 2 ** 22,

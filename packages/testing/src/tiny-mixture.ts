@@ -1,18 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadQuant } from '@zen/engine';
 import {
-  CODING_DEFAULTS,
   type ExpertShape,
   isRouter,
   type ModelConfig,
   modelTensors,
   type OpenLadder,
-  openLadder,
-  packLadder,
   type SourceModel,
   type SourceTensor,
 } from '@zen/ladder';
+import { packPlainly } from './pack-plainly';
 
 export interface TinyMixtureOptions {
   /** `qwen2` has biases, `qwen3` norms of queries and keys. */
@@ -77,17 +74,8 @@ export function tinyMixtureSource(options: TinyMixtureOptions = {}): SourceModel
 }
 
 /** Packs it by plain rounding into `folder`; half a second at the smallest size. */
-export async function packTinyMixture(folder: string, options: TinyMixtureOptions = {}): Promise<OpenLadder> {
-  await packLadder(tinyMixtureSource(options), {
-    quant: loadQuant(),
-    folder,
-    plan: { bits: 3, group: 64, embeddingBits: 5 },
-    coding: { ...CODING_DEFAULTS, rounds: 0, calibration: [] },
-    sensitivity: null,
-    progress: () => {},
-    signal: new AbortController().signal,
-  });
-  return openLadder(folder);
+export function packTinyMixture(folder: string, options: TinyMixtureOptions = {}): Promise<OpenLadder> {
+  return packPlainly(tinyMixtureSource(options), folder, 64);
 }
 
 function smallTokenizer(): unknown {

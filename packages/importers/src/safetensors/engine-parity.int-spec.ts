@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadEngine, loadQuant } from '@zen/engine';
-import { CODING_DEFAULTS, openLadder, packLadder } from '@zen/ladder';
+import { loadEngine } from '@zen/engine';
+import { openLadder } from '@zen/ladder';
+import { packPlainly } from '@zen/testing';
 import { openSource } from '../open-source';
 import { GOLDEN_MIXTURES, goldenMixture } from '../testing/golden-mixture';
 
@@ -39,15 +40,7 @@ describe('the native engine on an imported mixture', () => {
     const folder = mkdtempSync(join(tmpdir(), 'zen-parity-'));
     const source = await openSource(golden.folder, { home: golden.folder });
     try {
-      await packLadder(source, {
-        quant: loadQuant(),
-        folder,
-        plan: { bits: 3, group: 32, embeddingBits: 5 },
-        coding: { ...CODING_DEFAULTS, rounds: 0, calibration: [] },
-        sensitivity: null,
-        progress: () => {},
-        signal: new AbortController().signal,
-      });
+      await packPlainly(source, folder, 32);
       const stages = await engineLogits(folder, golden.tokens);
       const worst = stages.map((logits) =>
         logits.reduce((most, value, i) => Math.max(most, Math.abs(value - (golden.logits[i] ?? 0))), 0),

@@ -1,15 +1,7 @@
 import { join } from 'node:path';
 import { loadEngine, loadQuant } from '@zen/engine';
-import {
-  CODING_DEFAULTS,
-  denseSource,
-  openLadder,
-  packLadder,
-  ReferenceModel,
-  type SourceModel,
-  STAGES,
-  sourceTensors,
-} from '@zen/ladder';
+import { denseSource, ReferenceModel, type SourceModel, STAGES, sourceTensors } from '@zen/ladder';
+import { packPlainly } from '@zen/testing';
 import { Tokenizer, type TokenizerSpec } from '@zen/tokenizer';
 import { openSource } from '../open-source';
 import { GOLDEN_MIXTURES, type Golden, goldenMixture } from '../testing/golden-mixture';
@@ -22,16 +14,7 @@ function apart(found: Float32Array, golden: Float32Array): number {
 
 /** Packs a source by plain rounding and opens its top stage, where the matrices are the source's own numbers. */
 async function engineLogits(source: SourceModel, { folder, tokens }: Golden): Promise<Float32Array> {
-  await packLadder(source, {
-    quant: loadQuant(),
-    folder: join(folder, 'ladder'),
-    plan: { bits: 3, group: 64, embeddingBits: 5 },
-    coding: { ...CODING_DEFAULTS, rounds: 0, calibration: [] },
-    sensitivity: null,
-    progress: () => {},
-    signal: new AbortController().signal,
-  });
-  const { config, configJson, stagePaths } = await openLadder(join(folder, 'ladder'));
+  const { config, configJson, stagePaths } = await packPlainly(source, join(folder, 'ladder'), 64);
   const { bytes, offsets } = Tokenizer.from(config.tokenizer as TokenizerSpec).byteTable(
     config.model.vocabSize,
   );
