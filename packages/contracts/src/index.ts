@@ -5,6 +5,7 @@ export * from './gen/zen/v1/expert';
 export * from './gen/zen/v1/expert_router';
 export * from './gen/zen/v1/gateway';
 export * from './gen/zen/v1/resume';
+export * from './gen/zen/v1/talker';
 export * from './gen/zen/v1/thinker';
 export * from './gen/zen/v1/types';
 

@@ -1,0 +1,9 @@
+export type {
+  SpeechEngine,
+  SpeechOptions,
+  SpeechSession,
+  SpokenClause,
+  TalkerPrompt,
+  VoiceInfo,
+  VoiceQuality,
+} from './speech-engine';
