@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The front door: brings a fresh clone on a bare machine to a built tree, then hands over. Needs nothing but
 // Node; may be interrupted and repeated; does only what is missing.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -112,8 +112,11 @@ if (!(target.script.endsWith('.mjs') && args.includes('--help'))) {
   ensurePackages();
   build();
 }
-const child = spawnSync(process.execPath, [target.script, ...(target.options ?? []), ...args], {
+const child = spawn(process.execPath, [target.script, ...(target.options ?? []), ...args], {
   cwd: root,
   stdio: 'inherit',
 });
-process.exit(child.status ?? 1);
+// A terminal tells the whole group; a supervisor tells this process alone, and what it started must hear of it.
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+process.on('SIGINT', () => undefined);
+child.on('exit', (code) => process.exit(code ?? 1));

@@ -60,12 +60,22 @@ function failuresIn(project, { testResults }) {
     });
 }
 
-const jest = (project, extra) => {
-  const report = join(reports, `${project}.json`);
+/** A project, or a part of it: `shard` is "1/2" or the like. */
+const jest = (project, extra, shard) => {
+  const report = join(reports, `${project}-${shard?.replace('/', 'of') ?? 'all'}.json`);
   return {
     name: project,
+    shard,
     file: 'npx',
-    argv: ['jest', '--selectProjects', project, '--json', `--outputFile=${report}`, ...extra],
+    argv: [
+      'jest',
+      '--selectProjects',
+      project,
+      '--json',
+      `--outputFile=${report}`,
+      ...(shard ? [`--shard=${shard}`] : []),
+      ...extra,
+    ],
     count(status) {
       if (!existsSync(report)) return [0, 1, 0];
       const r = JSON.parse(readFileSync(report, 'utf8'));
@@ -99,15 +109,12 @@ const quick = [
   jest('unit', []),
   jest('chart', []),
 ];
-// Three lanes side by side: the integration tests and the cluster's wait much, and the native ones take what is left.
+// A test that failed the first time may leave a server behind, which must not keep the whole run from its end.
+const integration = (shard) => jest('integration', ['--runInBand', '--forceExit'], shard);
+// Lanes side by side: the integration tests and the cluster's wait much, and the native ones take what is left.
 const lanes = args.includes('--check')
   ? [quick]
-  : [
-      // A test that failed the first time may leave a server behind, which must not keep the whole run from its end.
-      [...quick, jest('integration', ['--runInBand', '--forceExit'])],
-      [cluster()],
-      [native()],
-    ];
+  : [[...quick, integration('1/2')], [cluster()], [integration('2/2')], [native()]];
 for (const [at, lane] of lanes.entries()) lanes[at] = lane.filter((s) => !only || s.name === only);
 const suites = lanes.flat();
 if (suites.length === 0) {
@@ -157,7 +164,8 @@ const failedSuites = [];
 async function runLane(lane, out) {
   for (const suite of lane) {
     const started = Date.now();
-    out.say(`\n== ${suite.name}\n`);
+    const name = [suite.name, suite.shard].filter(Boolean).join(' ');
+    out.say(`\n== ${name}\n`);
     const counts = await runSuite(suite, out);
     counts.forEach((n, i) => {
       total[i] += n;
@@ -165,7 +173,7 @@ async function runLane(lane, out) {
     if (counts[1] > 0) failedSuites.push(suite.name);
     const [ok, not, skipped] = counts;
     const seconds = ((Date.now() - started) / 1000).toFixed(0);
-    out.say(`== ${suite.name}: ${ok} ok, ${not} not, ${skipped} skipped, ${seconds} s\n`);
+    out.say(`== ${name}: ${ok} ok, ${not} not, ${skipped} skipped, ${seconds} s\n`);
   }
 }
 
