@@ -4,8 +4,8 @@ import { DiskError } from './disk-error';
 import { isDead, keepAlive, newHolder, readHolder } from './holder';
 import { lockFile, type ProcessLock } from './process-lock';
 
-/** What the cache holds that can be fetched again: ladders by digest, and the files of sources. */
-export const CACHE_KINDS = ['artifacts', 'sources'] as const;
+/** What the cache holds that can be fetched again: ladders by digest, the files of sources, models of speech. */
+export const CACHE_KINDS = ['artifacts', 'sources', 'speech'] as const;
 export type CacheKind = (typeof CACHE_KINDS)[number];
 
 export interface CacheUse {

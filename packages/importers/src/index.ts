@@ -1,6 +1,12 @@
 export { cacheHome } from '@zen/disk';
 export { CATALOG, type CatalogEntry, catalogEntry } from './catalog';
 export type { FetchProgress, FetchSettings } from './fetch/fetch-context';
+export {
+  fetchWheelFiles,
+  type PinnedFile,
+  type PinnedWheel,
+  type WheelFilesOptions,
+} from './fetch/wheel-files';
 export { type OpenSourceOptions, openSource } from './open-source';
 export { dequantize } from './quant/dequantize';
 export { halfToFloat } from './quant/half';

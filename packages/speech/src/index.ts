@@ -7,3 +7,4 @@ export type {
   VoiceInfo,
   VoiceQuality,
 } from './speech-engine';
+export { SPEECH_FAILURES, SpeechError, type SpeechFailure } from './speech-error';

