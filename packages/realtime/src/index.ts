@@ -1,1 +1,16 @@
-export {};
+export { type AudioCodec, codecOf, decodedLength, durationMs, formatOf, SAMPLE_RATE } from './audio-codec';
+export type { ClientEvent, Hops, Item, ResponseFacts, ServerEvent } from './events';
+export { heardText, type SpokenStretch } from './heard';
+export { DEFAULT_SESSION_LIMITS, type SessionLimits } from './limits';
+export type {
+  AnswerUsage,
+  Happening,
+  Listening,
+  Output,
+  Question,
+  RateLimit,
+  Turn,
+  Voicing,
+  Wish,
+} from './ports';
+export { RealtimeFailure } from './realtime-error';
