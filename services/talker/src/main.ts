@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { ConfigError, configHelp, isOneOf, runService } from '@zen/config';
+import { DiskError } from '@zen/disk';
+import { CertificateError } from '@zen/rpc';
+import { createLogger } from '@zen/telemetry';
+import { settings } from './config';
+import { openEngines } from './speaking/open-engines';
+import { startTalker } from './talker';
+import { TalkerError } from './talker-error';
+
+const HELP = `usage: main.js [--help | --version]
+
+Speaks texts while they are written, as zen.v1.TalkerService. It listens at once and fetches its voices into ZEN_HOME at
+the first start; health says SERVING once the default one is there. SIGTERM: health says NOT_SERVING and WatchTalker says
+draining, it still answers for ZEN_SETTLE, then refuses what is new and finishes what is being said within ZEN_GRACE; a
+second one ends it at once.
+Environment:
+
+${configHelp(settings)}
+`;
+
+// Voices are made on their own threads; reading and hashing files must not wait behind anything. Read at first use.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
+runService({
+  help: HELP,
+  settings,
+  folder: join(__dirname, '..'),
+  isExpected: (error) => isOneOf(error, [CertificateError, ConfigError, DiskError, TalkerError]),
+  start: async (config) => {
+    const logger = createLogger('talker', config.logLevel);
+    const { address, probeAddress, healthAddress, stop } = await startTalker(
+      config,
+      openEngines(config, process.env),
+      logger,
+    );
+    return { logger, listening: { address, probeAddress, healthAddress }, stop };
+  },
+});
