@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes src/mp3-wasm.ts from minimp3 (CC0, https://github.com/lieff/minimp3, commit 7b590fd). Needs clang and lld
+# (apt-get install clang lld); only who changes mp3.c or minimp3.h runs it.
+set -eu
+cd "$(dirname "$0")"
+wasm=$(mktemp)
+trap 'rm -f "$wasm"' EXIT
+# A relative path and no names: the bytes depend on the compiler's version alone.
+clang --target=wasm32 -O2 -ffreestanding -fno-builtin -nostdlib -nostdlibinc -isystem include -Wall -Wno-unused-function \
+  -Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=65536 -Wl,--stack-first -o "$wasm" mp3.c
+{
+  echo '// Made by native/build.sh from native/mp3.c and minimp3 (CC0); not to be edited.'
+  printf "export const MP3_WASM =\n  '"
+  base64 -w0 "$wasm"
+  echo "';"
+} >../src/mp3-wasm.ts

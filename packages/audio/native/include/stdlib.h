@@ -1,0 +1,2 @@
+/* minimp3 includes it and needs nothing of it. */
+#include <stddef.h>
