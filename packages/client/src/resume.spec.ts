@@ -1,4 +1,4 @@
-import { AnswerFinished, AnswerPiece, AnswerStarted, type ChatResponse } from '@zen/contracts';
+import { AnswerFinished, AnswerPiece, AnswerStarted, type ChatResponse, ToolCall } from '@zen/contracts';
 import { RpcError } from '@zen/rpc';
 import { type AnswerEvent, resumed } from './resume';
 
@@ -40,6 +40,15 @@ describe('an answer that breaks off', () => {
     );
     expect(await read(open)).toEqual({ shown: 'started a b c d finished', failure: undefined });
     expect(tokens).toEqual(['', 'after b', 'after b', 'after c']);
+  });
+
+  test('tells a call once that breaks off before its piece', async () => {
+    const call = { event: { $case: 'toolCall', value: ToolCall.fromPartial({ id: 'c' }) } } as const;
+    const { open } = streams(
+      [started, piece('a'), call, gone],
+      [call, piece('b'), call, piece('d'), finished],
+    );
+    expect((await read(open)).shown).toBe('started a toolCall b toolCall d finished');
   });
 
   test('a gateway that shuts down hands over what to go on with', async () => {

@@ -1,17 +1,19 @@
-import type { AnswerFinished, AnswerPiece, AnswerStarted } from '@zen/contracts';
+import type { AnswerFinished, AnswerPiece, AnswerStarted, ToolCall } from '@zen/contracts';
 import { pause } from '@zen/pause';
 import { RpcError } from '@zen/rpc';
 import { ZenError } from './zen-error';
 
-/** Of an answer: one `started` first, then pieces, then one `finished`. */
+/** Of an answer: one `started` first, then pieces and calls of tools, then one `finished`. */
 export type AnswerEvent =
   | { type: 'started'; started: AnswerStarted }
   | { type: 'piece'; piece: AnswerPiece }
+  | { type: 'toolCall'; toolCall: ToolCall }
   | { type: 'finished'; finished: AnswerFinished };
 
 type WireEvent =
   | { $case: 'started'; value: AnswerStarted }
   | { $case: 'piece'; value: AnswerPiece }
+  | { $case: 'toolCall'; value: ToolCall }
   | { $case: 'finished'; value: AnswerFinished };
 
 export interface ResumeOptions {
@@ -34,6 +36,8 @@ export async function* resumed(
   let begun = false;
   let breaks = 0;
   for (;;) {
+    // Of a piece that is still to come: only its token says that they are not to come again.
+    const calls: ToolCall[] = [];
     try {
       for await (const { event } of open(token)) {
         switch (event?.$case) {
@@ -44,7 +48,11 @@ export async function* resumed(
           case 'piece':
             token = event.value.resumeToken;
             breaks = 0;
+            for (const toolCall of calls.splice(0)) yield { type: 'toolCall', toolCall };
             yield { type: 'piece', piece: event.value };
+            break;
+          case 'toolCall':
+            calls.push(event.value);
             break;
           case 'finished':
             yield { type: 'finished', finished: event.value };

@@ -38,6 +38,8 @@ export class AnswerRecord {
   hash = FNV_OFFSET;
   /** UTF-16 units of the text so far. */
   textUnits = 0;
+  /** Of what was computed again because the caller has it, the text. */
+  skippedText = '';
   seed = 0n;
   /** The stage of the last token; null before the first. */
   stage: number | null = null;
@@ -108,6 +110,7 @@ export class AnswerRecord {
     }
     if (before >= this.skipsTo) return true;
     if (this.length >= this.skipsTo && this.hash !== this.from?.hash) throw notAgain();
+    this.skippedText += text;
     return false;
   }
 

@@ -15,6 +15,7 @@ import type { AnswerDelta } from '../deltas/answer-delta';
 import type { DeltaWish } from '../deltas/delta-wish';
 import type { Tenant } from '../keys/tenant';
 import type { ResumeOffer } from '../resume/resume-tokens';
+import type { CallRules } from '../tools/call-parser';
 
 /** What the caller wants of the stage; each field may come from a header, a message or the tenant. */
 export interface QualityWish {
@@ -58,6 +59,8 @@ export interface AnswerRequest {
   deltaWish: DeltaWish;
   /** What that stood for when the request came; null for the base. It stays the same to the last token. */
   delta: AnswerDelta | null;
+  /** The tools of the prompt that the answer may call; undefined: its text is text. */
+  toolUse?: CallRules | undefined;
   /** Goes on with an answer to this request that broke off elsewhere. */
   resume?: ResumeWish | undefined;
   /** Metadata of the calls to thinkers: the trace context. */
@@ -70,9 +73,22 @@ export interface ResumeWish {
   field: string;
 }
 
+/** A call of a tool, whole. */
+export interface AnswerCall {
+  /** Among the answer's calls, from 0. */
+  index: number;
+  id: string;
+  name: string;
+  /** JSON text of an object. */
+  arguments: string;
+}
+
 export interface AnswerPiece {
   kind: 'piece';
+  /** What is to be shown: of calls nothing. */
   text: string;
+  /** That became whole with this piece. */
+  calls?: AnswerCall[];
   /** Whose text and log probabilities these are. */
   tokenIds: number[];
   logprobs: TokenLogprob[];
@@ -86,6 +102,8 @@ export interface AnswerEnd {
   reason: FinishReason;
   usage: Usage;
   stop: string;
+  /** Whether the answer has called a tool. */
+  called?: boolean;
   /** As of a piece; of the whole answer where its caller is to see it. */
   expertFalls?: ExpertFalls | undefined;
 }

@@ -9,7 +9,9 @@ import { fittingGroup, hasPlace } from '../deltas/fitting-group';
 import type { Fleet, Group } from '../fleet/fleet';
 import type { ReplicaLink } from '../fleet/replica-link';
 import { GatewayError } from '../gateway-error';
-import { MOST_TOKENS, type ResumeTokens } from '../resume/resume-tokens';
+import { MOST_TOKENS, type ResumeTokens, requestDigest } from '../resume/resume-tokens';
+import { callId } from '../tools/call-id';
+import { takeCalls } from '../tools/take-calls';
 import type { Answer, AnswerRequest } from './answer';
 import { AnswerRecord, type ResumePoint } from './answer-record';
 import { type Considered, consider } from './candidate';
@@ -164,6 +166,7 @@ export class Answerer {
       ttftMs: this.options.now() - startedAtMs,
       resume: this.tokens.issue(request, model, record),
       ...rest,
+      events: withCalls(rest.events, request, record),
     };
   }
 
@@ -225,6 +228,22 @@ export class Answerer {
     if (decision.kind !== 'serve') throw refusalOf(decision);
     return { decision, wish, size };
   }
+}
+
+/** The answer's events with the calls of tools taken out of the text, where it has any to call. */
+function withCalls(
+  events: Answer['events'],
+  request: AnswerRequest,
+  { seed, skippedText }: AnswerRecord,
+): Answer['events'] {
+  const { toolUse: rules, prompt } = request;
+  if (!rules || prompt.$case !== 'chat') return events;
+  let digest: Buffer | undefined;
+  const idOf = (index: number) => {
+    digest ??= requestDigest(request);
+    return callId(digest, seed, index);
+  };
+  return takeCalls(events, { rules, prefix: prompt.value.answerPrefix + skippedText, idOf });
 }
 
 /** The floor that an answer began with holds to its end, whatever its caller says the second time. */

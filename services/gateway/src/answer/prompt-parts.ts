@@ -8,7 +8,14 @@ export function promptParts(
     case 'text':
       return [prompt.value];
     case 'chat':
-      return prompt.value.messages.flatMap(({ role, content }) => [role, content]);
+      return [
+        ...prompt.value.tools.flatMap(({ name, description, parameters }) => [name, description, parameters]),
+        ...prompt.value.messages.flatMap(({ role, content, toolCalls }) => [
+          role,
+          content,
+          ...toolCalls.flatMap((call) => [call.name, call.arguments]),
+        ]),
+      ];
     case 'tokens':
       return [prompt.value.tokenIds];
     case 'embeddings':

@@ -1,4 +1,4 @@
-import type { GenerateRequest } from '@zen/contracts';
+import type { ChatMessage, ChatPrompt, GenerateRequest } from '@zen/contracts';
 
 /** Weight of the newest request in a running mean. */
 const NEWEST = 0.05;
@@ -35,13 +35,27 @@ export function promptBytes(prompt: NonNullable<GenerateRequest['prompt']>): num
     case 'text':
       return Buffer.byteLength(prompt.value);
     case 'chat':
-      return prompt.value.messages.reduce(
-        (sum, { content }) => sum + Buffer.byteLength(content) + TEMPLATE_BYTES,
-        0,
-      );
+      return chatBytes(prompt.value);
     case 'tokens':
       return 0;
     case 'embeddings':
       return prompt.value.rows.length;
   }
+}
+
+function chatBytes({ messages, tools, answerPrefix }: ChatPrompt): number {
+  const said = messages.reduce((sum, message) => sum + messageBytes(message) + TEMPLATE_BYTES, 0);
+  const offered = tools.reduce(
+    (sum, { name, description, parameters }) => sum + bytesOf(name, description, parameters) + TEMPLATE_BYTES,
+    0,
+  );
+  return said + offered + bytesOf(answerPrefix);
+}
+
+function messageBytes({ content, toolCalls }: ChatMessage): number {
+  return toolCalls.reduce((sum, call) => sum + bytesOf(call.name, call.arguments), bytesOf(content));
+}
+
+function bytesOf(...texts: string[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }

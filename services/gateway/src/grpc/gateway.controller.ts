@@ -19,6 +19,8 @@ import type { AnswerSpec, Headers, Visit } from '../door/visit';
 import { describeAsleep, describeModel } from '../fleet/describe-model';
 import type { Fleet } from '../fleet/fleet';
 import { GatewayError, isPassing } from '../gateway-error';
+import { offerTools, stopAfterCall } from '../tools/tool-use';
+import { asksOf } from './tool-asks';
 
 const MOST_USER = 256;
 
@@ -43,7 +45,7 @@ export class GatewayController {
         const message = `messages: ${length} messages, 1 to ${this.maxMessages} are allowed`;
         throw new GatewayError('invalid_request', message, { param: 'messages' });
       }
-      return specOf(request, { $case: 'chat', value: { messages: request.messages } }, context.metadata);
+      return chatSpec(request, context.metadata);
     };
     for await (const event of this.answer('Chat', make, context)) yield { event };
   }
@@ -51,7 +53,9 @@ export class GatewayController {
   @Rpc(GatewayServiceDefinition, 'complete')
   async *complete(request: CompleteRequest, context: CallContext): AsyncGenerator<CompleteResponse> {
     const make = () => specOf(request, { $case: 'text', value: request.prompt }, context.metadata);
-    for await (const event of this.answer('Complete', make, context)) yield { event };
+    // A plain text has no tools.
+    for await (const event of this.answer('Complete', make, context))
+      if (event.$case !== 'toolCall') yield { event };
   }
 
   @Rpc(GatewayServiceDefinition, 'listModels')
@@ -102,7 +106,10 @@ export class GatewayController {
     try {
       for await (const event of answer.events) {
         if (event.kind === 'piece') {
-          const { text, logprobs, stage } = event;
+          const { text, logprobs, stage, calls = [] } = event;
+          // Before the piece: its token says that the caller has them.
+          for (const { id, name, arguments: text } of calls)
+            yield { $case: 'toolCall', value: { id, name, arguments: text } };
           yield { $case: 'piece', value: { text, logprobs, stage, resumeToken: resume.position() ?? '' } };
         } else {
           const { reason, usage, stop, expertFalls } = event;
@@ -116,6 +123,24 @@ export class GatewayController {
       throw error;
     }
   }
+}
+
+function chatSpec(request: ChatRequest, headers: Headers): CheckedCall {
+  const { prompt, use: toolUse } = offerTools(asksOf(request));
+  const spec = specOf(request, { $case: 'chat', value: prompt }, headers);
+  if (!toolUse) return spec;
+  if (spec.sampling.logprobs !== undefined) {
+    const message =
+      'sampling.logprobs: not supported together with tools, whose calls are taken out of the text';
+    throw new GatewayError('unsupported', message, { param: 'sampling.logprobs' });
+  }
+  const { sampling, wish } = spec;
+  return {
+    ...spec,
+    toolUse,
+    sampling: stopAfterCall(sampling, toolUse),
+    wish: { ...wish, structured: true },
+  };
 }
 
 const fallsText = ({ standIn, without }: ExpertFalls) => `stand-in=${standIn};without=${without}`;

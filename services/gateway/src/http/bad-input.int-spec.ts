@@ -15,6 +15,16 @@ describe('bad input', () => {
 
   const chat = (more: object) => chatOf('hi', { max_tokens: 1, ...more });
   const user = (content: unknown) => chat({ messages: [{ role: 'user', content }] });
+  const tool = (fields: object) => ({ type: 'function', function: fields });
+  const tools = (fields: object) => chat({ tools: [tool(fields)] });
+  const nested = (depth: number): object => (depth === 1 ? {} : { a: nested(depth - 1) });
+  const result = { role: 'tool', content: '4', tool_call_id: 'call_1' };
+  const calls = (message: object, args: string) =>
+    chat({
+      messages: [
+        { ...message, tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: args } }] },
+      ],
+    });
   const wrong: [name: string, body: unknown, param: string | null, code?: string][] = [
     ['invalid JSON', '{"model": "paced",', null],
     ['no JSON at all', 'hello', null],
@@ -43,7 +53,69 @@ describe('bad input', () => {
       'messages[0].content[1].type',
       'unsupported',
     ],
-    ['tools', chat({ tools: [{ type: 'function', function: { name: 'f' } }] }), 'tools', 'unsupported'],
+    ['a tool of another kind', chat({ tools: [{ type: 'web_search' }] }), 'tools[0].type'],
+    ['a tool without a name', tools({}), 'tools[0].function.name'],
+    ['a tool with a strange name', tools({ name: 'a b' }), 'tools[0].function.name'],
+    [
+      'a long description',
+      tools({ name: 'f', description: 'x'.repeat(16_385) }),
+      'tools[0].function.description',
+    ],
+    ['parameters as text', tools({ name: 'f', parameters: '{}' }), 'tools[0].function.parameters'],
+    ['deep parameters', tools({ name: 'f', parameters: nested(25) }), 'tools[0].function.parameters'],
+    [
+      'parameters as deep as a body may be',
+      JSON.stringify(tools({ name: 'f', parameters: {} })).replace(
+        '"parameters":{}',
+        `"parameters":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+      ),
+      'tools[0].function.parameters',
+    ],
+    [
+      'long parameters',
+      tools({ name: 'f', parameters: { a: 'x'.repeat(65_536) } }),
+      'tools[0].function.parameters',
+    ],
+    ['strict', tools({ name: 'f', strict: true }), 'tools[0].function.strict', 'unsupported'],
+    ['two tools of one name', chat({ tools: [tool({ name: 'f' }), tool({ name: 'f' })] }), 'tools'],
+    [
+      'too many tools',
+      chat({ tools: Array.from({ length: 129 }, (_, i) => tool({ name: `f${i}` })) }),
+      'tools',
+    ],
+    ['an unknown choice', chat({ tool_choice: 'any' }), 'tool_choice'],
+    ['a choice without tools', chat({ tool_choice: 'required' }), 'tool_choice'],
+    [
+      'a choice of no tool',
+      chat({
+        tools: [tool({ name: 'f' })],
+        tool_choice: { type: 'function', function: { name: 'g' } },
+      }),
+      'tool_choice',
+    ],
+    [
+      'logprobs with tools',
+      chat({ tools: [tool({ name: 'f' })], logprobs: true }),
+      'logprobs',
+      'unsupported',
+    ],
+    ['a result without a call', chat({ messages: [result] }), 'messages[0].tool_call_id'],
+    [
+      'a result without an id',
+      chat({ messages: [{ ...result, tool_call_id: undefined }] }),
+      'messages[0].tool_call_id',
+    ],
+    ['calls of a user', calls({ role: 'user', content: 'x' }, '{}'), 'messages[0].tool_calls'],
+    [
+      'arguments that are no JSON',
+      calls({ role: 'assistant' }, '{"a":'),
+      'messages[0].tool_calls[0].function.arguments',
+    ],
+    [
+      'arguments that are no object',
+      calls({ role: 'assistant' }, '[]'),
+      'messages[0].tool_calls[0].function.arguments',
+    ],
     ['functions', chat({ functions: [{ name: 'f' }] }), 'functions', 'unsupported'],
     ['JSON mode', chat({ response_format: { type: 'json_object' } }), 'response_format.type', 'unsupported'],
     ['a negative limit', chat({ max_tokens: -1 }), 'max_tokens'],

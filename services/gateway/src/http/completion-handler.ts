@@ -1,6 +1,6 @@
 import type { TokenLogprob } from '@zen/contracts';
 import type { FastifyReply } from 'fastify';
-import type { Answer, AnswerEnd } from '../answer/answer';
+import type { Answer, AnswerCall, AnswerEnd } from '../answer/answer';
 import { readDeltaAsks } from '../deltas/delta-wish';
 import { stageHeaders } from '../door/stage-headers';
 import type { Visit } from '../door/visit';
@@ -84,18 +84,25 @@ async function streamChoice(
   writer: SseWriter,
 ): Promise<AnswerEnd> {
   // A reader that goes on has had the opening.
-  let opening = answer.reason === 'resumed' ? null : chunks.opening(index);
+  let opened = answer.reason === 'resumed';
+  const opening = (silent: boolean) => {
+    const chunk = opened ? null : chunks.opening(index, silent);
+    opened = true;
+    return chunk === null ? [] : [chunk];
+  };
   let offset = answer.textUnits;
   for await (const event of answer.events) {
-    if (event.kind === 'piece' && event.text === '' && !(logprobs && event.logprobs.length > 0)) continue;
-    const events = opening === null ? [] : [opening];
-    opening = null;
     if (event.kind === 'end') {
-      writer.send(...events, chunks.finish(index, event));
+      writer.send(...opening(false), chunks.finish(index, event));
       return event;
     }
-    events.push(chunks.piece(index, event, offset));
-    offset += event.text.length;
+    const { text, calls = [] } = event;
+    const says = text !== '' || (logprobs && event.logprobs.length > 0);
+    if (!says && calls.length === 0) continue;
+    const events = opening(!says);
+    if (says) events.push(chunks.piece(index, event, offset));
+    for (const call of calls) events.push(...chunks.call(index, call));
+    offset += text.length;
     const behind = writer.sendUpTo(offer?.position(), ...events);
     if (behind) await behind;
   }
@@ -104,10 +111,12 @@ async function streamChoice(
 
 async function collect(answer: Answer, wantsLogprobs: boolean): Promise<FinishedChoice> {
   const logprobs: TokenLogprob[] = [];
+  const calls: AnswerCall[] = [];
   let text = '';
   for await (const event of answer.events) {
-    if (event.kind === 'end') return { text, logprobs: wantsLogprobs ? logprobs : null, end: event };
+    if (event.kind === 'end') return { text, calls, logprobs: wantsLogprobs ? logprobs : null, end: event };
     text += event.text;
+    calls.push(...(event.calls ?? []));
     if (wantsLogprobs) logprobs.push(...event.logprobs);
   }
   throw new GatewayError('internal', 'the answer has no end');

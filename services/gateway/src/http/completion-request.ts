@@ -4,10 +4,14 @@ import { wishFromHeaders } from '../door/quality-wish';
 import type { AnswerSpec, Headers } from '../door/visit';
 import { GatewayError } from '../gateway-error';
 import { type AnswerFormat, chatFormat, completionFormat } from '../openai/answer-format';
-import { type ChatBody, messagesOf } from '../openai/chat.schema';
+import type { ChatBody } from '../openai/chat.schema';
 import { type CompletionBody, promptsOf } from '../openai/completion.schema';
+import { messagesOf } from '../openai/messages';
 import { priorityOf, samplingOf } from '../openai/sampling';
 import type { SamplingFields } from '../openai/sampling.schema';
+import { choiceOf, toolsOf } from '../openai/tools.schema';
+import type { CallRules } from '../tools/call-parser';
+import { offerTools, stopAfterCall } from '../tools/tool-use';
 
 /** A checked request of either completion route: one answer for each choice. */
 export interface CompletionRequest {
@@ -28,10 +32,32 @@ export function fromChat(body: ChatBody, headers: Headers): CompletionRequest {
     const message = 'top_logprobs: needs logprobs to be true';
     throw new GatewayError('invalid_request', message, { param: 'top_logprobs' });
   }
-  const prompt = { $case: 'chat' as const, value: { messages: messagesOf(body) } };
+  const { prompt: chat, use } = offerTools({
+    messages: messagesOf(body),
+    tools: toolsOf(body.tools),
+    choice: choiceOf(body.tool_choice),
+    single: body.parallel_tool_calls === false,
+  });
+  if (use && wantsLogprobs) {
+    const message = 'logprobs: not supported together with tools, whose calls are taken out of the text';
+    throw new GatewayError('unsupported', message, { param: 'logprobs' });
+  }
+  const prompt = { $case: 'chat' as const, value: chat };
   const logprobs = wantsLogprobs ? (body.top_logprobs ?? 0) : undefined;
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? 0;
-  return fromFields(body, headers, [prompt], logprobs, maxTokens, 'chatcmpl', chatFormat);
+  const request = fromFields(body, headers, [prompt], logprobs, maxTokens, 'chatcmpl', chatFormat);
+  return use ? { ...request, answers: request.answers.map((spec) => withTools(spec, use)) } : request;
+}
+
+/** A program reads the calls; the answer ends with one where one is all. */
+function withTools(spec: CompletionRequest['answers'][number], toolUse: CallRules) {
+  const { sampling, wish } = spec;
+  return {
+    ...spec,
+    toolUse,
+    sampling: stopAfterCall(sampling, toolUse),
+    wish: { ...wish, structured: true },
+  };
 }
 
 export function fromCompletion(body: CompletionBody, headers: Headers): CompletionRequest {

@@ -1,5 +1,5 @@
 import type { TokenLogprob } from '@zen/contracts';
-import type { AnswerEnd, AnswerPiece } from '../answer/answer';
+import type { AnswerCall, AnswerEnd, AnswerPiece } from '../answer/answer';
 import { chatLogprobs, completionLogprobs } from './logprobs';
 import { finishReason, type OpenAiUsage, zenUsage } from './usage';
 
@@ -14,6 +14,7 @@ export interface AnswerHead {
 /** The finished text of one choice. */
 export interface FinishedChoice {
   text: string;
+  calls: AnswerCall[];
   logprobs: TokenLogprob[] | null;
   end: AnswerEnd;
 }
@@ -26,13 +27,15 @@ export interface AnswerFormat {
 
 /** Every result is one JSON text. */
 export interface ChunkWriter {
-  /** Before the first piece of a choice; null where the route has no such chunk. */
-  opening(index: number): string | null;
+  /** Before the first piece of a choice; null where the route has no such chunk. `silent`: a call comes first. */
+  opening(index: number, silent?: boolean): string | null;
   /**
    * `offset`: UTF-16 units of the choice's text so far. The chunk says besides OpenAI's fields which stage computed
    * it, `"zen":{"stage":2}`: an answer may climb while it runs.
    */
   piece(index: number, piece: AnswerPiece, offset: number): string;
+  /** A call of a tool: what it is, then its arguments. */
+  call(index: number, call: AnswerCall): string[];
   /** Where experts were away, `"zen":{"expert_falls":{"stand_in":3,"without":0}}`. */
   finish(index: number, end: AnswerEnd): string;
   usage(usage: OpenAiUsage): string;
@@ -44,11 +47,16 @@ export const chatFormat: AnswerFormat = {
     object: 'chat.completion',
     created,
     model,
-    choices: choices.map(({ text, logprobs, end }, index) => ({
+    choices: choices.map(({ text, calls, logprobs, end }, index) => ({
       index,
-      message: { role: 'assistant', content: text, refusal: null },
+      message: {
+        role: 'assistant',
+        content: text === '' && calls.length > 0 ? null : text,
+        refusal: null,
+        ...(calls.length > 0 ? { tool_calls: calls.map(wholeCall) } : {}),
+      },
       logprobs: logprobs && chatLogprobs(logprobs),
-      finish_reason: finishReason(end.reason),
+      finish_reason: finishReason(end),
     })),
     usage,
   }),
@@ -57,12 +65,22 @@ export const chatFormat: AnswerFormat = {
     const choice = (index: number, delta: string, logprobs: string, reason: string, more = '') =>
       `${before}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${after}${more}}`;
     return {
-      opening: (index) => choice(index, '{"role":"assistant","content":"","refusal":null}', 'null', 'null'),
+      opening: (index, silent) => {
+        const content = silent ? 'null' : '""';
+        return choice(index, `{"role":"assistant","content":${content},"refusal":null}`, 'null', 'null');
+      },
       piece: (index, { text, logprobs, stage }) => {
         const shown = options.logprobs ? JSON.stringify(chatLogprobs(logprobs)) : 'null';
         return choice(index, `{"content":${JSON.stringify(text)}}`, shown, 'null', stageField(stage));
       },
-      finish: (index, end) => choice(index, '{}', 'null', `"${finishReason(end.reason)}"`, fallsField(end)),
+      call: (index, { index: at, id, name, arguments: args }) => {
+        const head = { index: at, id, type: 'function', function: { name, arguments: '' } };
+        const rest = { index: at, function: { arguments: args } };
+        return [head, rest].map((one) =>
+          choice(index, JSON.stringify({ tool_calls: [one] }), 'null', 'null'),
+        );
+      },
+      finish: (index, end) => choice(index, '{}', 'null', `"${finishReason(end)}"`, fallsField(end)),
       usage: (usage) => usageChunk('chat.completion.chunk', head, usage),
     };
   },
@@ -78,7 +96,7 @@ export const completionFormat: AnswerFormat = {
       index,
       text,
       logprobs: logprobs && completionLogprobs(logprobs, 0),
-      finish_reason: finishReason(end.reason),
+      finish_reason: finishReason(end),
     })),
     usage,
   }),
@@ -92,11 +110,17 @@ export const completionFormat: AnswerFormat = {
         const shown = options.logprobs ? JSON.stringify(completionLogprobs(logprobs, offset)) : 'null';
         return choice(index, JSON.stringify(text), shown, 'null', stageField(stage));
       },
-      finish: (index, end) => choice(index, '""', 'null', `"${finishReason(end.reason)}"`, fallsField(end)),
+      // A plain text has no tools.
+      call: () => [],
+      finish: (index, end) => choice(index, '""', 'null', `"${finishReason(end)}"`, fallsField(end)),
       usage: (usage) => usageChunk('text_completion', head, usage),
     };
   },
 };
+
+function wholeCall({ id, name, arguments: args }: AnswerCall) {
+  return { id, type: 'function', function: { name, arguments: args } };
+}
 
 function stageField(stage: number): string {
   return `,"zen":{"stage":${stage}}`;

@@ -1,6 +1,6 @@
-import type { ChatMessage } from '@zen/contracts';
 import { z } from 'zod';
 import { optional, samplingFields, unsupported } from './sampling.schema';
+import { toolCallId, toolCallsField, toolChoiceField, toolsField } from './tools.schema';
 
 /** No model here can take more; it only bounds the work before the thinker's own limit is looked at. */
 const MAX_PARTS = 1024;
@@ -23,17 +23,18 @@ const message = z
   .object({
     role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
     content: content.nullish(),
-    tool_calls: unsupported('tool calls', isEmpty),
+    tool_calls: toolCallsField,
+    tool_call_id: optional(toolCallId),
     function_call: unsupported('function calls'),
   })
-  .superRefine(({ role, content }, context) => {
+  .superRefine(({ role, content, tool_calls, tool_call_id }, context) => {
+    const wrong = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (tool_calls?.length && role !== 'assistant') wrong('tool_calls', 'only an assistant calls tools');
+    if (tool_call_id === undefined && role === 'tool') wrong('tool_call_id', 'expected the id of a call');
     // An assistant's turn may be empty; any other must say something, even if it is an empty text.
     if ((content === null || content === undefined) && role !== 'assistant') {
-      context.addIssue({
-        code: 'custom',
-        path: ['content'],
-        message: 'expected a string or an array of parts',
-      });
+      wrong('content', 'expected a string or an array of parts');
     }
   });
 
@@ -60,8 +61,9 @@ export function chatSchema(maxMessages: number) {
     logprobs: optional(z.boolean()),
     top_logprobs: optional(z.int().min(0).max(20)),
     response_format: optional(responseFormat),
-    tools: unsupported('tools', isEmpty),
-    tool_choice: unsupported('tools', (value) => value === 'none' || value === 'auto'),
+    tools: toolsField,
+    tool_choice: toolChoiceField,
+    parallel_tool_calls: optional(z.boolean()),
     functions: unsupported('functions', isEmpty),
     function_call: unsupported('functions', (value) => value === 'none' || value === 'auto'),
     modalities: unsupported('modalities other than ["text"]', isTextOnly),
@@ -70,16 +72,3 @@ export function chatSchema(maxMessages: number) {
 }
 
 export type ChatBody = z.infer<ReturnType<typeof chatSchema>>;
-
-export function messagesOf(body: ChatBody): ChatMessage[] {
-  return body.messages.map(({ role, content }) => ({
-    role: role === 'developer' ? 'system' : role,
-    // A lone surrogate has no UTF-8 form; it becomes U+FFFD here, once, and not differently in each encoder.
-    content: textOf(content).toWellFormed(),
-  }));
-}
-
-function textOf(content: ChatBody['messages'][number]['content']): string {
-  if (typeof content === 'string') return content;
-  return (content ?? []).map((part) => part.text as string).join('');
-}

@@ -39,7 +39,8 @@ export function usageOf(ends: readonly AnswerEnd[], choicesPerPrompt: number): O
   };
 }
 
-/** OpenAI knows two reasons; an answer that was cut short by anything is a `length`. */
-export function finishReason(reason: FinishReason): 'stop' | 'length' {
-  return reason === FinishReason.FINISH_REASON_STOP ? 'stop' : 'length';
+/** An answer that was cut short by anything is a `length`. */
+export function finishReason({ reason, called }: AnswerEnd): 'stop' | 'tool_calls' | 'length' {
+  if (reason !== FinishReason.FINISH_REASON_STOP) return 'length';
+  return called ? 'tool_calls' : 'stop';
 }

@@ -76,14 +76,17 @@ export class ResumeTokens {
         expertFalls,
       });
     const suffix = () => `.${record.position}.${record.hash.toString(36)}`;
+    const position = () => {
+      if (record.position === 0) return undefined;
+      if (record.mixed) return '';
+      short ??= state([], 0, undefined);
+      return short + suffix();
+    };
     return {
-      position: () => {
-        if (record.position === 0) return undefined;
-        if (record.mixed) return '';
-        short ??= state([], 0, undefined);
-        return short + suffix();
-      },
+      position,
       handover: () => {
+        // Calls are read out of the text from its beginning on, which token ids alone do not give.
+        if (request.toolUse) return position();
         if (record.position === 0) return undefined;
         const { tokens, textUnits, expertFalls } = record.cut;
         return state(record.tokens.slice(0, tokens), textUnits, expertFalls) + suffix();
@@ -144,16 +147,21 @@ export class ResumeTokens {
 type Asking = Omit<AnswerRequest, 'delta'>;
 
 /** What a token is good for: this request of this tenant. */
-function bindingOf({ model, prompt, sampling, maxTokens, tenant, deltaWish }: Asking) {
+function bindingOf(request: Asking) {
+  return {
+    requestDigest: requestDigest(request),
+    tenantDigest: createHash('sha256').update(request.tenant.name).digest().subarray(0, TENANT_BYTES),
+  };
+}
+
+/** Of what is asked. */
+export function requestDigest({ model, prompt, sampling, maxTokens, deltaWish }: Asking): Buffer {
   // The delta as the caller named it; what that stood for is in the token.
   const delta = deltaWish.name === '' ? undefined : { digest: deltaWish.name, token: '' };
   const asked = GenerateRequest.encode(
     GenerateRequest.create({ model, prompt, sampling, maxTokens, delta }),
   ).finish();
-  return {
-    requestDigest: createHash('sha256').update(asked).digest().subarray(0, DIGEST_BYTES),
-    tenantDigest: createHash('sha256').update(tenant.name).digest().subarray(0, TENANT_BYTES),
-  };
+  return createHash('sha256').update(asked).digest().subarray(0, DIGEST_BYTES);
 }
 
 const SHA256 = 'sha256:';

@@ -22,11 +22,69 @@ import {
   Stage,
   StageQuality,
   TokenLogprob,
+  Tool,
+  ToolCall,
   Upgrade,
   upgradeFromJSON,
   upgradeToJSON,
   Usage,
 } from "./types";
+
+export enum ToolChoice {
+  /** TOOL_CHOICE_UNSPECIFIED - As AUTO. */
+  TOOL_CHOICE_UNSPECIFIED = 0,
+  /** TOOL_CHOICE_AUTO - The model decides. */
+  TOOL_CHOICE_AUTO = 1,
+  /** TOOL_CHOICE_NONE - The model is not told of the tools. */
+  TOOL_CHOICE_NONE = 2,
+  /** TOOL_CHOICE_REQUIRED - The answer begins with a call. */
+  TOOL_CHOICE_REQUIRED = 3,
+  /** TOOL_CHOICE_NAMED - The answer is one call of tool_name. */
+  TOOL_CHOICE_NAMED = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function toolChoiceFromJSON(object: any): ToolChoice {
+  switch (object) {
+    case 0:
+    case "TOOL_CHOICE_UNSPECIFIED":
+      return ToolChoice.TOOL_CHOICE_UNSPECIFIED;
+    case 1:
+    case "TOOL_CHOICE_AUTO":
+      return ToolChoice.TOOL_CHOICE_AUTO;
+    case 2:
+    case "TOOL_CHOICE_NONE":
+      return ToolChoice.TOOL_CHOICE_NONE;
+    case 3:
+    case "TOOL_CHOICE_REQUIRED":
+      return ToolChoice.TOOL_CHOICE_REQUIRED;
+    case 4:
+    case "TOOL_CHOICE_NAMED":
+      return ToolChoice.TOOL_CHOICE_NAMED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ToolChoice.UNRECOGNIZED;
+  }
+}
+
+export function toolChoiceToJSON(object: ToolChoice): string {
+  switch (object) {
+    case ToolChoice.TOOL_CHOICE_UNSPECIFIED:
+      return "TOOL_CHOICE_UNSPECIFIED";
+    case ToolChoice.TOOL_CHOICE_AUTO:
+      return "TOOL_CHOICE_AUTO";
+    case ToolChoice.TOOL_CHOICE_NONE:
+      return "TOOL_CHOICE_NONE";
+    case ToolChoice.TOOL_CHOICE_REQUIRED:
+      return "TOOL_CHOICE_REQUIRED";
+    case ToolChoice.TOOL_CHOICE_NAMED:
+      return "TOOL_CHOICE_NAMED";
+    case ToolChoice.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 export interface QualityRequest {
   /** Answer with exactly this stage. */
@@ -73,13 +131,22 @@ export interface ChatRequest {
   user: string;
   /** How far the answer may fall where experts of a mixture are away. */
   expertFloor: ExpertFloor;
+  /** What the model may call, at most 128. */
+  tools: Tool[];
+  toolChoice: ToolChoice;
+  /** The tool to call where tool_choice is NAMED, else empty. */
+  toolName: string;
+  /** The answer ends with its first call. */
+  singleToolCall: boolean;
 }
 
 export interface ChatResponse {
   event: { $case: "started"; value: AnswerStarted } | { $case: "piece"; value: AnswerPiece } | {
     $case: "finished";
     value: AnswerFinished;
-  } | undefined;
+  } | //
+  /** A call of a tool, whole; only where the request has tools. Its text is in no piece. */
+  { $case: "toolCall"; value: ToolCall } | undefined;
 }
 
 export interface CompleteRequest {
@@ -327,6 +394,10 @@ function createBaseChatRequest(): ChatRequest {
     delta: "",
     user: "",
     expertFloor: 0,
+    tools: [],
+    toolChoice: 0,
+    toolName: "",
+    singleToolCall: false,
   };
 }
 
@@ -361,6 +432,18 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     }
     if (message.expertFloor !== 0) {
       writer.uint32(80).int32(message.expertFloor);
+    }
+    for (const v of message.tools) {
+      Tool.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.toolChoice !== 0) {
+      writer.uint32(96).int32(message.toolChoice);
+    }
+    if (message.toolName !== "") {
+      writer.uint32(106).string(message.toolName);
+    }
+    if (message.singleToolCall !== false) {
+      writer.uint32(112).bool(message.singleToolCall);
     }
     return writer;
   },
@@ -458,6 +541,38 @@ export const ChatRequest: MessageFns<ChatRequest> = {
             message.expertFloor = reader.int32() as any;
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.tools.push(Tool.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.toolChoice = reader.int32() as any;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.toolName = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.singleToolCall = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -496,6 +611,24 @@ export const ChatRequest: MessageFns<ChatRequest> = {
         : isSet(object.expert_floor)
         ? expertFloorFromJSON(object.expert_floor)
         : 0,
+      tools: globalThis.Array.isArray(object?.tools)
+        ? object.tools.map((e: any) => Tool.fromJSON(e))
+        : [],
+      toolChoice: isSet(object.toolChoice)
+        ? toolChoiceFromJSON(object.toolChoice)
+        : isSet(object.tool_choice)
+        ? toolChoiceFromJSON(object.tool_choice)
+        : 0,
+      toolName: isSet(object.toolName)
+        ? globalThis.String(object.toolName)
+        : isSet(object.tool_name)
+        ? globalThis.String(object.tool_name)
+        : "",
+      singleToolCall: isSet(object.singleToolCall)
+        ? globalThis.Boolean(object.singleToolCall)
+        : isSet(object.single_tool_call)
+        ? globalThis.Boolean(object.single_tool_call)
+        : false,
     };
   },
 
@@ -531,6 +664,18 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     if (message.expertFloor !== 0) {
       obj.expertFloor = expertFloorToJSON(message.expertFloor);
     }
+    if (message.tools?.length) {
+      obj.tools = message.tools.map((e) => Tool.toJSON(e));
+    }
+    if (message.toolChoice !== 0) {
+      obj.toolChoice = toolChoiceToJSON(message.toolChoice);
+    }
+    if (message.toolName !== "") {
+      obj.toolName = message.toolName;
+    }
+    if (message.singleToolCall !== false) {
+      obj.singleToolCall = message.singleToolCall;
+    }
     return obj;
   },
 
@@ -553,6 +698,10 @@ export const ChatRequest: MessageFns<ChatRequest> = {
     message.delta = object.delta ?? "";
     message.user = object.user ?? "";
     message.expertFloor = object.expertFloor ?? 0;
+    message.tools = object.tools?.map((e) => Tool.fromPartial(e)) || [];
+    message.toolChoice = object.toolChoice ?? 0;
+    message.toolName = object.toolName ?? "";
+    message.singleToolCall = object.singleToolCall ?? false;
     return message;
   },
 };
@@ -572,6 +721,9 @@ export const ChatResponse: MessageFns<ChatResponse> = {
         break;
       case "finished":
         AnswerFinished.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+      case "toolCall":
+        ToolCall.encode(message.event.value, writer.uint32(34).fork()).join();
         break;
     }
     return writer;
@@ -614,6 +766,14 @@ export const ChatResponse: MessageFns<ChatResponse> = {
             message.event = { $case: "finished", value: AnswerFinished.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.event = { $case: "toolCall", value: ToolCall.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -634,6 +794,10 @@ export const ChatResponse: MessageFns<ChatResponse> = {
         ? { $case: "piece", value: AnswerPiece.fromJSON(object.piece) }
         : isSet(object.finished)
         ? { $case: "finished", value: AnswerFinished.fromJSON(object.finished) }
+        : isSet(object.toolCall)
+        ? { $case: "toolCall", value: ToolCall.fromJSON(object.toolCall) }
+        : isSet(object.tool_call)
+        ? { $case: "toolCall", value: ToolCall.fromJSON(object.tool_call) }
         : undefined,
     };
   },
@@ -646,6 +810,8 @@ export const ChatResponse: MessageFns<ChatResponse> = {
       obj.piece = AnswerPiece.toJSON(message.event.value);
     } else if (message.event?.$case === "finished") {
       obj.finished = AnswerFinished.toJSON(message.event.value);
+    } else if (message.event?.$case === "toolCall") {
+      obj.toolCall = ToolCall.toJSON(message.event.value);
     }
     return obj;
   },
@@ -671,6 +837,12 @@ export const ChatResponse: MessageFns<ChatResponse> = {
       case "finished": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "finished", value: AnswerFinished.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "toolCall": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "toolCall", value: ToolCall.fromPartial(object.event.value) };
         }
         break;
       }
