@@ -19,6 +19,7 @@ import { PageController } from './page/page.controller';
 import type { PageFiles } from './page/page-files';
 import { ProgressController } from './progress/progress.controller';
 import type { ProgressHub } from './progress/progress-hub';
+import type { Talkers } from './speech/talkers';
 import {
   CHAT_SCHEMA,
   COMPLETION_HANDLER,
@@ -32,11 +33,13 @@ import {
   QUEUE,
   RUNGS,
   STALL_MS,
+  TALKERS,
 } from './tokens';
 
 /** What the HTTP side is given; the gRPC side shares it. */
 export interface AppParts {
   fleet: Fleet;
+  talkers: Talkers;
   gate: Gate;
   metrics: GatewayMetrics;
   /** Null where no page is served. */
@@ -70,6 +73,7 @@ export function appModule(parts: AppParts): DynamicModule {
     ],
     providers: [
       { provide: FLEET, useValue: fleet },
+      { provide: TALKERS, useValue: parts.talkers },
       { provide: GATE, useValue: gate },
       { provide: METRICS, useValue: metrics },
       { provide: PAGE, useValue: page },

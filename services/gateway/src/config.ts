@@ -49,6 +49,17 @@ export const settings = {
     type: z.string().max(253, 'must be a host name').optional(),
     help: "name in the thinkers' certificates (default: the host that is dialled)",
   },
+  talkers: {
+    env: 'ZEN_TALKERS',
+    type: list(z.union([service(), address()])).default([]),
+    help: 'talkers, which speak and listen, with commas between: host:port (a name stands for all its addresses) or kubernetes://NAMESPACE/SERVICE:PORT; without them speech is refused',
+    default: 'none',
+  },
+  talkerServerName: {
+    env: 'ZEN_TALKER_SERVER_NAME',
+    type: z.string().max(253, 'must be a host name').optional(),
+    help: "name in the talkers' certificates (default: the host that is dialled)",
+  },
   families: {
     env: 'ZEN_FAMILIES',
     type: z

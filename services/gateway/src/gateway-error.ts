@@ -18,6 +18,8 @@ export type GatewayFailure =
   | 'delta_corrupt'
   | 'delta_too_large'
   | 'delta_store_unavailable'
+  /** No talkers are configured. */
+  | 'speech_not_served'
   /** What is to be changed has changed meanwhile, or is in use. */
   | 'conflict'
   | 'quota_exceeded'

@@ -34,6 +34,7 @@ import { PAGE_FOLDER, PageFiles } from './page/page-files';
 import { progressBody } from './progress/progress-body';
 import { ProgressHub } from './progress/progress-hub';
 import { ResumeTokens } from './resume/resume-tokens';
+import { openTalkers } from './speech/open-talkers';
 
 /** A start that the configuration does not allow. */
 export class StartRefused extends Error {
@@ -88,6 +89,7 @@ export async function startGateway(
         ? logger.info({ replica }, 'thinker connected')
         : logger.warn({ replica, reason }, 'thinker is down'),
   });
+  const talkers = openTalkers(config, tls, logger, now);
   const metrics = new GatewayMetrics(fleet, config.tenantSeries);
   const waker: Waker = new Waker(book, fleet, {
     now,
@@ -186,8 +188,10 @@ export async function startGateway(
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
   const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
   fleet.start();
+  talkers.start();
   const http = await startHttp(config, {
     fleet,
+    talkers,
     gate,
     metrics,
     page,
@@ -244,6 +248,7 @@ export async function startGateway(
     http.cut();
     await Promise.all([httpClosed, grpcClosed]);
     await fleet.stop();
+    await talkers.stop();
     store?.rpc.close();
     await limits.close();
     tls?.certificates.close();

@@ -11,3 +11,4 @@ export const RUNGS = Symbol('RungReport');
 export const STALL_MS = Symbol('stallMs');
 export const DELTA_DESK = Symbol('delta-desk');
 export const DELTA_LIMITS = Symbol('delta-limits');
+export const TALKERS = Symbol('Talkers');

@@ -19,6 +19,7 @@ const CODES: Record<GatewayFailure, RpcCode> = {
   delta_corrupt: 'DATA_LOSS',
   delta_too_large: 'INVALID_ARGUMENT',
   delta_store_unavailable: 'UNAVAILABLE',
+  speech_not_served: 'UNIMPLEMENTED',
   conflict: 'ABORTED',
   quota_exceeded: 'RESOURCE_EXHAUSTED',
   rate_limit_exceeded: 'RESOURCE_EXHAUSTED',

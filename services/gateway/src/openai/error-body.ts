@@ -19,6 +19,7 @@ const HTTP: Record<GatewayFailure, [status: number, type: string]> = {
   delta_corrupt: [500, 'server_error'],
   delta_too_large: [400, 'invalid_request_error'],
   delta_store_unavailable: [503, 'server_error'],
+  speech_not_served: [501, 'server_error'],
   conflict: [409, 'invalid_request_error'],
   quota_exceeded: [429, 'rate_limit_error'],
   rate_limit_exceeded: [429, 'rate_limit_error'],
