@@ -1,1 +1,1 @@
-export {};
+export { HEARING_FAILURES, HearingError, type HearingFailure } from './hearing-error';

@@ -1,0 +1,111 @@
+import { deflateSync } from 'node:zlib';
+import { type DecodedWindow, decodeWindow, detectLanguage, MAX_BEFORE } from './decode-window';
+import { SAMPLE_RATE } from './mel-filters';
+import { segmentsOf } from './segments';
+import type { WindowRequest, WindowTranscript } from './transcript';
+import type { EncodedAudio, WhisperModel } from './whisper-model';
+import { findWords } from './words';
+
+/** Silence that is put after the audio: without some, the model says what it did not hear the end of. */
+export const SILENCE_SECONDS = 1;
+/** An answer that shrinks more than this goes in circles; one that is less likely than this is a guess. */
+const MAX_COMPRESSION = 2.4;
+const MIN_LOG_PROBABILITY = -1;
+/** Above this, an unlikely answer means that nothing was said. */
+const NO_SPEECH = 0.6;
+/** Tried one after another while an answer is doubtful. */
+const TEMPERATURES = [0, 0.4, 0.8];
+/** The same audio is answered the same again. */
+const SEED = 0x2545f491;
+
+/** What is said in at most 30 s. */
+export async function transcribeWindow(
+  model: WhisperModel,
+  request: WindowRequest,
+  cancelled: () => boolean,
+): Promise<WindowTranscript> {
+  const began = performance.now();
+  const { tokens } = model;
+  const audio = await model.encode(request.samples, SILENCE_SECONDS);
+  const language = request.language || (await detectLanguage(model, audio)).language;
+  const decoded = await decodeSurely(model, audio, { ...request, language }, cancelled);
+  const silent = request.thorough && isSilence(decoded);
+  const ids = silent ? [] : decoded.ids;
+  const logProbabilities = silent ? [] : decoded.logProbabilities;
+  const { noSpeechProbability } = decoded;
+  const said = ids.filter((id) => tokens.isText(id));
+  const transcript: WindowTranscript = {
+    text: tokens.text(said),
+    ids: said,
+    language,
+    logProbability: decoded.logProbability,
+    noSpeechProbability,
+    segments: [],
+    words: [],
+    computeUs: 0,
+  };
+  if (request.thorough && (request.segmentTimes || request.wordTimes)) {
+    const endMs = (1000 * request.samples.length) / SAMPLE_RATE;
+    transcript.segments = segmentsOf(tokens, { ids, logProbabilities, noSpeechProbability }, endMs);
+    if (request.wordTimes && said.length > 0) {
+      const ofText = logProbabilities.filter((_, i) => tokens.isText(ids[i]!));
+      const spoken = { ids: said, logProbabilities: ofText, noSpeechProbability };
+      transcript.words = await findWords(model, audio, { ...request, language }, spoken, endMs);
+    }
+  }
+  transcript.computeUs = Math.round(1000 * (performance.now() - began));
+  return transcript;
+}
+
+/** Decodes, and where the answer is doubtful and there is time, again by chance. */
+async function decodeSurely(
+  model: WhisperModel,
+  audio: EncodedAudio,
+  request: WindowRequest,
+  cancelled: () => boolean,
+): Promise<DecodedWindow> {
+  const random = pseudoRandom(SEED);
+  const stamps = request.thorough && (request.segmentTimes || request.wordTimes);
+  const before = request.before === '' ? [] : model.tokens.encode(` ${request.before.trim()}`);
+  const options = {
+    language: request.language,
+    translate: request.translate,
+    stamps,
+    before: before.slice(-MAX_BEFORE),
+    random,
+    cancelled,
+    forced: stamps ? [] : request.forced,
+    guess: stamps ? [] : request.guess,
+  };
+  const first = request.temperature;
+  const temperatures = request.thorough ? [first, ...TEMPERATURES.filter((one) => one > first)] : [first];
+  let best: DecodedWindow | null = null;
+  for (const temperature of temperatures) {
+    const guess = temperature === 0 ? options.guess : [];
+    const decoded = await decodeWindow(model, audio, { ...options, guess, temperature });
+    if (isSilence(decoded) || !isDoubtful(model, decoded)) return decoded;
+    if (best === null || decoded.logProbability > best.logProbability) best = decoded;
+  }
+  return best!;
+}
+
+function isSilence({ noSpeechProbability, logProbability }: DecodedWindow): boolean {
+  return noSpeechProbability > NO_SPEECH && logProbability < MIN_LOG_PROBABILITY;
+}
+
+function isDoubtful({ tokens }: WhisperModel, { ids, logProbability }: DecodedWindow): boolean {
+  const bytes = tokens.bytes(ids);
+  const compression = bytes.length === 0 ? 0 : bytes.length / deflateSync(bytes).length;
+  return compression > MAX_COMPRESSION || logProbability < MIN_LOG_PROBABILITY;
+}
+
+/** Marsaglia's xorshift: numbers of [0, 1). */
+function pseudoRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
