@@ -38,6 +38,8 @@ EXPORT(decode) int decode(int bytes) { return mp3dec_decode_frame(&decoder, inpu
 
 /* Of the last call: bytes to let go of, those of them before the frame, channels, rate. */
 EXPORT(used) int used(void) { return info.frame_bytes; }
-EXPORT(skipped) int skipped(void) { return info.frame_offset; }
+EXPORT(skipped) int skipped(void) {
+  return info.frame_bytes - hdr_frame_bytes(decoder.header, decoder.free_format_bytes) - hdr_padding(decoder.header);
+}
 EXPORT(channels) int channels(void) { return info.channels; }
 EXPORT(rate) int rate(void) { return info.hz; }
