@@ -78,9 +78,8 @@ type WithoutId<E> = E extends { event_id: string } ? Omit<E, 'event_id'> : E;
 export interface HandoverEvent {
   type: 'x-zen.session.handover';
   session: RealtimeSessionCreateRequest | RealtimeTranscriptionSessionCreateRequest;
+  /** In their order; of what was spoken only what can have been heard. */
   items: Item[];
-  /** What was being said is not finished. */
-  response_was_active: boolean;
 }
 
 /** Before its `event_id` is given. */

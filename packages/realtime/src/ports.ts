@@ -53,6 +53,8 @@ export type Wish =
   | { t: 'hear'; audio: string }
   | { t: 'commit'; tag: string }
   | { t: 'clear' }
+  /** Of an item that came with its audio: a transcript with the item's id as its tag. */
+  | { t: 'transcribe'; itemId: string; audio: string; how: Listening }
   /** Compute what a question will begin with, before it is asked. A later one replaces it; nobody sees it. */
   | { t: 'prefill'; question: Question }
   | { t: 'prefill-off' }
@@ -92,7 +94,8 @@ export type Happening =
       startMs: number;
       endMs: number;
     }
-  | { t: 'listen-failed'; call: number; failure: RealtimeFailure }
+  /** Of the call, or of one item that was to be transcribed (`tag`). */
+  | { t: 'listen-failed'; call: number; tag: string; failure: RealtimeFailure }
   | { t: 'answering'; responseId: string; model: string; stage: number; stageReason: string }
   | { t: 'text'; responseId: string; text: string; stage: number }
   | { t: 'call'; responseId: string; callId: string; name: string; arguments: string; last: boolean }
@@ -107,7 +110,8 @@ export type Happening =
   | { t: 'limits'; limits: RateLimit[] }
   /** Time has come to `nextMs`, or the server goes (`leaving`). */
   | { t: 'time' }
-  | { t: 'leaving' };
+  /** `now`: what is under way is cut short. */
+  | { t: 'leaving'; now: boolean };
 
 export interface RateLimit {
   name: 'requests' | 'tokens';
