@@ -130,6 +130,26 @@ describe('a stream both ways', () => {
     await caller.stream.drained();
   });
 
+  test('a caller that pauses hears nothing and makes the server wait, and loses nothing', async () => {
+    const paused = new Caller(remote);
+    const before = echo.taken;
+    paused.stream.pause();
+    const sent = 100;
+    for (let id = 1; id <= sent; id++) paused.send(id);
+    while (echo.taken === before) await sleep(5);
+    // Somebody else has as many answers meanwhile.
+    const other = new Caller(remote);
+    for (let id = 1; id <= sent; id++) other.send(id);
+    await other.until(sent);
+    expect(paused.heard).toHaveLength(0);
+    expect(echo.taken - before - sent).toBeLessThan(sent);
+    paused.stream.resume();
+    await paused.until(sent);
+    expect(paused.heard.map(({ id }) => Number(id))).toEqual([...new Array(sent).keys()].map((i) => i + 1));
+    for (const { stream } of [paused, other]) stream.end();
+    expect(await paused.over).toBeNull();
+  });
+
   test('ends with the reason of the server, of the caller, or of time', async () => {
     const refused = new Caller(remote);
     refused.send(1, 1);

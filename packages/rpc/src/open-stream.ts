@@ -17,6 +17,10 @@ export interface OpenStream<Req> {
   send(message: Req): boolean;
   /** Resolves when messages leave at once again, or the stream has ended. */
   drained(): Promise<void>;
+  /** Nothing is heard from here on but what is on its way into `message`: the server waits, but for what the wire holds. */
+  pause(): void;
+  /** Goes on hearing. */
+  resume(): void;
   /** No further messages; the server's still come. */
   end(): void;
   cancel(): void;
@@ -57,6 +61,12 @@ export function openStream(
         if (over || !call.writableNeedDrain) resolve();
         else waiting.add(resolve);
       }),
+    pause: () => {
+      call.pause();
+    },
+    resume: () => {
+      call.resume();
+    },
     end: () => {
       if (!over) call.end();
     },

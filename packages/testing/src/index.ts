@@ -6,6 +6,7 @@ export { healthClient } from './health-client';
 export { kvIsolation, type SharedBackend } from './kv-isolation';
 export { noiseDelta } from './noise-delta';
 export { type PacedOptions, type PacedStage, PacedThinker } from './paced-thinker';
+export { PacedVoice, type PacedVoiceOptions } from './paced-voice';
 export { packPlainly } from './pack-plainly';
 export { packedLadder } from './packed-ladder';
 export { type RandomDelta, randomDelta } from './random-delta';

@@ -1,0 +1,281 @@
+import type { Clause, SpeakStart, SpeakStarted } from '@zen/contracts';
+import { pause } from '@zen/pause';
+import { RpcError } from '@zen/rpc';
+import type { SpokenClause, SpokenEvent, SpokenMove } from './spoken-event';
+import { type SpeakingTalker, TalkerCall } from './talker-call';
+import { type SpeechInput, UnsaidText } from './unsaid-text';
+
+/** A talker that can be asked now. */
+export interface TalkerPlace {
+  address: string;
+  client: SpeakingTalker;
+  /** The call to it is over; `error` says why it did not end well. */
+  ended(error: RpcError | null): void;
+}
+
+export interface SpeakAnywhereOptions {
+  start: SpeakStart;
+  /** One that may be asked now and is not among `shunned` (addresses); undefined while there is none. */
+  pick(shunned: ReadonlySet<string>): TalkerPlace | undefined;
+  signal: AbortSignal;
+  /** Times that one utterance moves at most. */
+  mostMoves: number;
+  /** Milliseconds that it waits for a talker. */
+  mostWaitMs: number;
+  nowMs(): number;
+}
+
+/** Failures in a row without a sample after which nobody else is given the text: it may be what kills them. */
+const MOST_FRUITLESS = 2;
+/** A talker that failed is left out for so long, while others may be there. */
+const SHUN_MS = 1000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * One utterance, spoken while its text is written, by whichever talker there is. When the talker goes in the middle
+ * (killed, drained, cut off), another is given the text after the clause that was being said: of that clause the rest is
+ * lost, nothing is said twice, and positions go on from the last sample that came.
+ */
+export class SpeakAnywhere {
+  private readonly text = new UnsaidText();
+  private call: TalkerCall | null = null;
+  /** Text up to here has been said, or given up. */
+  private saidTo = 0;
+  /** Samples that were handed on. */
+  private position = 0;
+  private clauses = 0;
+  private computeUs = 0;
+  private started: SpeakStarted | null = null;
+  /** The clause that is being said, and how many of its samples are still to come. */
+  private current: { index: number; missing: number } | null = null;
+
+  constructor(private readonly options: SpeakAnywhereOptions) {}
+
+  /** Text cut anywhere, or ids; never blocks. */
+  push(input: SpeechInput): void {
+    if (this.text.ended) throw new Error('the text has ended');
+    for (const piece of this.text.push(input)) this.call?.input(piece);
+  }
+
+  /** What is there is said now, whether or not its clause is whole. */
+  flush(): void {
+    this.text.flush();
+    this.call?.flush();
+  }
+
+  /** No more text comes. */
+  end(): void {
+    if (this.text.ended) return;
+    for (const piece of this.text.end()) this.call?.input(piece);
+    this.call?.end();
+  }
+
+  /**
+   * The utterance, once; leaving it cancels it. A reader that is slow makes the talker wait.
+   *
+   * @throws RpcError where it cannot be spoken to its end
+   */
+  async *events(): AsyncGenerator<SpokenEvent> {
+    const { signal, nowMs, mostMoves } = this.options;
+    const shunned = new Map<string, number>();
+    let failedMs = nowMs();
+    let last: RpcError | undefined;
+    let broken: Broken | null = null;
+    let moves = 0;
+    let fruitless = 0;
+    for (;;) {
+      const place = await this.find(shunned, failedMs, last);
+      const before = this.position;
+      let admitted = false;
+      let failure: RpcError | null = null;
+      try {
+        for await (const event of this.speakAt(place)) {
+          if (event.kind === 'start') {
+            admitted = true;
+            if (broken) yield moved(broken, place.address, nowMs() - failedMs);
+            else yield event;
+            broken = null;
+          } else yield event;
+        }
+        return;
+      } catch (thrown) {
+        if (!(thrown instanceof RpcError)) throw thrown;
+        failure = thrown;
+        if (signal.aborted || !goesOn(failure)) throw failure;
+      } finally {
+        this.call?.cancel();
+        this.call = null;
+        place.ended(failure);
+      }
+      last = failure;
+      shunned.set(place.address, nowMs());
+      if (this.position > before) fruitless = 0;
+      else if (atFault(failure, admitted)) fruitless += 1;
+      if (admitted) moves += 1;
+      if (fruitless >= MOST_FRUITLESS || moves > mostMoves) throw failure;
+      if (this.started === null || broken) continue;
+      failedMs = nowMs();
+      broken = { from: place.address, reason: failure.message, ...this.giveUpClause() };
+      if (this.text.ended && this.saidTo >= this.text.length) {
+        yield moved(broken, '', 0);
+        yield this.finish();
+        return;
+      }
+    }
+  }
+
+  private async find(
+    shunned: Map<string, number>,
+    sinceMs: number,
+    last: RpcError | undefined,
+  ): Promise<TalkerPlace> {
+    const { pick, signal, nowMs, mostWaitMs } = this.options;
+    for (;;) {
+      if (signal.aborted) throw new RpcError('CANCELLED', 'the caller is gone');
+      for (const [address, atMs] of shunned) if (nowMs() - atMs > SHUN_MS) shunned.delete(address);
+      const place = pick(new Set(shunned.keys()));
+      if (place) return place;
+      if (nowMs() - sinceMs >= mostWaitMs) {
+        throw last ?? new RpcError('UNAVAILABLE', 'no talker can be asked now');
+      }
+      await pause(LOOK_EVERY_MS, signal);
+    }
+  }
+
+  /** One talker's part of it, its offsets and positions made the utterance's. */
+  private async *speakAt(place: TalkerPlace): AsyncGenerator<SpokenEvent> {
+    const { started, saidTo, position } = this;
+    const same = started ? { voice: started.voice, seed: started.seed, quality: started.quality } : {};
+    const call = new TalkerCall(place.client, { ...this.options.start, ...same }, this.options.signal);
+    this.call = call;
+    for (const step of this.text.from(saidTo)) {
+      if (step.kind === 'flush') call.flush();
+      else call.input(step.input);
+    }
+    if (this.text.ended) call.end();
+    let next: SpokenClause | null = null;
+    for (let message = await call.next(); message; message = await call.next()) {
+      const { event } = message;
+      switch (event?.$case) {
+        case 'started':
+          yield this.start(event.value);
+          break;
+        case 'clause':
+          if (this.current) throw brokenOff(place.address, 'began a clause before the last one was whole');
+          next = this.clauseOf(event.value, saidTo, position);
+          if (next.samples > 0) break;
+          this.begin(next);
+          yield next;
+          next = null;
+          break;
+        case 'frame': {
+          // Of a clause whose audio never comes nothing has been said.
+          if (next) {
+            this.begin(next);
+            yield next;
+            next = null;
+          }
+          const { pcm } = event.value;
+          const at = this.position;
+          const clause = this.frame(pcm.length / 2, Number(event.value.position) + position, place.address);
+          yield { kind: 'frame', pcm, position: at, clause };
+          break;
+        }
+        case 'finished':
+          if (this.current) throw brokenOff(place.address, 'finished before a clause was whole');
+          this.computeUs += Number(event.value.computeUs);
+          yield this.finish();
+          return;
+      }
+    }
+    throw brokenOff(place.address, 'ended without a finish');
+  }
+
+  private start(started: SpeakStarted): SpokenEvent {
+    if (this.started && this.started.sampleRate !== started.sampleRate) {
+      throw new RpcError('INTERNAL', `the voice ${started.voice} has another sample rate elsewhere`);
+    }
+    this.started ??= started;
+    const { voice, sampleRate, quality, seed, queueUs } = started;
+    return { kind: 'start', voice, sampleRate, quality, seed, queueUs: Number(queueUs) };
+  }
+
+  private clauseOf(
+    { textStart, textEnd, firstSample, samples, synthesisUs }: Clause,
+    text: number,
+    sample: number,
+  ) {
+    return {
+      kind: 'clause' as const,
+      index: this.clauses,
+      textStart: text + textStart,
+      textEnd: text + textEnd,
+      firstSample: sample + Number(firstSample),
+      samples: Number(samples),
+      synthesisUs: Number(synthesisUs),
+    };
+  }
+
+  /** From here on its text counts as said. */
+  private begin({ index, textEnd, samples }: SpokenClause): void {
+    this.current = samples > 0 ? { index, missing: samples } : null;
+    this.clauses = index + 1;
+    this.saidTo = textEnd;
+    this.text.forget(textEnd);
+  }
+
+  /** Counts a frame in; returns its clause. */
+  private frame(samples: number, position: number, address: string): number {
+    const { current } = this;
+    if (!current || samples > current.missing || position !== this.position) {
+      throw brokenOff(address, 'sent a frame out of place');
+    }
+    current.missing -= samples;
+    this.position += samples;
+    if (current.missing === 0) this.current = null;
+    return current.index;
+  }
+
+  private finish(): SpokenEvent {
+    return { kind: 'end', samples: this.position, textLength: this.saidTo, computeUs: this.computeUs };
+  }
+
+  private giveUpClause(): Pick<Broken, 'clause' | 'lostSamples'> {
+    const { current } = this;
+    this.current = null;
+    return current ? { clause: current.index, lostSamples: current.missing } : { clause: -1, lostSamples: 0 };
+  }
+}
+
+/** A talker went, and nobody has gone on yet. */
+type Broken = Pick<SpokenMove, 'from' | 'reason' | 'clause' | 'lostSamples'>;
+
+function moved(broken: Broken, to: string, tookMs: number): SpokenMove {
+  return { kind: 'move', ...broken, to, tookMs };
+}
+
+function brokenOff(address: string, what: string): RpcError {
+  return new RpcError('UNAVAILABLE', `the talker at ${address} ${what}`);
+}
+
+/** Whether another talker, or the same at another moment, may do better. */
+function goesOn({ code }: RpcError): boolean {
+  switch (code) {
+    case 'UNAVAILABLE':
+    case 'UNKNOWN':
+    case 'ABORTED':
+    case 'INTERNAL':
+    case 'DATA_LOSS':
+    case 'RESOURCE_EXHAUSTED':
+    // Ours would have been seen before.
+    case 'CANCELLED':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether the text may be what ended it: a talker that was lost or failed with it, not one that was full or leaving. */
+function atFault({ code, metadata }: RpcError, admitted: boolean): boolean {
+  return admitted && code !== 'RESOURCE_EXHAUSTED' && metadata['x-zen-failure'] === undefined;
+}
