@@ -1,3 +1,6 @@
+export { type Clause, ClauseSplitter, MAX_CLAUSE } from './clauses/clause-splitter';
+export { Phonemizer } from './phonemes/phonemizer';
+export type { EnglishTables, LexiconEntry, TaggerTables, UnknownWord } from './phonemes/tables';
 export type {
   SpeechEngine,
   SpeechOptions,
@@ -8,3 +11,5 @@ export type {
   VoiceQuality,
 } from './speech-engine';
 export { SPEECH_FAILURES, SpeechError, type SpeechFailure } from './speech-error';
+export { speakable } from './spoken/speakable';
+export { type SayClause, type SpokenPart, TextSession } from './text-session';
