@@ -25,6 +25,8 @@ export interface BatchRequest {
    * goes on after them, and counts them as its own. Default none.
    */
   sampled?: readonly number[];
+  /** Nothing is sampled: it ends once its prompt is computed, which the prefix cache then has. Default false. */
+  prefillOnly?: boolean;
   /** Whose delta answers, and whose prompts share KV with it. Default: the base model, no scope. */
   identity?: SequenceIdentity;
   /** 0: up to the context length. */

@@ -246,6 +246,10 @@ export class Scheduler {
     sequence.expertFalls = addFalls(sequence.expertFalls, output.expertFalls);
     sequence.computed += item.embeddings === null ? item.tokens.length : item.embeddings.length / width;
     if (!item.sample) return;
+    if (request.prefillOnly) {
+      this.finish(sequence, 'length', -1);
+      return;
+    }
     const { kept, finish, stopIndex } = output;
     sequence.computed += kept.length;
     // The step charged for one token.

@@ -61,6 +61,8 @@ export interface AnswerRequest {
   delta: AnswerDelta | null;
   /** The tools of the prompt that the answer may call; undefined: its text is text. */
   toolUse?: CallRules | undefined;
+  /** Only the prompt is computed, for one that will begin as it does: there is no piece. */
+  prefillOnly?: boolean;
   /** Goes on with an answer to this request that broke off elsewhere. */
   resume?: ResumeWish | undefined;
   /** Metadata of the calls to thinkers: the trace context. */

@@ -93,7 +93,8 @@ export class Answerer {
         thinkerMs += nowMs - askedAtMs;
         const events = followAnswer(journey, stream, group, this.following, signal);
         const answer = this.answerOf(journey, stream, { reason, route, thinkerMs, textUnits: 0, events });
-        this.policy.observe(answer, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
+        // One that gives no token says nothing of how soon others do.
+        if (!request.prefillOnly) this.policy.observe(answer, 'ttft', predictedMs, nowMs - askedAtMs, nowMs);
         return answer;
       } catch (error) {
         if (!(error instanceof OpenError)) throw error;

@@ -82,6 +82,7 @@ export async function openStream(
       tenant: request.tenant.name,
       resumeTokenIds: record.tokens,
       cutAtToken: record.skipsTo,
+      prefillOnly: request.prefillOnly ?? false,
       expertFloor: expertFloorOf(request),
       delta: delta ? { digest: delta.digest, token: delta.token() } : undefined,
     },

@@ -67,7 +67,11 @@ export function readGenerate(
   const prompt = readPrompt(request.prompt, model.tokenizer, limits);
   const { tenant, maxTokens, minStage = 0 } = request;
   const sampled = readResumed(request.resumeTokenIds, prompt, maxTokens, limits);
-  const wanted = { sampling, sampled, maxTokens, stage, minStage, upgrade, expertFloor };
+  const { prefillOnly } = request;
+  if (prefillOnly && sampled.length > 0) {
+    throw invalid('prefill_only', 'an answer that goes on has its prompt computed already');
+  }
+  const wanted = { sampling, sampled, prefillOnly, maxTokens, stage, minStage, upgrade, expertFloor };
   return { tenant, priority, prompt, deadlineUs, ...wanted };
 }
 

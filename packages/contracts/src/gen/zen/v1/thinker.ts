@@ -76,6 +76,11 @@ export interface GenerateRequest {
     | undefined;
   /** How far an answer may fall where experts of a mixture are away. */
   expertFloor: ExpertFloor;
+  /**
+   * Only the prompt is computed, so that one that begins with it finds it in the cache: Started and Finished come, no
+   * Piece. Not together with resume_token_ids.
+   */
+  prefillOnly: boolean;
 }
 
 /** A delta of `tenant`, by digest: who asks has resolved its name. */
@@ -288,6 +293,7 @@ function createBaseGenerateRequest(): GenerateRequest {
     cutAtToken: 0,
     delta: undefined,
     expertFloor: 0,
+    prefillOnly: false,
   };
 }
 
@@ -349,6 +355,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     }
     if (message.expertFloor !== 0) {
       writer.uint32(136).int32(message.expertFloor);
+    }
+    if (message.prefillOnly !== false) {
+      writer.uint32(144).bool(message.prefillOnly);
     }
     return writer;
   },
@@ -512,6 +521,14 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
             message.expertFloor = reader.int32() as any;
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.prefillOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -572,6 +589,11 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
         : isSet(object.expert_floor)
         ? expertFloorFromJSON(object.expert_floor)
         : 0,
+      prefillOnly: isSet(object.prefillOnly)
+        ? globalThis.Boolean(object.prefillOnly)
+        : isSet(object.prefill_only)
+        ? globalThis.Boolean(object.prefill_only)
+        : false,
     };
   },
 
@@ -625,6 +647,9 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
     if (message.expertFloor !== 0) {
       obj.expertFloor = expertFloorToJSON(message.expertFloor);
     }
+    if (message.prefillOnly !== false) {
+      obj.prefillOnly = message.prefillOnly;
+    }
     return obj;
   },
 
@@ -676,6 +701,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
       ? DeltaRef.fromPartial(object.delta)
       : undefined;
     message.expertFloor = object.expertFloor ?? 0;
+    message.prefillOnly = object.prefillOnly ?? false;
     return message;
   },
 };
