@@ -17,6 +17,8 @@ extern "C" {
 
 typedef struct zen_model zen_model;
 typedef struct zen_experts zen_experts;
+typedef struct zen_audio_encoder zen_audio_encoder;
+typedef struct zen_audio_stream zen_audio_stream;
 
 typedef struct zen_error {
   char field[320]; /* "tensor blk.0.attn_q.weight.rungs[1].planes[0].offset" */
@@ -152,6 +154,18 @@ typedef struct zen_experts_stats {
   uint64_t mapped_bytes, merged_bytes;
 } zen_experts_stats;
 
+typedef struct zen_audio_shape {
+  int32_t mel_bins, chunk_frames, chunk_rows, window_chunks, output_size;
+} zen_audio_shape;
+
+/* rows: [row_values / output_size][output_size], good until the stream's next call; first_row is the first one's. Rows
+ * before final_rows never change. */
+typedef struct zen_audio_rows {
+  int64_t first_row, final_rows;
+  const float *rows;
+  size_t row_values;
+} zen_audio_rows;
+
 ZEN_API const char *zen_kernels(void);
 ZEN_API int zen_open(const char *config_json, size_t config_bytes, const zen_open_options *options, zen_model **model,
                      zen_error *error);
@@ -207,6 +221,26 @@ ZEN_API int zen_experts_stats_of(zen_experts *experts, zen_experts_stats *stats,
 ZEN_API zen_shape zen_experts_shape(const zen_experts *experts);
 /* No other call may be running. */
 ZEN_API void zen_close_experts(zen_experts *experts);
+
+/* Mono samples at 16 kHz, -1 to 1, to log-mel frames [count / 160][mel_bins] as Whisper's front end makes them of a whole
+ * recording. */
+ZEN_API int zen_log_mel(const float *samples, size_t count, int32_t mel_bins, float *frames, size_t values,
+                        zen_error *error);
+/* files: safetensors that hold the encoder's tensors, among others or not. */
+ZEN_API int zen_open_audio_encoder(const char *config_json, size_t config_bytes, const char *const *files,
+                                   size_t file_count, int32_t threads, zen_audio_encoder **encoder, zen_error *error);
+ZEN_API zen_audio_shape zen_audio_shape_of(const zen_audio_encoder *encoder);
+/* peak: null where it is not known. The stream outlives its encoder. */
+ZEN_API int zen_open_audio_stream(const zen_audio_encoder *encoder, const float *peak, zen_audio_stream **stream,
+                                  zen_error *error);
+/* One call at a time for a stream; streams of one encoder wait for each other. */
+ZEN_API int zen_append_samples(zen_audio_stream *stream, const float *samples, size_t count, int32_t last,
+                               int32_t provisional, zen_audio_rows *rows, zen_error *error);
+/* frames: [count][mel_bins] */
+ZEN_API int zen_append_frames(zen_audio_stream *stream, const float *frames, size_t count, int32_t last,
+                              int32_t provisional, zen_audio_rows *rows, zen_error *error);
+ZEN_API void zen_close_audio_stream(zen_audio_stream *stream);
+ZEN_API void zen_close_audio_encoder(zen_audio_encoder *encoder);
 
 #ifdef __cplusplus
 }

@@ -1,3 +1,5 @@
+export { AUDIO_SAMPLE_RATE, AudioEncoder, type AudioEncoderStream, logMel } from './audio/audio-encoder';
+export type { AudioRows, AudioShape } from './audio/native-audio';
 export { EngineError, type EngineFailure } from './engine-error';
 export { GREEDY } from './greedy';
 export { loadEngine } from './load-engine';

@@ -8,14 +8,17 @@ const ADDON = join(__dirname, '../native/build/zen_engine.node');
 
 /** Loads the native engine. Throws an EngineError (`missing`) where it has not been built for this machine. */
 export function loadEngine(path = ADDON): NativeEngine {
+  return checkedEngine(loadAddon<NativeEngine>(path));
+}
+
+/** The addon as it is, unchecked; throws as `loadEngine`. */
+export function loadAddon<Surface>(path = ADDON): Surface {
   const missing = (limit: string, cause?: unknown) =>
     new EngineError({ kind: 'missing', name: path, limit }, { cause });
   if (!existsSync(path)) throw missing('must be built first: npm run build');
-  let native: NativeEngine;
   try {
-    native = require(path) as NativeEngine;
+    return require(path) as Surface;
   } catch (error) {
     throw missing(`must be built for this machine (npm run build): ${(error as Error).message}`, error);
   }
-  return checkedEngine(native);
 }
