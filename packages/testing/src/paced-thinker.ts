@@ -45,6 +45,8 @@ export interface PacedOptions {
   cachedShare: (request: GenerateRequest) => number;
   /** Text of each piece. */
   piece: (index: number) => string;
+  /** All pieces of an answer that ends its turn with the last; undefined: `piece` up to the request's limit. */
+  says: (request: GenerateRequest) => readonly string[] | undefined;
   /** Called before each piece; a throw fails the answer, a promise holds it back. */
   before: (index: number, request: GenerateRequest, context: CallContext) => Promise<void> | void;
   /** What a delta has to name as its base. */
@@ -73,6 +75,7 @@ const DEFAULTS: PacedOptions = {
   pieceMs: null,
   cachedShare: () => 0,
   piece: (index) => `w${index} `,
+  says: () => undefined,
   before: () => {},
   baseDigest: '',
   deltas: undefined,
@@ -178,7 +181,9 @@ export class PacedThinker {
       const seed = request.sampling?.seed ?? 7n;
       const deltaDigest = this.options.answersWith(request);
       yield event({ started: { stage, promptTokens, cachedPromptTokens, seed, deltaDigest } });
-      const count = request.maxTokens || DEFAULT_PIECES;
+      const script = this.options.says(request);
+      const most = request.maxTokens || (script?.length ?? DEFAULT_PIECES);
+      const count = Math.min(most, script?.length ?? most);
       const { standIns } = this.options;
       const fallsOf = (pieces: number) =>
         standIns === 0 ? undefined : { standIn: BigInt(pieces * standIns), without: 0n };
@@ -188,7 +193,7 @@ export class PacedThinker {
         if (pieceMs > 0) await pause(pieceMs, context.signal);
         if (context.signal.aborted) return;
         this.pieces++;
-        const text = this.options.piece(index);
+        const text = script ? (script[index] as string) : this.options.piece(index);
         const tokenIds = [index];
         const climbs = request.stage === undefined && request.upgrade !== Upgrade.UPGRADE_NEVER;
         yield event({
@@ -204,7 +209,9 @@ export class PacedThinker {
       const usage = { promptTokens, cachedPromptTokens, completionTokens: count };
       finished = true;
       const expertFalls = fallsOf(Math.max(0, count - request.resumeTokenIds.length));
-      yield event({ finished: { reason: FinishReason.FINISH_REASON_LENGTH, usage, stop: '', expertFalls } });
+      const { FINISH_REASON_STOP, FINISH_REASON_LENGTH } = FinishReason;
+      const reason = script && count === script.length ? FINISH_REASON_STOP : FINISH_REASON_LENGTH;
+      yield event({ finished: { reason, usage, stop: '', expertFalls } });
     } finally {
       if (!finished) this.cancelled++;
       compute();

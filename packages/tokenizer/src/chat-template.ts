@@ -11,7 +11,7 @@ export interface ChatMessage {
 export interface ChatOptions {
   /** Ends with the opening of the assistant's turn. Default true. */
   addGenerationPrompt?: boolean;
-  /** Tool descriptions in OpenAI's shape. */
+  /** Tool descriptions in OpenAI's shape. A template that does not know them is not told. */
   tools?: readonly unknown[];
   /** Further variables of the template, for instance `enable_thinking`. */
   variables?: Readonly<Record<string, unknown>>;
@@ -39,6 +39,7 @@ const MAX_CHARS = 64 * 1024 * 1024;
  */
 export class ChatTemplate {
   private readonly template: Template;
+  private knowsToolsYet: boolean | undefined;
 
   constructor(
     private readonly source: string,
@@ -48,6 +49,36 @@ export class ChatTemplate {
       this.template = new Template(source);
     } catch (error) {
       throw new TokenizerError('bad-spec', `chatTemplate: ${message(error)}`, { cause: error });
+    }
+  }
+
+  /**
+   * Whether the template describes tools and writes calls as `<tool_call>{"name": …, "arguments": …}</tool_call>`, and
+   * takes results. Found by trying: what stands in a template says less than what comes out of it.
+   */
+  get knowsTools(): boolean {
+    this.knowsToolsYet ??= this.tryTools();
+    return this.knowsToolsYet;
+  }
+
+  private tryTools(): boolean {
+    const parameters = { type: 'object', properties: {} };
+    const tools = [{ type: 'function', function: { name: 'probed', description: '', parameters } }];
+    const call = { id: 'call_0', type: 'function', function: { name: 'called', arguments: { given: 1 } } };
+    try {
+      const { text } = this.render(
+        [
+          { role: 'user', content: 'asked' },
+          { role: 'assistant', content: '', tool_calls: [call] },
+          { role: 'tool', content: 'resulted', tool_call_id: 'call_0' },
+        ],
+        { tools },
+      );
+      const written = /<tool_call>\s*\{\s*"name":\s*"called",\s*"arguments":\s*\{\s*"given":\s*1/.test(text);
+      return written && text.includes('probed') && text.includes('resulted');
+    } catch (error) {
+      if (error instanceof TokenizerError) return false;
+      throw error;
     }
   }
 

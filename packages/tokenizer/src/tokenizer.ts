@@ -1,7 +1,8 @@
 import { type AddedToken, AddedTokenMatcher } from './added-tokens';
-import { type ChatMessage, type ChatOptions, ChatTemplate } from './chat-template';
+import { type ChatOptions, ChatTemplate, type RenderedChat } from './chat-template';
 import { IdBuffer } from './id-buffer';
 import { IncrementalDecoder } from './incremental-decoder';
+import { plainToolTurns, type ToolTurn } from './plain-tool-turns';
 import type { TokenizerSpec } from './spec';
 import type { Splitter } from './split-text';
 import { TokenizerError } from './tokenizer-error';
@@ -184,19 +185,28 @@ export class Tokenizer {
 
   /**
    * Renders a chat and encodes it. Control tokens of the template count, those written in a message stay
-   * text, wherever the message came from.
+   * text, wherever the message came from. Tools, calls and results are for a template that does not know them put
+   * into turns that it knows. The answer goes on after `answerPrefix`.
    */
   renderChat(
-    messages: readonly ChatMessage[],
-    options: ChatOptions & Pick<EncodeOptions, 'maxTokens'> = {},
+    messages: readonly ToolTurn[],
+    options: ChatOptions & Pick<EncodeOptions, 'maxTokens'> & { answerPrefix?: string } = {},
   ): Int32Array {
     if (!this.chat) throw new TokenizerError('bad-chat', 'the model has no chat template');
-    const { text, plainAt } = this.chat.render(messages, options);
-    return this.encode(text, {
-      parseSpecial: true,
-      plainAt,
-      ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
-    });
+    const { maxTokens = Number.MAX_SAFE_INTEGER, answerPrefix = '' } = options;
+    const { text, plainAt } = this.rendered(this.chat, messages, options);
+    const ids = this.encode(text, { parseSpecial: true, plainAt, maxTokens });
+    if (answerPrefix === '') return ids;
+    // By itself: templates end with a line break or a control token, over which no token reaches.
+    const begun = this.encode(answerPrefix, { maxTokens: maxTokens - ids.length });
+    return Int32Array.from([...ids, ...begun]);
+  }
+
+  private rendered(chat: ChatTemplate, messages: readonly ToolTurn[], options: ChatOptions): RenderedChat {
+    const { tools = [] } = options;
+    const uses = tools.length > 0 || messages.some(({ role, tool_calls: calls }) => role === 'tool' || calls);
+    if (!uses || chat.knowsTools) return chat.render(messages, options);
+    return chat.render(plainToolTurns(messages, tools), { ...options, tools: [] });
   }
 
   private tokenText(id: number | null): string {

@@ -124,6 +124,37 @@ if ('missing' in ladder) console.warn(`skipped: ${ladder.missing}`);
     );
   });
 
+  test('calls a tool when it has to, and takes the result', async () => {
+    const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
+    const tool = { type: 'function' as const, function: { name: 'get_weather', parameters } };
+    const asked = {
+      model,
+      messages: [{ role: 'user' as const, content: 'What is the weather in Paris?' }],
+      tools: [tool],
+      temperature: 0,
+    };
+    const { choices, usage } = await openai.chat.completions.create({
+      ...asked,
+      tool_choice: { type: 'function', function: { name: 'get_weather' } },
+      max_tokens: 48,
+    });
+    const call = choices[0]?.message.tool_calls?.[0];
+    expect(choices[0]?.finish_reason).toBe('tool_calls');
+    if (call?.type !== 'function') throw new Error('it has called no function');
+    expect(call.function.name).toBe('get_weather');
+    expect(JSON.parse(call.function.arguments)).toEqual(expect.any(Object));
+    const result = { role: 'tool' as const, tool_call_id: call.id, content: 'sunny, 20 degrees' };
+    const answered = await openai.chat.completions.create({
+      ...asked,
+      messages: [...asked.messages, { role: 'assistant', content: null, tool_calls: [call] }, result],
+      max_tokens: 24,
+    });
+    const { content, tool_calls: more } = answered.choices[0]?.message ?? {};
+    expect(content || more).toBeTruthy();
+    // The call and its result are part of the prompt.
+    expect(answered.usage?.prompt_tokens).toBeGreaterThan(usage?.prompt_tokens ?? 0);
+  });
+
   test('refusals of the thinker name the caller’s field', async () => {
     const long = 'word '.repeat(20_000);
     const { completions } = openai.chat;

@@ -84,6 +84,7 @@ const PROMPT_FIELDS = new Set(['messages', 'prompt']);
 const FIELDS: [thinker: RegExp, caller: string][] = [
   [/^sampling\./, ''],
   [/^chat\.messages/, 'messages'],
+  [/^chat\.tools/, 'tools'],
   [/^chat\b/, 'messages'],
   [/^(text|tokens)(\.token_ids)?\b/, 'prompt'],
 ];

@@ -42,7 +42,7 @@ export function offerTools({ messages, tools, choice, single }: ToolAsks): Offer
     names: named ? new Set([choice.name]) : names,
     mostCalls: single || named ? 1 : MAX_CALLS,
   };
-  return { prompt: { messages, tools, answerPrefix: prefixOf(choice) }, use };
+  return { prompt: { messages, tools, answerPrefix: prefixOf(choice, tools) }, use };
 }
 
 /** One call is enough: the thinker need not go on after it. */
@@ -54,9 +54,12 @@ export function stopAfterCall(sampling: Sampling, { mostCalls }: CallRules): Sam
 
 const MOST_STOPS = 16;
 
-function prefixOf(choice: ToolChoice): string {
-  if (choice.t === 'named') return `<tool_call>\n{"name": ${JSON.stringify(choice.name)}, "arguments":`;
-  return choice.t === 'required' ? '<tool_call>\n{"name":' : '';
+function prefixOf(choice: ToolChoice, tools: readonly Tool[]): string {
+  if (choice.t === 'none' || choice.t === 'auto') return '';
+  const name = choice.t === 'named' ? choice.name : tools.length === 1 ? tools[0]?.name : undefined;
+  // Without a space at its end: models write it as the beginning of the next token.
+  if (name === undefined) return '<tool_call>\n{"name":';
+  return `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments":`;
 }
 
 /** A result belongs to a call that was made before it. */

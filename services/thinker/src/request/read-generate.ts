@@ -8,7 +8,8 @@ import {
 } from '@zen/contracts';
 import type { ServedModel } from '../serving/served-model';
 import { chooseStage, type StagesNow } from './choose-stage';
-import { type PromptLimits, readPrompt } from './read-prompt';
+import type { PromptLimits } from './prompt-limits';
+import { readPrompt } from './read-prompt';
 import { readResumed } from './read-resumed';
 import { readSampling } from './read-sampling';
 import { invalid, ThinkerError } from './thinker-error';

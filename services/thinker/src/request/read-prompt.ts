@@ -1,18 +1,10 @@
 import type { Prompt } from '@zen/batching';
-import type { ChatPrompt, GenerateRequest } from '@zen/contracts';
-import { type Tokenizer, TokenizerError } from '@zen/tokenizer';
+import type { GenerateRequest } from '@zen/contracts';
+import type { Tokenizer } from '@zen/tokenizer';
+import { checkBytes, checkCount, naming, type PromptLimits } from './prompt-limits';
+import { renderChat } from './read-chat';
 import { checkId } from './read-sampling';
 import { invalid } from './thinker-error';
-
-export interface PromptLimits {
-  /** Most tokens that leave room for one more. */
-  promptTokens: number;
-  promptBytes: number;
-  hiddenSize: number;
-  vocabSize: number;
-}
-
-const ROLES = new Set(['system', 'developer', 'user', 'assistant', 'tool']);
 
 /** The prompt as tokens or embeddings. Text is measured before it is tokenized, and tokenizing stops at the limit. */
 export function readPrompt(
@@ -49,24 +41,6 @@ export function encodeText(
   return naming('text', () => tokenizer.encode(text, { addBos: true, parseSpecial, maxTokens }));
 }
 
-export function renderChat({ messages }: ChatPrompt, tokenizer: Tokenizer, limits: PromptLimits): Int32Array {
-  if (messages.length === 0) throw invalid('chat.messages', '0 messages, must be at least 1');
-  let size = 0;
-  for (const [i, { role, content }] of messages.entries()) {
-    if (!ROLES.has(role))
-      throw invalid(`chat.messages[${i}].role`, `must be one of ${[...ROLES].join(', ')}`);
-    size += Buffer.byteLength(content);
-  }
-  checkBytes('chat', size, tokenizer, limits);
-  const maxTokens = limits.promptTokens;
-  return naming('chat', () =>
-    tokenizer.renderChat(
-      messages.map(({ role, content }) => ({ role, content })),
-      { maxTokens },
-    ),
-  );
-}
-
 function readEmbeddings(rows: Uint8Array, limits: PromptLimits): Prompt {
   const width = limits.hiddenSize;
   if (rows.byteLength % (4 * width) !== 0) {
@@ -80,28 +54,4 @@ function readEmbeddings(rows: Uint8Array, limits: PromptLimits): Prompt {
   const values = new Float32Array(new Uint8Array(rows).buffer);
   if (!values.every(Number.isFinite)) throw invalid('embeddings.rows', 'a value is not finite');
   return { kind: 'embeddings', rows: values, width };
-}
-
-function checkCount(field: string, count: number, { promptTokens }: PromptLimits): void {
-  if (count > promptTokens) throw invalid(field, `${count} positions, limit ${promptTokens}`);
-}
-
-function checkBytes(field: string, bytes: number, tokenizer: Tokenizer, limits: PromptLimits): void {
-  if (bytes > limits.promptBytes) throw invalid(field, `${bytes} bytes, limit ${limits.promptBytes}`);
-  const atLeast = Math.ceil(bytes / tokenizer.maxTokenBytes);
-  if (atLeast > limits.promptTokens) {
-    throw invalid(field, `at least ${atLeast} tokens, limit ${limits.promptTokens}`);
-  }
-}
-
-/** A tokenizer's refusal under the field's name. */
-function naming<T>(field: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof TokenizerError && (error.failure === 'too-long' || error.failure === 'bad-chat')) {
-      throw invalid(field, error.message);
-    }
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import type { Prompt } from '@zen/batching';
-import type { PromptLimits } from './read-prompt';
+import type { PromptLimits } from './prompt-limits';
 import { checkId } from './read-sampling';
 import { invalid } from './thinker-error';
 

@@ -9,6 +9,14 @@ const chat = (...contents: string[]) => ({
   $case: 'chat' as const,
   value: { messages: contents.map((content) => ({ role: 'user', content })) },
 });
+const tooled = (value: object, ...messages: object[]) => ({
+  $case: 'chat' as const,
+  value: { messages: [{ role: 'user', content: 'x' }, ...messages], ...value },
+});
+const calling = (call: object) => ({
+  role: 'assistant',
+  toolCalls: [{ id: 'c', name: 'add', arguments: '{}', ...call }],
+});
 const rows = (...values: number[]) => ({
   $case: 'embeddings' as const,
   value: { rows: Buffer.from(Float32Array.from(values).buffer) },
@@ -35,6 +43,74 @@ describe('requests that break a limit', () => {
       { prompt: { $case: 'chat', value: { messages: [{ role: 'root', content: 'x' }] } } },
       'INVALID_ARGUMENT',
       /^chat.messages\[0\].role: /,
+    ],
+    [
+      'a tool without a name',
+      { prompt: tooled({ tools: [{}] }) },
+      'INVALID_ARGUMENT',
+      /^chat.tools\[0\].name: /,
+    ],
+    [
+      'two tools of one name',
+      { prompt: tooled({ tools: [{ name: 'add' }, { name: 'add' }] }) },
+      'INVALID_ARGUMENT',
+      /^chat.tools\[1\].name: another/,
+    ],
+    [
+      'too many tools',
+      { prompt: tooled({ tools: Array.from({ length: 129 }, (_, i) => ({ name: `t${i}` })) }) },
+      'INVALID_ARGUMENT',
+      /^chat.tools: 129 tools, limit 128/,
+    ],
+    [
+      'a long description',
+      { prompt: tooled({ tools: [{ name: 'add', description: 'x'.repeat(20_000) }] }) },
+      'INVALID_ARGUMENT',
+      /^chat/,
+    ],
+    ...['{', '[]', 'null'].map((parameters): (typeof refusals)[number] => [
+      `parameters that are ${parameters}`,
+      { prompt: tooled({ tools: [{ name: 'add', parameters }] }) },
+      'INVALID_ARGUMENT',
+      /^chat.tools\[0\].parameters: is not/,
+    ]),
+    [
+      'parameters too deep',
+      {
+        prompt: tooled({ tools: [{ name: 'add', parameters: `{"a":${'['.repeat(40)}${']'.repeat(40)}}` }] }),
+      },
+      'INVALID_ARGUMENT',
+      /^chat.tools\[0\].parameters: nests deeper than 24/,
+    ],
+    [
+      'calls of a user',
+      { prompt: tooled({}, { ...calling({}), role: 'user' }) },
+      'INVALID_ARGUMENT',
+      /^chat.messages\[1\].tool_calls: /,
+    ],
+    [
+      'a call without an id',
+      { prompt: tooled({}, calling({ id: '' })) },
+      'INVALID_ARGUMENT',
+      /^chat.messages\[1\].tool_calls\[0\].id: /,
+    ],
+    [
+      'arguments that are no object',
+      { prompt: tooled({}, calling({ arguments: '1' })) },
+      'INVALID_ARGUMENT',
+      /^chat.messages\[1\].tool_calls\[0\].arguments: is not a JSON object/,
+    ],
+    [
+      'a result of a user',
+      { prompt: tooled({}, { role: 'user', content: 'x', toolCallId: 'c' }) },
+      'INVALID_ARGUMENT',
+      /^chat.messages\[1\].tool_call_id: /,
+    ],
+    [
+      'a long beginning of the answer',
+      { prompt: tooled({ answerPrefix: 'x'.repeat(1025) }) },
+      'INVALID_ARGUMENT',
+      /^chat.answer_prefix: 1025 bytes, limit 1024/,
     ],
     ['a prompt of 30 MB', { prompt: text('a'.repeat(30e6)) }, 'RESOURCE_EXHAUSTED', /larger than max/],
     ['a prompt of 10 MB', { prompt: text('a'.repeat(10e6)) }, 'INVALID_ARGUMENT', /^text: 10000000 bytes/],

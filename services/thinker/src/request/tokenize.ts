@@ -1,6 +1,8 @@
 import type { TokenizeRequest } from '@zen/contracts';
 import type { Tokenizer } from '@zen/tokenizer';
-import { encodeText, type PromptLimits, renderChat } from './read-prompt';
+import type { PromptLimits } from './prompt-limits';
+import { renderChat } from './read-chat';
+import { encodeText } from './read-prompt';
 import { invalid } from './thinker-error';
 
 /** The tokens that Generate would compute for the same input. */
