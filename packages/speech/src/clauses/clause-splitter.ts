@@ -15,7 +15,7 @@ export const MAX_CLAUSE = 300;
 /** A clause mark ends the first clause from here on, so that the first sound is early: characters and words before it. */
 const FIRST = { characters: 12, words: 3 };
 /** The same for a word such as `and`, before it. */
-const FIRST_WITHOUT_MARK = 48;
+const FIRST_WITHOUT_MARK = 40;
 /** A clause mark ends a later clause from this length on: whole sentences sound best. */
 const LATER = 110;
 
@@ -85,8 +85,9 @@ export class ClauseSplitter {
       const next = nextWord(head, end);
       if (next === null) return null;
       const before = head.slice(0, found.index + 1);
-      const dots = /^[.…]+["'”’)\]*_`]*$/.test(found[0]);
-      if (dots && /^["'“‘(*_]*\p{Ll}/u.test(next.text)) continue;
+      // After dots, and after what somebody said, a small letter goes on.
+      const open = /^[.…]+["'”’)\]*_`]*$|["”’]/.test(found[0]);
+      if (open && /^["'“‘(*_]*\p{Ll}/u.test(next.text)) continue;
       if (found[0][0] === '.' && !found[0].startsWith('..')) {
         if (/(?:^|\n)\s*(?:\d{1,3}|[A-Za-z])\.$/.test(before)) continue;
         if (isAbbreviation(before, next.text[0]!)) continue;

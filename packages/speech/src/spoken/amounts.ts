@@ -137,13 +137,14 @@ function money(sign: string | undefined, number: string, big: string | undefined
   if (!currency) return null;
   const before = minus ? 'minus ' : '';
   if (big) return `${before}${numberWords(number)} ${big} ${currency.many}`;
-  const [whole = '0', hundredths] = number.split('.');
+  const [notes = '', hundredths] = number.split('.');
+  const whole = notes || '0';
   if (currency.small && hundredths?.length === 2) {
     const small = Number(hundredths);
     const coins = `${numberWords(String(small))} ${currency.small[small === 1 ? 0 : 1]}`;
-    const notes = `${numberWords(whole)} ${isOne(whole) ? currency.one : currency.many}`;
-    if (small === 0) return before + notes;
-    return before + (/^0+$/.test(whole) ? coins : `${notes} and ${coins}`);
+    const bills = `${numberWords(whole)} ${isOne(whole) ? currency.one : currency.many}`;
+    if (small === 0) return before + bills;
+    return before + (/^0+$/.test(whole) ? coins : `${bills} and ${coins}`);
   }
   return `${before}${numberWords(number)} ${isOne(number) ? currency.one : currency.many}`;
 }
@@ -162,7 +163,7 @@ export const AMOUNTS: readonly Rule[] = [
       `${numberWords(from!)} to ${money(sign, to!, bigOf(word, letter))}`,
   },
   {
-    pattern: new RegExp(`(?<![\\w.])([-−])?(${SIGN})\\s?(${NUMBER})${BIG_WORD}`, 'g'),
+    pattern: new RegExp(`(?<![\\w.])([-−])?(${SIGN})\\s?(${NUMBER}|\\.\\d+)${BIG_WORD}`, 'g'),
     say: (_all, minus, sign, number, word, letter) => money(sign, number!, bigOf(word, letter), minus),
   },
   {
@@ -210,5 +211,10 @@ export const AMOUNTS: readonly Rule[] = [
   {
     pattern: new RegExp(`(?<![\\w.])([-−]?${NUMBER})\\s?(million|billion|trillion|thousand|bn)\\b`, 'g'),
     say: (_all, number, word) => `${numberWords(number!)} ${word === 'bn' ? 'billion' : word}`,
+  },
+  {
+    // 10K users, but 4K TV.
+    pattern: new RegExp(`(?<![\\w.])(${NUMBER})([kKM]) (?=[a-z]{3,}s\\b)`, 'g'),
+    say: (_all, number, big) => `${numberWords(number!)} ${BIG[big!.toLowerCase()]} `,
   },
 ];

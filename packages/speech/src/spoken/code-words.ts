@@ -120,7 +120,7 @@ export function codeWords(code: string): string {
   for (const [token] of code.matchAll(TOKEN)) {
     const said = codeWord(token, before);
     if (said) words.push(said);
-    if (token.trim()) before = token;
+    before = token;
   }
   return words
     .join(' ')
@@ -132,8 +132,11 @@ export function codeWords(code: string): string {
 function codeWord(token: string, before: string): string {
   if (/^\s/.test(token)) return '';
   if (/^--?[A-Za-z]/.test(token)) {
-    const dashes = token.startsWith('--') ? 'dash dash' : 'dash';
-    return `${/[\w)\]]$/.test(before) && token[1] !== '-' ? 'minus' : dashes} ${identifierWords(token)}`;
+    // An option, a name in kebab-case, or a difference.
+    const name = identifierWords(token);
+    if (token.startsWith('--')) return `dash dash ${name}`;
+    if (!/[\w)\]]$/.test(before)) return `dash ${name}`;
+    return token.length > 2 && /\p{L}{2}$/u.test(before) ? name : `minus ${name}`;
   }
   if (/^\d/.test(token))
     return token
@@ -160,7 +163,7 @@ export function hostWords(host: string): string {
 
 /** `my-page_2` as `my page two`; two letters that are no word are spelled. */
 function labelWords(label: string): string {
-  if (/^[a-z]{2}$/i.test(label) && !/^(?:me|us|be|to|in|at|it|is|my|go|no|so|do|up)$/i.test(label)) {
+  if (/^[a-z]{2}$/i.test(label) && !/^(?:me|us|be|to|in|at|it|is|my|go|no|so|do|up|co)$/i.test(label)) {
     return `${label[0]!.toUpperCase()}.${label[1]!.toUpperCase()}`;
   }
   return identifierWords(label);

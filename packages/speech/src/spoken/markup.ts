@@ -2,11 +2,13 @@ import { codeWords } from './code-words';
 
 const FENCE = /^[ \t]*(?:```|~~~)[^\n]*$/gm;
 
+/** The lines that open and close a block of code are not code. */
+export const withoutFences = (text: string): string => text.replace(FENCE, '');
+
 /** What Markdown and HTML write for the eye, as what is said for it. */
 export function withoutMarkup(text: string): string {
   return (
-    text
-      .replace(FENCE, '')
+    withoutFences(text)
       .replace(/`([^`\n]+)`/g, (_all, code: string) => ` ${codeWords(code)} `)
       .replace(/!\[([^\]\n]*)\]\([^)\s]*(?:\s+"[^"]*")?\)/g, '$1')
       .replace(/\[([^\]\n]+)\]\([^)\s]*(?:\s+"[^"]*")?\)/g, '$1')

@@ -24,10 +24,15 @@ const SIGNS: Readonly<Record<string, [number, number]>> = {
 };
 const FRACTION_SIGN = `[${Object.keys(SIGNS).join('')}]`;
 
+/** Parts that people speak of; 9/11 is no fraction. */
+const MORE_PARTS = new Set([7, 9, 12, 16, 20, 32, 64, 100]);
+/** Said without a slash. */
+const PAIRS = new Set(['24/7', '9/11', '50/50', '20/20', '80/20', '4/4']);
+
 /** 3 and 4 as `three quarters`; null where it is no part of one. */
 function fraction(above: number, below: number): string | null {
   if (above < 1 || above >= below) return null;
-  const name = PARTS[below] ?? (below <= 100 ? ordinal(String(below)) : null);
+  const name = PARTS[below] ?? (MORE_PARTS.has(below) ? ordinal(String(below)) : null);
   if (name === null) return null;
   const many = below === 2 ? 'halves' : `${name}s`;
   return above === 1 ? `one ${name}` : `${cardinal(String(above))} ${many}`;
@@ -56,6 +61,17 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   '≈': 'is about',
   '≠': 'is not equal to',
   '^': 'to the power of',
+};
+
+const COMPARISONS: Readonly<Record<string, string>> = {
+  '==': 'equals',
+  '===': 'equals',
+  '!=': 'is not equal to',
+  '!==': 'is not equal to',
+  '>=': 'is at least',
+  '<=': 'is at most',
+  '&&': 'and',
+  '||': 'or',
 };
 
 /** Groups of digits of a telephone, with a pause between. */
@@ -93,6 +109,10 @@ export const NUMBERS: readonly Rule[] = [
     pattern: /(?<![\w.])(?:No|Nos|no|nos)\. ?(?=\d)/g,
     say: (all) => (/s\./i.test(all!) ? 'numbers ' : 'number '),
   },
+  {
+    pattern: /(?<![\w.])(\d)['′]\s?(\d{1,2})["″]/g,
+    say: (_all, feet, inches) => `${cardinal(feet!)} foot ${cardinal(inches!)}`,
+  },
   { pattern: /(?<![\w&])#(?=\d)/g, say: () => 'number ' },
   {
     pattern: /(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)(?![A-Za-z])/g,
@@ -104,7 +124,8 @@ export const NUMBERS: readonly Rule[] = [
   },
   {
     pattern: /(?<![\w./])(?:(\d+) )?(\d{1,3})\/(\d{1,3})(?![\w/]|\.\d)/g,
-    say: (_all, whole, above, below) => {
+    say: (all, whole, above, below) => {
+      if (PAIRS.has(all!)) return `${cardinal(above!)} ${cardinal(below!)}`;
       const part = fraction(Number(above), Number(below));
       if (part !== null) return mixed(whole, part);
       const of = `${cardinal(above!)} slash ${cardinal(below!)}`;
@@ -116,8 +137,19 @@ export const NUMBERS: readonly Rule[] = [
     say: (_all, number, power) =>
       `${numberWords(number!)} times ten to the power of ${numberWords(power!.replace('+', ''))}`,
   },
-  { pattern: /(?<=\d)²/g, say: () => ' squared' },
-  { pattern: /(?<=\d)³/g, say: () => ' cubed' },
+  { pattern: /(?<=[\p{L}\d)])²(?![⁰¹²³⁴-⁹])/gu, say: () => ' squared' },
+  { pattern: /(?<=[\p{L}\d)])³(?![⁰¹²³⁴-⁹])/gu, say: () => ' cubed' },
+  {
+    pattern: /(?<=[\p{L}\d)])([⁻⁺]?)([⁰¹²³⁴-⁹]+)/gu,
+    say: (_all, sign, digits) =>
+      ` to the power of ${sign === '⁻' ? 'minus ' : ''}${cardinal(digits!.normalize('NFKC'))}`,
+  },
+  { pattern: /[₀-₉]+/g, say: (all) => ` ${cardinal(all!.normalize('NFKC'))} ` },
+  {
+    // Numbers of things: books, orders, serial numbers.
+    pattern: /(?<![\w.-])(\d+(?:-\d+){2,})(?![\w-])/g,
+    say: (_all, groups) => phone(groups!),
+  },
   {
     pattern: new RegExp(`(?<![\\w.])(${NUMBER})\\s?[x×]\\s?(?=\\d)`, 'g'),
     say: (_all, number) => `${numberWords(number!)} by `,
@@ -138,9 +170,16 @@ export const NUMBERS: readonly Rule[] = [
     ),
     say: (_all, from, to) => {
       const value = (text: string) => Number(text.replaceAll(',', ''));
-      return value(from!) < value(to!) ? `${plain(from!)} to ${plain(to!)}` : null;
+      const rises = value(from!) < value(to!) || Math.max(value(from!), value(to!)) < 100;
+      return rises ? `${plain(from!)} to ${plain(to!)}` : null;
     },
   },
+  {
+    pattern: /(?<=[\p{L}\p{N})\]"'] ?)(===?|!==?|>=|<=|&&|\|\|)(?= ?[\p{L}\p{N}("'-])/gu,
+    say: (_all, sign) => ` ${COMPARISONS[sign!]} `,
+  },
+  { pattern: /(?:>=)\s?(?=\d)/g, say: () => 'at least ' },
+  { pattern: /(?:<=)\s?(?=\d)/g, say: () => 'at most ' },
   {
     pattern:
       /(?<=[\p{L}\p{N})] ?)([+*×·÷=<>≤≥≈≠^−]|(?<= )[-/](?= ))(?= ?[\p{L}\p{N}(-])(?<![\p{L}][*=<>^])(?!\*)/gu,

@@ -109,8 +109,8 @@ export const SHORT_WORDS: readonly Rule[] = [
     say: (_all, word) => `${NUMBERED[word!]} `,
   },
   {
-    pattern: new RegExp(`(?<![\\w.])(${pattern(SHORT)})(?!\\w)(\\s*$)?`, 'g'),
+    pattern: new RegExp(`(?<![\\w.])(${pattern(SHORT)})(?!\\w)(?=([^]*))`, 'g'),
     // At the end its dot is the sentence's too.
-    say: (_all, word, end) => SHORT[word!]! + (end !== undefined && word!.endsWith('.') ? '.' : ''),
+    say: (_all, word, rest) => SHORT[word!]! + (word!.endsWith('.') && rest!.trim() === '' ? '.' : ''),
   },
 ];

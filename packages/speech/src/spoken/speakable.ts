@@ -1,7 +1,7 @@
 import { ADDRESSES } from './addresses';
 import { AMOUNTS } from './amounts';
 import { codeWords } from './code-words';
-import { withoutMarkup } from './markup';
+import { withoutFences, withoutMarkup } from './markup';
 import { NUMBERS } from './numbers';
 import { applied, type Rule } from './rule';
 import { SHORT_WORDS } from './short-words';
@@ -10,7 +10,8 @@ import { TIMES_AND_DATES } from './times-and-dates';
 /** Signs that are left when everything that gives them a meaning of its own has been read. */
 const SIGNS: readonly Rule[] = (
   [
-    [/(?<=\w)\s?&\s?(?=\w)/g, ' and '],
+    [/(?<=\w)\s*&\s*(?=\w)/g, ' and '],
+    [/(?<=\b[A-G])(?:#|♯)/g, ' sharp'],
     [/\s=\s|(?<=\w)=(?=\w)/g, ' equals '],
     [/(?<=\p{L}\p{L})\s?<-{0,2}>\s?(?=\p{L})/gu, ' to and from '],
     [/\s?(?:-{1,2}>|=>|→|⇒|➜)\s?/g, ' to '],
@@ -54,7 +55,7 @@ export function speakable(text: string, isCode = false): string {
     .replace(/(?<=[#*\d])\u{FE0F}?\u{20E3}/gu, '')
     .replace(/©|®|™|↔/g, ' $& ')
     .replace(UNSEEN, (sign) => (KEPT.has(sign) ? sign : ' '));
-  const words = isCode ? codeWords(withoutMarkup(plain)) : prose(plain);
+  const words = isCode ? codeWords(withoutFences(plain)) : prose(plain);
   return tidy(words);
 }
 

@@ -34,11 +34,48 @@ function time(
   return `${cardinal(hour)}${second && minute === '00' ? ' hundred' : minutes}${seconds}${letters}`;
 }
 
+/** Parts and pairs that only look like a day. */
+const PAIRS = new Set(['1/16', '3/16', '5/16', '7/16', '9/16', '11/16', '1/20', '3/20']);
+
 const fullYear = (digits: string) =>
   digits.length === 4 ? digits : `${Number(digits) > 40 ? 19 : 20}${digits}`;
 
+const CLOCK = '\\d{1,2}(?::\\d{2})?';
+const HALF = '\\s?[ap]\\.?m\\b\\.?';
+const DAYS: Readonly<Record<string, string>> = {
+  Mon: 'Monday',
+  Tue: 'Tuesday',
+  Tues: 'Tuesday',
+  Wed: 'Wednesday',
+  Thu: 'Thursday',
+  Thurs: 'Thursday',
+  Fri: 'Friday',
+  Sat: 'Saturday',
+  Sun: 'Sunday',
+};
+const DAY = Object.keys(DAYS).join('|');
+
 /** Times of day, dates and decades. */
 export const TIMES_AND_DATES: readonly Rule[] = [
+  {
+    // From one time to another.
+    pattern: new RegExp(
+      `(?<![\\w.:-])(${CLOCK}(?:${HALF})?)\\s?[-–]\\s?(?=${CLOCK}${HALF})|(?<![\\w.:-])(\\d{1,2}:\\d{2}(?:${HALF})?)\\s?[-–]\\s?(?=\\d{1,2}:\\d{2}(?!\\w))`,
+      'gi',
+    ),
+    say: (_all, half, full) => {
+      const from = half ?? full!;
+      return `${/^\d+$/.test(from) ? cardinal(from) : from} to `;
+    },
+  },
+  {
+    pattern: new RegExp(`\\b(${DAY})\\.?\\s?[-–]\\s?(${DAY})\\b\\.?`, 'g'),
+    say: (_all, from, to) => `${DAYS[from!]} to ${DAYS[to!]}`,
+  },
+  {
+    pattern: new RegExp(`\\b(${DAY})(?:\\.,?|,) (?=${MONTH}|\\d)`, 'g'),
+    say: (_all, day) => `${DAYS[day!]}, `,
+  },
   {
     pattern:
       /(?<![\w.-])(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?(?![\w-])/g,
@@ -87,6 +124,10 @@ export const TIMES_AND_DATES: readonly Rule[] = [
   {
     pattern: new RegExp(`\\b(${MONTH})\\.? (\\d{4})${END}`, 'g'),
     say: (_all, month, of) => `${monthName(month!)} ${year(of!)}`,
+  },
+  {
+    pattern: /(?<![\w/.])(\d{1,2})\/(1[3-9]|2\d|3[01])(?![\w/]|\.\d)/g,
+    say: (all, month, day) => (PAIRS.has(all!) ? null : date(month!, day!, undefined)),
   },
   { pattern: /(?<![\w.])([12]\d{2}0)'?s\b/g, say: (_all, digits) => decade(digits!) },
   {
