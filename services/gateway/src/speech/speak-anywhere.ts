@@ -275,7 +275,8 @@ function goesOn({ code }: RpcError): boolean {
   }
 }
 
-/** Whether the text may be what ended it: a talker that was lost or failed with it, not one that was full or leaving. */
+/** Whether the text may be what ended it: a talker that failed with it or was lost, not one that was full or leaving. */
 function atFault({ code, metadata }: RpcError, admitted: boolean): boolean {
+  if (code === 'INTERNAL' || code === 'UNKNOWN' || code === 'DATA_LOSS') return true;
   return admitted && code !== 'RESOURCE_EXHAUSTED' && metadata['x-zen-failure'] === undefined;
 }

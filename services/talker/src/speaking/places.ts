@@ -87,11 +87,11 @@ export class Places {
         ending.addEventListener('abort', ended, { once: true });
         return;
       }
-      const whose = entry.whose === 'tenant' ? `tenant may have` : `${band} priority may have`;
+      const whose = entry.whose === 'tenant' ? 'this tenant may have' : `${band} priority may have`;
       reject(
         new TalkerError(
           'full',
-          `max_waiting: ${maxSpeaking} speak and ${entry.limit} wait, which is all that this ${whose}`,
+          `max_waiting: ${maxSpeaking} speak and ${entry.limit} wait, which is all that ${whose}`,
         ),
       );
     });

@@ -50,20 +50,23 @@ export class Speaker {
     const arrivedUs = nowUs();
     const over = new AbortController();
     const signal = AbortSignal.any([context.signal, over.signal]);
-    const idle = new IdleWatch(this.limits.stallMs, () =>
-      over.abort(new TalkerError('stalled', `nothing moved for ${this.limits.stallMs} ms`)),
-    );
+    const { stallMs } = this.limits;
+    const watch = () =>
+      new IdleWatch(stallMs, () => over.abort(new TalkerError('stalled', `nothing moved for ${stallMs} ms`)));
+    let idle = watch();
     const ledger = new ClauseLedger();
     let about: { requestId: string; voice: string } | undefined;
     let outcome: Outcome = 'failed';
     let leave = () => {};
     try {
       const messages = requests[Symbol.asyncIterator]();
-      const { start, voice } = await this.first(messages);
+      const { start, voice } = await this.first(messages, signal);
+      idle.stop();
       about = { requestId: start.requestId, voice: voice.info.name };
       leave = await places.take(start, signal);
       // Whatever ends the call, its place is free at once, even while nobody asks for the next message.
       signal.addEventListener('abort', leave, { once: true });
+      idle = watch();
       const queueUs = nowUs() - arrivedUs;
       metrics.admitted(queueUs);
       const { info, engine } = voice;
@@ -116,8 +119,11 @@ export class Speaker {
     }
   }
 
-  private async first(messages: AsyncIterator<SpeakRequest>): Promise<{ start: ReadStart; voice: Voice }> {
-    const { value, done } = await messages.next();
+  private async first(
+    messages: AsyncIterator<SpeakRequest>,
+    signal: AbortSignal,
+  ): Promise<{ start: ReadStart; voice: Voice }> {
+    const { value, done } = await unlessAborted(messages.next(), signal);
     const { message } = done ? {} : (value as SpeakRequest);
     if (message?.$case !== 'start') throw invalid('start', 'must be the first message');
     const voice = this.parts.voices.require(readVoice(message.value.voice));
@@ -138,6 +144,21 @@ export class Speaker {
       yield { ...part, wholeUs, synthesisUs };
       askedUs = nowUs();
     }
+  }
+}
+
+/** What is awaited, or the signal's reason, whichever is first. */
+async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  let ended = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    ended = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', ended, { once: true });
+  if (signal.aborted) ended();
+  try {
+    return await Promise.race([awaited, aborted]);
+  } finally {
+    signal.removeEventListener('abort', ended);
   }
 }
 
