@@ -8,6 +8,7 @@ export {
   type RawEncoding,
   SAMPLE_RATES,
 } from './audio-format';
+export { encodeAudio, type OutputFormat } from './encode-audio';
 export { encodeAlaw, encodeMulaw, encodePcm, wavHeader } from './encode-pcm';
 export { openDecoder } from './open-decoder';
 export { Resampler } from './resampler';
