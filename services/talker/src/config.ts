@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   address,
   bytes,
@@ -37,6 +38,12 @@ export const settings = {
     default: '127.0.0.1:50091',
   },
   ...rpcServerSettings,
+  threads: {
+    env: 'ZEN_TALKER_THREADS',
+    type: integer(1, 64).default(Math.min(64, availableParallelism())),
+    help: 'clauses that are made at once by a voice, each on a thread that holds the voice',
+    default: 'all cores',
+  },
   maxSpeaking: {
     env: 'ZEN_TALKER_MAX_SPEAKING',
     type: integer(1, 4096).default(16),

@@ -29,11 +29,8 @@ runService({
   isExpected: (error) => isOneOf(error, [CertificateError, ConfigError, DiskError, TalkerError]),
   start: async (config) => {
     const logger = createLogger('talker', config.logLevel);
-    const { address, probeAddress, healthAddress, stop } = await startTalker(
-      config,
-      openEngines(config, process.env),
-      logger,
-    );
+    const talker = await startTalker(config, openEngines(process.env), logger);
+    const { address, probeAddress, healthAddress, stop } = talker;
     return { logger, listening: { address, probeAddress, healthAddress }, stop };
   },
 });

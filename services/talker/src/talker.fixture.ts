@@ -39,7 +39,7 @@ export class TestTalker {
       ...env,
     });
     const sources = engines.map((engine, at) => ({ voices: names[at] ?? [], open: async () => engine }));
-    const talker = await startTalker(config, sources, logger);
+    const talker = await startTalker(config, () => sources, logger);
     const connection = client(TalkerServiceDefinition, talker.address);
     const started = new TestTalker(talker, connection, logs);
     await started.until(({ voices }) => voices.length === names.flat().length);
@@ -153,30 +153,28 @@ export class SpeakCaller {
   }
 }
 
-/** Proves that a call's clauses tile its text and its audio, and that its frames tile the clauses. */
-export function expectTiled({ heard, finished }: SpeakCaller, maxFrame: number): void {
-  let text = 0;
+/** Proves that a call's clauses tile its text and its audio, and that its frames of 80 ms at most tile the clauses. */
+export function expectTiled({ heard, finished, started }: SpeakCaller): void {
+  const maxFrame = Math.floor(0.08 * (started?.sampleRate ?? 0));
+  const clause = { index: -1, textEnd: 0, end: 0n };
   let position = 0n;
-  let clauseEnd = 0n;
-  let index = -1;
+  const misplaced: unknown[] = [];
   for (const { event } of heard) {
     if (event?.$case === 'clause') {
-      const { value } = event;
-      expect([value.index, value.textStart, value.firstSample]).toEqual([index + 1, text, clauseEnd]);
-      expect(position).toBe(clauseEnd);
-      index = value.index;
-      text = value.textEnd;
-      clauseEnd += value.samples;
+      const { index, textStart, textEnd, firstSample, samples } = event.value;
+      const follows = index === clause.index + 1 && textStart === clause.textEnd && textEnd >= textStart;
+      if (!follows || firstSample !== clause.end || position !== clause.end) misplaced.push(event.value);
+      Object.assign(clause, { index, textEnd, end: firstSample + samples });
     } else if (event?.$case === 'frame') {
-      const { value } = event;
-      expect([value.position, value.clause]).toEqual([position, index]);
-      const samples = value.pcm.length / 2;
-      expect(samples).toBeGreaterThan(0);
-      expect(samples).toBeLessThanOrEqual(maxFrame);
-      position += BigInt(samples);
-      expect(position).toBeLessThanOrEqual(clauseEnd);
+      const { pcm, position: at, clause: index } = event.value;
+      const samples = pcm.length / 2;
+      const end = at + BigInt(samples);
+      const fits = samples > 0 && samples <= maxFrame && end <= clause.end;
+      if (!fits || at !== position || index !== clause.index) misplaced.push({ at, index, samples });
+      position = end;
     }
   }
-  expect(position).toBe(clauseEnd);
-  expect(finished).toMatchObject({ samples: position, textLength: text });
+  expect(misplaced).toEqual([]);
+  expect(position).toBe(clause.end);
+  expect(finished).toMatchObject({ samples: position, textLength: clause.textEnd });
 }

@@ -45,7 +45,7 @@ describe('a talker', () => {
     for (let at = 0; at < TEXT.length; at += 3) call.say(TEXT.slice(at, at + 3));
     call.end();
     expect(await call.over).toBeNull();
-    expectTiled(call, 1920);
+    expectTiled(call);
     expect(call.started).toMatchObject({
       voice: 'paced',
       sampleRate: 24_000,
@@ -75,7 +75,7 @@ describe('a talker', () => {
     expect(call.clauses[1]).toMatchObject({ textStart: 7, textEnd: 31 });
     call.say(' but more.').end();
     expect(await call.over).toBeNull();
-    expectTiled(call, 1920);
+    expectTiled(call);
     expect(call.finished?.textLength).toBe(41);
   });
 
@@ -88,7 +88,7 @@ describe('a talker', () => {
     });
     call.say(TEXT).end();
     expect(await call.over).toBeNull();
-    expectTiled(call, 1764);
+    expectTiled(call);
     expect(call.started).toMatchObject({
       voice: 'other',
       sampleRate: 22_050,
@@ -104,7 +104,7 @@ describe('a talker', () => {
     for (const some of [[5, 6], [7]]) call.send({ $case: 'tokens', value: { ids: some } });
     call.end();
     expect(await call.over).toBeNull();
-    expectTiled(call, 1920);
+    expectTiled(call);
     expect(call.finished?.textLength).toBe(3);
     const empty = talker.speak().end();
     expect(await empty.over).toBeNull();
@@ -160,7 +160,7 @@ describe('a talker', () => {
     expect(call.heard).toEqual([]);
     call.stream.resume();
     expect(await call.over).toBeNull();
-    expectTiled(call, 1920);
+    expectTiled(call);
     expect(paced.begun - before.paced).toBe(CLAUSES);
   });
 
@@ -252,7 +252,7 @@ describe('a talker with few places', () => {
     expect(await talker.speak({ tenant: 'c' }).over).toMatchObject({ code: 'UNAVAILABLE' });
     first.say(', three.').end();
     expect(await first.over).toBeNull();
-    expectTiled(first, 1920);
+    expectTiled(first);
     health.close();
     await stopped;
     expect(paced.closed).toBe(true);

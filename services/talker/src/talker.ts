@@ -28,6 +28,9 @@ export interface Talker {
   stop(): Promise<void>;
 }
 
+/** Which engine has which voice. Throws a ConfigError for a voice that nobody has. */
+export type OpenEngines = (config: TalkerConfig, logger: Logger) => EngineSource[];
+
 /** Streams on one connection. */
 const MAX_STREAMS = 10_000;
 /** Hidden rows of an omni voice's prompt take 4 bytes for each number; everything else is small. */
@@ -36,16 +39,12 @@ const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 const nowUs = () => performance.now() * 1000;
 
 /** Listens at once; a voice can be asked for as soon as it is here. */
-export async function startTalker(
-  config: TalkerConfig,
-  engines: readonly EngineSource[],
-  logger: Logger,
-): Promise<Talker> {
+export async function startTalker(config: TalkerConfig, open: OpenEngines, logger: Logger): Promise<Talker> {
   const tls = await openServerTls(serverTlsFiles(config), config.tlsClients, logger);
   const tracing = startTracing('talker', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
   const defaultVoice = config.voice ?? (config.voices[0] as string);
-  const voices = new Voices(engines, defaultVoice, {
+  const voices = new Voices(open(config, logger), defaultVoice, {
     opened: (infos, elapsedMs) => {
       const names = infos.map(({ name }) => name);
       logger.info({ voices: names, elapsedMs: Math.round(elapsedMs) }, 'voices here');
