@@ -1,1 +1,13 @@
 export { HEARING_FAILURES, HearingError, type HearingFailure } from './hearing-error';
+export type { Heard, HeardTranscript } from './listening/heard';
+export type { ListenSettings } from './listening/listen-settings';
+export { LISTEN_RATE, Listener, type ListenerParts } from './listening/listener';
+export type { BringWheel, FetchedSoFar, FetchModelOptions, ModelWheel } from './model-sources';
+export type { Transcriber, Urgency } from './transcriber';
+export { fetchSilero } from './turns/fetch-silero';
+export type { Eagerness } from './turns/semantic-wait';
+export { Silero, SileroStream } from './turns/silero';
+export type { TurnSettings } from './turns/turn-detector';
+export { fetchWhisper, WHISPER } from './whisper/fetch-whisper';
+export type { TranscriptPart, WindowRequest, WindowTranscript } from './whisper/transcript';
+export { WhisperTranscriber } from './whisper/whisper-transcriber';

@@ -4,10 +4,8 @@ import { SAMPLE_RATE } from './mel-filters';
 import { segmentsOf } from './segments';
 import type { WindowRequest, WindowTranscript } from './transcript';
 import type { EncodedAudio, WhisperModel } from './whisper-model';
-import { findWords } from './words';
+import { findWords, wordsOf } from './words';
 
-/** Silence that is put after the audio: without some, the model says what it did not hear the end of. */
-export const SILENCE_SECONDS = 1;
 /** An answer that shrinks more than this goes in circles; one that is less likely than this is a guess. */
 const MAX_COMPRESSION = 2.4;
 const MIN_LOG_PROBABILITY = -1;
@@ -26,7 +24,7 @@ export async function transcribeWindow(
 ): Promise<WindowTranscript> {
   const began = performance.now();
   const { tokens } = model;
-  const audio = await model.encode(request.samples, SILENCE_SECONDS);
+  const audio = await model.encode(request.samples);
   const language = request.language || (await detectLanguage(model, audio)).language;
   const decoded = await decodeSurely(model, audio, { ...request, language }, cancelled);
   const silent = request.thorough && isSilence(decoded);
@@ -37,6 +35,7 @@ export async function transcribeWindow(
   const transcript: WindowTranscript = {
     text: tokens.text(said),
     ids: said,
+    wordEnds: wordEnds(model, said, language),
     language,
     logProbability: decoded.logProbability,
     noSpeechProbability,
@@ -57,6 +56,15 @@ export async function transcribeWindow(
   return transcript;
 }
 
+function wordEnds({ tokens }: WhisperModel, ids: readonly number[], language: string) {
+  let [count, characters] = [0, 0];
+  return wordsOf(tokens, ids, language).map((word) => {
+    count += word.length;
+    characters += tokens.text(word).length;
+    return { ids: count, characters };
+  });
+}
+
 /** Decodes, and where the answer is doubtful and there is time, again by chance. */
 async function decodeSurely(
   model: WhisperModel,
@@ -65,7 +73,8 @@ async function decodeSurely(
   cancelled: () => boolean,
 ): Promise<DecodedWindow> {
   const random = pseudoRandom(SEED);
-  const stamps = request.thorough && (request.segmentTimes || request.wordTimes);
+  // What is forced has no times in it.
+  const stamps = request.thorough && request.segmentTimes && request.forced.length === 0;
   const before = request.before === '' ? [] : model.tokens.encode(` ${request.before.trim()}`);
   const options = {
     language: request.language,

@@ -32,6 +32,8 @@ export interface WindowTranscript {
   text: string;
   /** Of the text's tokens, without times. */
   ids: number[];
+  /** Behind each word: how many ids and how many characters of `text` there are up to there. */
+  wordEnds: { ids: number; characters: number }[];
   language: string;
   /** Mean over the tokens. */
   logProbability: number;

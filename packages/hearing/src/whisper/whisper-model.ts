@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { HearingError } from '../hearing-error';
 import { HOP, SAMPLE_RATE, WINDOW } from './mel-filters';
+import { withSilentTail } from './silent-tail';
 import type { WhisperDescription } from './whisper-files';
 import { WhisperTokens } from './whisper-tokens';
 
 /** Audio that a window holds, seconds. */
 export const WINDOW_SECONDS = 30;
+/** Silence that is computed with the audio, so that its end is not cut. */
+const MARGIN_SECONDS = 0.3;
 
 /** A window of audio as the decoder attends to it. */
 export interface EncodedAudio {
@@ -25,6 +28,8 @@ export interface DecoderStep {
 
 /** The two graphs of a Whisper model. Runs one call at a time, and holds the thread that calls while it does. */
 export class WhisperModel {
+  private silence: EncodedAudio | null = null;
+
   private constructor(
     readonly tokens: WhisperTokens,
     readonly description: WhisperDescription,
@@ -51,15 +56,20 @@ export class WhisperModel {
     return new WhisperModel(new WhisperTokens(tokenizer), description, encoder!, decoder!);
   }
 
-  /** @param samples 16 kHz, at most 30 s; @param seconds of silence that follow them */
-  async encode(samples: Float32Array, silenceSeconds: number): Promise<EncodedAudio> {
+  /** @param samples 16 kHz, at most 30 s; only they are computed, the silence behind them is known */
+  async encode(samples: Float32Array): Promise<EncodedAudio> {
     if (samples.length > WINDOW_SECONDS * SAMPLE_RATE) {
       throw new HearingError(
         'bad-audio',
         `samples: ${samples.length}, limit ${WINDOW_SECONDS * SAMPLE_RATE}`,
       );
     }
-    const padded = Math.min(WINDOW_SECONDS, samples.length / SAMPLE_RATE + silenceSeconds);
+    this.silence ??= await this.run(silentWindow());
+    return withSilentTail(await this.run(samples), this.silence, this.description.shape);
+  }
+
+  private async run(samples: Float32Array): Promise<EncodedAudio> {
+    const padded = Math.min(WINDOW_SECONDS, samples.length / SAMPLE_RATE + MARGIN_SECONDS);
     const positions = Math.ceil((padded * SAMPLE_RATE) / (2 * HOP));
     const all = new Float32Array((2 * positions - 1) * HOP + WINDOW);
     all.set(samples.subarray(0, all.length - WINDOW / 2), WINDOW / 2);
@@ -109,6 +119,13 @@ export class WhisperModel {
   async close(): Promise<void> {
     await Promise.all([this.encoder.release(), this.decoder.release()]);
   }
+}
+
+/** A short tone, so that what follows is silence beside something, then silence. */
+function silentWindow(): Float32Array {
+  return Float32Array.from({ length: WINDOW_SECONDS * SAMPLE_RATE }, (_, i) =>
+    i < SAMPLE_RATE / 2 ? 0.3 * Math.sin(i / 5) : 0,
+  );
 }
 
 /** Tokens that a new cache has room for; it doubles. */
