@@ -16,6 +16,7 @@ import { progressive } from './progressive/progressive';
 import { type BenchReport, loadAtStart, printTable } from './report';
 import { routing } from './routing/routing';
 import { speculation } from './speculation/speculation';
+import { speech } from './speech/speech';
 import { decode, prefill } from './speed';
 
 /** Each benchmark says what it measures; the bars are the project's own promises. */
@@ -29,6 +30,10 @@ const BENCHES: Record<string, { about: string; run(argv: string[]): Promise<Benc
   'experts-local': {
     about: 'a mixture in one process against the dense model: bytes, caps, cold pages',
     run: expertsLocal,
+  },
+  speech: {
+    about: 'spoken conversations: first audio, underruns, barge-in, word errors, what the platform adds',
+    run: speech,
   },
   gateway: { about: 'time added by the gateway, streams held', run: gateway },
   routing: { about: 'requests that follow their prefix against round robin, three replicas', run: routing },
