@@ -80,6 +80,30 @@ export const settings = {
     help: 'longest text of a call',
     default: '1MiB',
   },
+  ears: {
+    env: 'ZEN_TALKER_EARS',
+    type: z.enum(['whisper-base', 'none']).default('whisper-base'),
+    help: 'what transcribes speech: whisper-base (fetched at the first start), or none',
+    default: 'whisper-base',
+  },
+  hearingThreads: {
+    env: 'ZEN_TALKER_HEARING_THREADS',
+    type: integer(1, 64).default(Math.min(4, availableParallelism())),
+    help: 'threads that a transcript is computed with',
+    default: 'all cores, at most 4',
+  },
+  maxListening: {
+    env: 'ZEN_TALKER_MAX_LISTENING',
+    type: integer(1, 4096).default(16),
+    help: 'speakers that are listened to at once',
+    default: '16',
+  },
+  listenSeconds: {
+    env: 'ZEN_TALKER_LISTEN_SECONDS',
+    type: integer(1, 86_400).default(14_400),
+    help: 'longest audio of one call, seconds',
+    default: '14400',
+  },
   ...serviceSettings,
 };
 

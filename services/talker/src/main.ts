@@ -4,14 +4,16 @@ import { DiskError } from '@zen/disk';
 import { CertificateError } from '@zen/rpc';
 import { createLogger } from '@zen/telemetry';
 import { settings } from './config';
+import { openEars } from './listening/open-ears';
 import { openEngines } from './speaking/open-engines';
 import { startTalker } from './talker';
 import { TalkerError } from './talker-error';
 
 const HELP = `usage: main.js [--help | --version]
 
-Speaks texts while they are written, as zen.v1.TalkerService. It listens at once and fetches its voices into ZEN_HOME at
-the first start; health says SERVING once the default one is there. SIGTERM: health says NOT_SERVING and WatchTalker says
+Speaks texts while they are written, as zen.v1.TalkerService, and writes what it hears, as zen.v1.TranscriberService. It
+takes calls at once and fetches its voices and ears into ZEN_HOME at the first start; health says SERVING once the default
+voice and the ears are there. SIGTERM: health says NOT_SERVING and WatchTalker says
 draining, it still answers for ZEN_SETTLE, then refuses what is new and finishes what is being said within ZEN_GRACE; a
 second one ends it at once.
 Environment:
@@ -29,7 +31,7 @@ runService({
   isExpected: (error) => isOneOf(error, [CertificateError, ConfigError, DiskError, TalkerError]),
   start: async (config) => {
     const logger = createLogger('talker', config.logLevel);
-    const talker = await startTalker(config, openEngines(process.env), logger);
+    const talker = await startTalker(config, openEngines(process.env), logger, openEars(process.env));
     const { address, probeAddress, healthAddress, stop } = talker;
     return { logger, listening: { address, probeAddress, healthAddress }, stop };
   },

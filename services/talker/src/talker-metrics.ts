@@ -1,5 +1,6 @@
 import type { SpokenClause, VoiceInfo } from '@zen/speech';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@zen/telemetry';
+import type { Outcome } from './outcome';
 import type { Entry } from './speaking/clause-ledger';
 import type { Places } from './speaking/places';
 
@@ -8,9 +9,6 @@ const LEAD_SECONDS = [-5, -1, -0.5, -0.1, 0, 0.1, 0.5, 1, 2, 5, 10, 30];
 const FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2];
 /** Weight of the newest clause in the smoothed factor. */
 const NEWEST = 0.2;
-
-/** How a call ended. */
-export type Outcome = 'ok' | 'cancelled' | 'refused' | 'stalled' | 'draining' | 'failed';
 
 /** Everything that the talker counts. Labels come from closed sets: voices, outcomes, methods. */
 export class TalkerMetrics {

@@ -8,7 +8,11 @@ import { type Logger, otlpExporter, startProbes, startTracing } from '@zen/telem
 import { appModule } from './app.module';
 import type { TalkerConfig } from './config';
 import { Desk } from './desk';
-import { DEAF } from './listening/listening';
+import { Ears } from './listening/ears';
+import { Hearer } from './listening/hearer';
+import { ListenMetrics } from './listening/listen-metrics';
+import type { OpenEars } from './listening/open-ears';
+import { TranscriberController } from './listening/transcriber.controller';
 import { rpcStatus } from './request/rpc-status';
 import { Places } from './speaking/places';
 import { Speaker } from './speaking/speaker';
@@ -39,7 +43,12 @@ const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 const nowUs = () => performance.now() * 1000;
 
 /** Listens at once; a voice can be asked for as soon as it is here. */
-export async function startTalker(config: TalkerConfig, open: OpenEngines, logger: Logger): Promise<Talker> {
+export async function startTalker(
+  config: TalkerConfig,
+  open: OpenEngines,
+  logger: Logger,
+  openEars: OpenEars = () => null,
+): Promise<Talker> {
   const tls = await openServerTls(serverTlsFiles(config), config.tlsClients, logger);
   const tracing = startTracing('talker', otlpExporter(config.otlpEndpoint));
   const stopping = new AbortController();
@@ -48,38 +57,51 @@ export async function startTalker(config: TalkerConfig, open: OpenEngines, logge
     opened: (infos, elapsedMs) => {
       const names = infos.map(({ name }) => name);
       logger.info({ voices: names, elapsedMs: Math.round(elapsedMs) }, 'voices here');
-      server.setServing(voices.ready);
+      server.setServing(ready());
     },
     failed: (names, err) => logger.warn({ voices: names, err }, 'no voices yet, trying again'),
   });
+  const ears = new Ears(openEars(config, logger), config.maxListening, {
+    opened: (name, elapsedMs) => {
+      logger.info({ name, elapsedMs: Math.round(elapsedMs) }, 'ears here');
+      server.setServing(ready());
+    },
+    failed: (err) => logger.warn({ err }, 'no ears yet, trying again'),
+  });
+  const ready = () => voices.ready && ears.ready;
   const places = new Places(config, () => performance.now());
   const metrics = new TalkerMetrics(places, nowUs);
   const speaker = new Speaker({ voices, places, metrics, logger, nowUs }, config);
-  const desk = new Desk(config, voices, places, metrics, DEAF);
+  const listenMetrics = new ListenMetrics(metrics.registry, ears);
+  const hearer = new Hearer({ ears, metrics: listenMetrics, logger, stopping: stopping.signal }, config);
+  const desk = new Desk(config, voices, places, metrics, ears);
   const app = await NestFactory.createApplicationContext(
-    appModule({ speaker, desk, stopping: stopping.signal }),
+    appModule({ speaker, hearer, desk, stopping: stopping.signal }),
     { logger: ['error', 'warn'] },
   );
-  const server: RpcServer = await RpcServer.start([app.get(TalkerController)], {
-    listen: config.listen,
-    maxMessageBytes: MAX_MESSAGE_BYTES,
-    maxConcurrentStreams: MAX_STREAMS,
-    translate: rpcStatus,
-    onError: (err, method) => logger.error({ err, method }, 'call failed'),
-    onEnd: (method, code) => metrics.rpc(method, code),
-    descriptorSetPath,
-    tls,
-    healthListen: config.healthListen,
-  });
+  const server: RpcServer = await RpcServer.start(
+    [app.get(TalkerController), app.get(TranscriberController)],
+    {
+      listen: config.listen,
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      maxConcurrentStreams: MAX_STREAMS,
+      translate: rpcStatus,
+      onError: (err, method) => logger.error({ err, method }, 'call failed'),
+      onEnd: (method, code) => metrics.rpc(method, code),
+      descriptorSetPath,
+      tls,
+      healthListen: config.healthListen,
+    },
+  );
   const probes =
     config.probeListen === undefined
       ? undefined
       : await startProbes({
           listen: config.probeListen,
           registry: metrics.registry,
-          ready: () => voices.ready,
+          ready,
         });
-  const opening = voices.open(stopping.signal);
+  const opening = Promise.all([voices.open(stopping.signal), ears.open(stopping.signal)]);
 
   async function stop(): Promise<void> {
     desk.drain();
@@ -92,6 +114,7 @@ export async function startTalker(config: TalkerConfig, open: OpenEngines, logge
     tls?.certificates.close();
     await opening;
     await voices.close();
+    await ears.close();
     probes?.stop();
     await app.close();
     await tracing.stop();

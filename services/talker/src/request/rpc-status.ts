@@ -6,6 +6,7 @@ const CODES: Record<TalkerFailure, readonly [RpcCode, string]> = {
   invalid: ['INVALID_ARGUMENT', 'invalid'],
   'unknown-voice': ['NOT_FOUND', 'unknown_voice'],
   'not-ready': ['UNAVAILABLE', 'not_ready'],
+  deaf: ['UNIMPLEMENTED', 'deaf'],
   full: ['RESOURCE_EXHAUSTED', 'full'],
   waited: ['RESOURCE_EXHAUSTED', 'waited'],
   stalled: ['ABORTED', 'stalled'],

@@ -2,8 +2,8 @@ import { ConfigError } from '@zen/config';
 import { cacheHome } from '@zen/disk';
 import { fetchWheelFiles, sourceSettings } from '@zen/importers';
 import { fetchVoice, openVoices, VOICES, voiceEntry } from '@zen/voices';
+import { logFetching } from '../log-fetching';
 import type { OpenEngines } from '../talker';
-import { logFetching } from './log-fetching';
 import type { EngineSource } from './voices';
 
 /** Which engine has which voice: the one place where engines are plugged in. `env` says where the cache and sources are. */

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { type SpeakRequest, type SpeakResponse, VoiceQuality } from '@zen/contracts';
 import type { CallContext } from '@zen/rpc';
-import { RpcError } from '@zen/rpc';
 import type { SpokenClause } from '@zen/speech';
 import type { Logger } from '@zen/telemetry';
+import { type Outcome, outcomeOf } from '../outcome';
 import { type ReadStart, readStart, readVoice } from '../request/read-start';
 import { invalid, TalkerError } from '../talker-error';
-import type { Outcome, TalkerMetrics } from '../talker-metrics';
+import type { TalkerMetrics } from '../talker-metrics';
 import { ClauseLedger, type Entry } from './clause-ledger';
 import { IdleWatch } from './idle-watch';
 import { IncomingText } from './incoming-text';
@@ -187,17 +187,4 @@ function clause(entry: Entry, synthesisUs: number): SpeakResponse {
       },
     },
   };
-}
-
-function outcomeOf(error: unknown): Outcome {
-  if (error instanceof TalkerError) {
-    if (error.failure === 'stalled') return 'stalled';
-    return error.failure === 'draining' ? 'draining' : 'refused';
-  }
-  if (!(error instanceof RpcError)) return 'failed';
-  return error.code === 'UNAVAILABLE'
-    ? 'draining'
-    : error.code === 'CANCELLED' || error.code === 'DEADLINE_EXCEEDED'
-      ? 'cancelled'
-      : 'failed';
 }
