@@ -39,7 +39,7 @@ function fraction(above: number, below: number): string | null {
 }
 
 const NUMBER = '\\d+(?:,\\d{3})*(?:\\.\\d+)?';
-const ROMAN = '(?=[IVXLC])((?:C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))';
+const ROMAN = '(?=[IVXLC]+\\b)((?:C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))';
 const COUNTED =
   'Chapter|chapter|Part|part|Act|Scene|Section|section|Volume|volume|Book|book|Phase|phase|Article|World War|Type|type|Level|Stage|Class|Super Bowl|Apollo|Episode|Round|Appendix|Title';
 const RULERS =
@@ -182,7 +182,7 @@ export const NUMBERS: readonly Rule[] = [
   { pattern: /(?:<=)\s?(?=\d)/g, say: () => 'at most ' },
   {
     pattern:
-      /(?<=[\p{L}\p{N})] ?)([+*×·÷=<>≤≥≈≠^−]|(?<= )[-/](?= ))(?= ?[\p{L}\p{N}(-])(?<![\p{L}][*=<>^])(?!\*)/gu,
+      /(?<=[\p{L}\p{N})] ?)([+*×·÷=<>≤≥≈≠^−]|(?<=(?<!\p{L})[\p{L}\p{N})] |\d )[-/](?= (?:\d|\p{L}(?!\p{L})|\()))(?= ?[\p{L}\p{N}(-])(?<![\p{L}][*=<>^])(?!\*)/gu,
     say: (_all, sign) => ` ${OPERATIONS[sign!]} `,
   },
   { pattern: /(?<=\d)[-/](?=\d)/g, say: (all) => (all === '/' ? ' slash ' : ' ') },

@@ -34,6 +34,7 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ['#1 fan, issue #42', 'number one fan, issue number forty two'],
     ['No. 5 is alive. No. He is not.', 'number five is alive. No. He is not.'],
     ['Chapter IV of World War II', 'Chapter four of World War two'],
+    ['King Louis and Chapter Clear', 'King Louis and Chapter Clear'],
     ['Henry VIII and Louis XIV', 'Henry the eighth and Louis the fourteenth'],
     [
       '99999999999999999999',
@@ -158,6 +159,7 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ['I ❤️ pizza 🍕👍🏽!', 'I pizza!'],
     ['AT&T, R&D', 'AT and T, R and D'],
     ['A → B', 'A to B'],
+    ['one thing - or two -- here', 'one thing — or two — here'],
     ['#hashtag and @user', 'hashtag hashtag and at user'],
     ['©2024', 'copyright twenty twenty four'],
     ['and/or', 'and slash or'],

@@ -14,6 +14,8 @@ export interface SynthesisOptions {
   bins: number;
   /** Whether what is neither pulse nor noise is heard. */
   rest: boolean;
+  /** 1 takes every frame, 2 every other one. */
+  every: 1 | 2;
   /** Draws from a normal distribution of variance 1. */
   normal: () => number;
 }
@@ -28,15 +30,16 @@ export class Synthesis {
   private readonly sum = new Float64Array(FFT_SIZE);
   private readonly re = new Float64Array(BINS);
   private readonly im = new Float64Array(BINS);
+  private readonly filters = new Filters();
 
   *blocks(spectrum: Spectrum, options: SynthesisOptions): Generator<Float32Array> {
     const frames = spectrum.f0.length;
     const source = pulses(spectrum.f0);
     this.sum.fill(0);
     for (let block = 0; block < frames + 2; block++) {
-      if (block < frames) this.addFrame(spectrum, block, source, options);
+      if (block < frames && block % options.every === 0) this.addFrame(spectrum, block, source, options);
       // The first two belong to the time before the beginning.
-      if (block >= 2) yield this.taken(block, frames);
+      if (block >= 2) yield this.taken(block, frames, options.every);
       this.sum.copyWithin(0, HOP);
       this.sum.fill(0, FFT_SIZE - HOP);
     }
@@ -46,7 +49,7 @@ export class Synthesis {
     const { re, im, frame, sum } = this;
     this.windowed(source, at * HOP - FFT_SIZE / 2);
     this.fft.forward(frame, re, im);
-    mix(spectrum, at, re, im, options);
+    this.filters.apply(spectrum, at, re, im, options);
     this.fft.inverse(re, im, frame);
     for (let n = 0; n < FFT_SIZE; n++) sum[n]! += frame[n]! * WINDOW[n]!;
   }
@@ -62,13 +65,13 @@ export class Synthesis {
   }
 
   /** The oldest HOP samples of the sum, divided by what the windows over them add up to. */
-  private taken(block: number, frames: number): Float32Array {
+  private taken(block: number, frames: number, every: number): Float32Array {
     const out = new Float32Array(HOP);
     for (let n = 0; n < HOP; n++) {
       let weight = 0;
       for (let part = 0; part < OVERLAP; part++) {
         const frame = block - part;
-        if (frame >= 0 && frame < frames) weight += WINDOW[part * HOP + n]! ** 2;
+        if (frame >= 0 && frame < frames && frame % every === 0) weight += WINDOW[part * HOP + n]! ** 2;
       }
       out[n] = this.sum[n]! / Math.max(weight, 1e-11);
     }
@@ -78,30 +81,60 @@ export class Synthesis {
 
 const magnitude = (log: number) => Math.exp(Math.min(log, LOUDEST));
 
-/** Makes the pulses' spectrum `re`, `im` that of the voice, in place. */
-function mix(
-  { lh, theta, ln, lr, phi, f0 }: Spectrum,
-  frame: number,
-  re: Float64Array,
-  im: Float64Array,
-  { bins, rest, normal }: SynthesisOptions,
-): void {
-  const frames = f0.length;
-  for (let bin = 0; bin < bins; bin++) {
-    const at = bin * frames + frame;
-    const loud = magnitude(lh[at]!);
-    const turn = Math.PI * Math.tanh(theta[at]!);
-    const [c, s] = [loud * Math.cos(turn), loud * Math.sin(turn)];
-    const noise = magnitude(ln[at]!);
-    const [pulseRe, pulseIm] = [re[bin]!, im[bin]!];
-    re[bin] = pulseRe * c - pulseIm * s + noise * normal();
-    im[bin] = pulseRe * s + pulseIm * c + noise * normal();
-    if (rest) {
-      const other = magnitude(lr[at]!);
-      re[bin]! += other * Math.cos(phi[at]!);
-      im[bin]! += other * Math.sin(phi[at]!);
+/** Frames read at once: a spectrum's rows are bins, and a row's neighbours in memory are the next frames. */
+const READ = 16;
+
+/** What each frame does to the pulses' spectrum. */
+class Filters {
+  private readonly pulseRe = new Float32Array(READ * BINS);
+  private readonly pulseIm = new Float32Array(READ * BINS);
+  private readonly noise = new Float32Array(READ * BINS);
+  private readonly restRe = new Float32Array(READ * BINS);
+  private readonly restIm = new Float32Array(READ * BINS);
+
+  /** Makes the pulses' spectrum `re`, `im` that of the voice, in place. Frames come in order, from 0. */
+  apply(
+    spectrum: Spectrum,
+    frame: number,
+    re: Float64Array,
+    im: Float64Array,
+    options: SynthesisOptions,
+  ): void {
+    const { bins, rest, normal } = options;
+    if (frame % READ === 0) this.read(spectrum, frame, options);
+    const from = (frame % READ) * BINS;
+    const { pulseRe, pulseIm, noise, restRe, restIm } = this;
+    for (let bin = 0; bin < bins; bin++) {
+      const at = from + bin;
+      const [a, b] = [re[bin]!, im[bin]!];
+      re[bin] = a * pulseRe[at]! - b * pulseIm[at]! + noise[at]! * normal();
+      im[bin] = a * pulseIm[at]! + b * pulseRe[at]! + noise[at]! * normal();
+      if (!rest) continue;
+      re[bin]! += restRe[at]!;
+      im[bin]! += restIm[at]!;
+    }
+    re.fill(0, bins);
+    im.fill(0, bins);
+  }
+
+  private read(spectrum: Spectrum, first: number, { bins, rest, every }: SynthesisOptions): void {
+    const { lh, theta, ln, lr, phi, f0 } = spectrum;
+    const frames = f0.length;
+    const count = Math.min(READ, frames - first);
+    for (let bin = 0; bin < bins; bin++) {
+      for (let each = 0; each < count; each += every) {
+        const at = bin * frames + first + each;
+        const to = each * BINS + bin;
+        const loud = magnitude(lh[at]!);
+        const turn = Math.PI * Math.tanh(theta[at]!);
+        this.pulseRe[to] = loud * Math.cos(turn);
+        this.pulseIm[to] = loud * Math.sin(turn);
+        this.noise[to] = magnitude(ln[at]!);
+        if (!rest) continue;
+        const other = magnitude(lr[at]!);
+        this.restRe[to] = other * Math.cos(phi[at]!);
+        this.restIm[to] = other * Math.sin(phi[at]!);
+      }
     }
   }
-  re.fill(0, bins);
-  im.fill(0, bins);
 }

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { SpeechError } from '@zen/speech';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { readTable } from '../english-tables';
+import { normalNoise } from '../normal-noise';
 import { openModel } from '../onnx';
 import type { Utterance, VoiceModel } from '../voice-model';
 import { espeakPhonemes } from './espeak-phonemes';
+import { LENGTH_NOISE, SOUND_NOISE, SOUND_NOISE_SHAPE, withNoiseInputs } from './seeded-model';
 
 /** Samples handed on at a time. */
 const BLOCK = 2_205;
@@ -32,14 +34,18 @@ export class JoeVoice implements VoiceModel {
   static async open(folder: string): Promise<JoeVoice> {
     const name = 'en_US-joe-medium.onnx';
     const config = piperConfig(await readTable(folder, `${name}.json`), name);
-    return new JoeVoice(await openModel(join(folder, name)), config);
+    const model = await openModel(join(folder, name), (bytes) => withNoiseInputs(bytes, name));
+    return new JoeVoice(model, config);
   }
 
-  async *say({ phonemes, speed }: Utterance): AsyncGenerator<Float32Array> {
+  async *say({ phonemes, speed, seed }: Utterance): AsyncGenerator<Float32Array> {
     const ids = this.idsOf(espeakPhonemes(phonemes));
     if (ids.length === 0) return;
     const { noise, lengthNoise, lengthScale } = this.config;
+    const normal = normalNoise(seed);
     const outputs = await this.model.run({
+      [LENGTH_NOISE]: noiseTensor([1, 2, ids.length], normal),
+      [SOUND_NOISE]: noiseTensor(SOUND_NOISE_SHAPE, normal),
       input: new Tensor('int64', ids, [1, ids.length]),
       input_lengths: new Tensor('int64', [BigInt(ids.length)], [1]),
       scales: new Tensor('float32', [noise, lengthScale / speed, lengthNoise], [3]),
@@ -60,6 +66,11 @@ export class JoeVoice implements VoiceModel {
     const [first, last] = [this.config.ids.get('^') ?? [], this.config.ids.get('$') ?? []];
     return BigInt64Array.from([...first, ...blank, ...body, ...last]);
   }
+}
+
+function noiseTensor(shape: readonly number[], normal: () => number): Tensor {
+  const length = shape.reduce((product, each) => product * each, 1);
+  return new Tensor('float32', Float32Array.from({ length }, normal), shape);
 }
 
 function piperConfig(table: Readonly<Record<string, unknown>>, name: string): PiperConfig {
