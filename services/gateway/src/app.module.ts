@@ -19,7 +19,10 @@ import { PageController } from './page/page.controller';
 import type { PageFiles } from './page/page-files';
 import { ProgressController } from './progress/progress.controller';
 import type { ProgressHub } from './progress/progress-hub';
-import type { Talkers } from './speech/talkers';
+import { AudioController } from './speech/audio.controller';
+import type { SpeechDesk } from './speech/speech-desk';
+import { SpeechHandler } from './speech/speech-handler';
+import type { SpeechMetrics } from './speech/speech-metrics';
 import {
   CHAT_SCHEMA,
   COMPLETION_HANDLER,
@@ -32,6 +35,7 @@ import {
   PROGRESS,
   QUEUE,
   RUNGS,
+  SPEECH_HANDLER,
   STALL_MS,
   TALKERS,
 } from './tokens';
@@ -39,7 +43,8 @@ import {
 /** What the HTTP side is given; the gRPC side shares it. */
 export interface AppParts {
   fleet: Fleet;
-  talkers: Talkers;
+  speech: SpeechDesk;
+  speechMetrics: SpeechMetrics;
   gate: Gate;
   metrics: GatewayMetrics;
   /** Null where no page is served. */
@@ -57,11 +62,12 @@ export interface AppParts {
 class AppModule {}
 
 export function appModule(parts: AppParts): DynamicModule {
-  const { fleet, gate, metrics, page, progress, rungs, maxMessages, stallMs } = parts;
+  const { fleet, speech, speechMetrics, gate, metrics, page, progress, rungs, maxMessages, stallMs } = parts;
   return {
     module: AppModule,
     controllers: [
       CompletionsController,
+      AudioController,
       ModelsController,
       DeltasController,
       AliasesController,
@@ -73,7 +79,8 @@ export function appModule(parts: AppParts): DynamicModule {
     ],
     providers: [
       { provide: FLEET, useValue: fleet },
-      { provide: TALKERS, useValue: parts.talkers },
+      { provide: TALKERS, useValue: speech.talkers },
+      { provide: SPEECH_HANDLER, useValue: new SpeechHandler(speech, speechMetrics, stallMs) },
       { provide: GATE, useValue: gate },
       { provide: METRICS, useValue: metrics },
       { provide: PAGE, useValue: page },

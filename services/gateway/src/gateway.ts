@@ -35,6 +35,8 @@ import { progressBody } from './progress/progress-body';
 import { ProgressHub } from './progress/progress-hub';
 import { ResumeTokens } from './resume/resume-tokens';
 import { openTalkers } from './speech/open-talkers';
+import { SpeechDesk } from './speech/speech-desk';
+import { SpeechMetrics } from './speech/speech-metrics';
 
 /** A start that the configuration does not allow. */
 export class StartRefused extends Error {
@@ -191,7 +193,8 @@ export async function startGateway(
   talkers.start();
   const http = await startHttp(config, {
     fleet,
-    talkers,
+    speech: new SpeechDesk(talkers, { now, mostMoves: config.resumeMoves, mostWaitMs: config.resumeWaitMs }),
+    speechMetrics: new SpeechMetrics(metrics.registry, talkers, now),
     gate,
     metrics,
     page,

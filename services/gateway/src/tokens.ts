@@ -12,3 +12,4 @@ export const STALL_MS = Symbol('stallMs');
 export const DELTA_DESK = Symbol('delta-desk');
 export const DELTA_LIMITS = Symbol('delta-limits');
 export const TALKERS = Symbol('Talkers');
+export const SPEECH_HANDLER = Symbol('SpeechHandler');

@@ -63,6 +63,8 @@ export class Visit {
   private failure: GatewayError | undefined;
   private left = false;
   private interrupted = false;
+  /** Tokens of what is no answer of a thinker. */
+  private readonly other = { prompt: 0, completion: 0 };
 
   constructor(
     private readonly services: VisitServices,
@@ -138,6 +140,17 @@ export class Visit {
     }
   }
 
+  /** Speech that was made or understood on its behalf, in tokens. */
+  count(promptTokens: number, completionTokens: number): void {
+    this.other.prompt += promptTokens;
+    this.other.completion += completionTokens;
+  }
+
+  /** Why it really failed: where the server has ended it, that. */
+  explained(error: GatewayError): GatewayError {
+    return this.interruption() ?? error;
+  }
+
   failed(error: GatewayError): void {
     this.failure ??= error;
     if (error.failure === 'internal') {
@@ -158,8 +171,9 @@ export class Visit {
     // An answer that has ended closes by itself; cancelling it now would only be told to its thinker as a failure.
     if (!complete || this.progress.some(({ end }) => !end)) this.abort.abort(OVER);
     const usage = this.progress.map(({ end }) => end?.usage);
-    const promptTokens = usage[0]?.promptTokens ?? 0;
-    const completionTokens = usage.reduce((sum, one) => sum + (one?.completionTokens ?? 0), 0);
+    const promptTokens = (usage[0]?.promptTokens ?? 0) + this.other.prompt;
+    const answered = usage.reduce((sum, one) => sum + (one?.completionTokens ?? 0), 0);
+    const completionTokens = answered + this.other.completion;
     this.admission?.end(promptTokens + completionTokens);
     const shown = complete || status >= 400 ? status : 499;
     this.services.metrics.left(this.route, shown, this.model);

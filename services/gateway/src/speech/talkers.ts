@@ -14,12 +14,15 @@ export interface TalkersOptions extends TalkerLinkOptions {
 export interface Place<C> {
   address: string;
   client: C;
-  /** How full it is with this call, 0 to 1, and above where calls wait. */
+  /** The call is over; `error` says why it did not end well. */
+  ended(error: RpcError | null): void;
+}
+
+export interface SpeechLoad {
+  /** How full the talker is that the next call goes to, from 0 to 1, and above where calls wait. */
   occupancy: number;
   /** Seconds of work per second of audio there; 0 before the first. */
   realTimeFactor: number;
-  /** The call is over; `error` says why it did not end well. */
-  ended(error: RpcError | null): void;
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -92,10 +95,15 @@ export class Talkers {
 
   /** The least busy talker that has this voice (by its own name) and is not shunned (addresses). */
   speaking(voice: string, shunned = NOBODY): Place<TalkerClient['talker']> | undefined {
-    const link = this.least('speaking', shunned, ({ about }) =>
-      about?.voices.some(({ name }) => name === voice),
-    );
+    const link = this.leastSpeaking(voice, shunned);
     return link && this.placeAt(link, 'speaking', link.client.talker);
+  }
+
+  /** What `speaking` would find there; undefined where it would find nobody. */
+  load(voice: string): SpeechLoad | undefined {
+    const link = this.leastSpeaking(voice, NOBODY);
+    if (!link) return undefined;
+    return { occupancy: link.occupancy('speaking'), realTimeFactor: link.about?.realTimeFactor ?? 0 };
   }
 
   /** The least busy talker that listens; `transcriber` '' means with any model. */
@@ -121,7 +129,12 @@ export class Talkers {
     return [...this.links.values()].map(({ address, about }) => ({ address, up: about !== undefined }));
   }
 
-  private checkServed(): void {
+  private leastSpeaking(voice: string, shunned: ReadonlySet<string>): TalkerLink | undefined {
+    return this.least('speaking', shunned, ({ about }) => about?.voices.some(({ name }) => name === voice));
+  }
+
+  /** @throws GatewayError speech_not_served */
+  checkServed(): void {
     if (this.served) return;
     const message = 'speech is not served here: the gateway has no talkers (ZEN_TALKERS)';
     throw new GatewayError('speech_not_served', message);
@@ -142,14 +155,7 @@ export class Talkers {
   }
 
   private placeAt<C>(link: TalkerLink, work: TalkerWork, client: C): Place<C> {
-    const ended = link.begin(work);
-    return {
-      address: link.address,
-      client,
-      occupancy: link.occupancy(work),
-      realTimeFactor: link.about?.realTimeFactor ?? 0,
-      ended,
-    };
+    return { address: link.address, client, ended: link.begin(work) };
   }
 
   private place(addresses: ReadonlySet<string>): void {
