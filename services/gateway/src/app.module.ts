@@ -23,6 +23,7 @@ import { AudioController } from './speech/audio.controller';
 import type { SpeechDesk } from './speech/speech-desk';
 import { SpeechHandler } from './speech/speech-handler';
 import type { SpeechMetrics } from './speech/speech-metrics';
+import type { TranscriptionHandler } from './speech/transcription-handler';
 import {
   CHAT_SCHEMA,
   COMPLETION_HANDLER,
@@ -31,6 +32,7 @@ import {
   FLEET,
   GATE,
   METRICS,
+  ORIGINS,
   PAGE,
   PROGRESS,
   QUEUE,
@@ -38,6 +40,7 @@ import {
   SPEECH_HANDLER,
   STALL_MS,
   TALKERS,
+  TRANSCRIPTION_HANDLER,
 } from './tokens';
 
 /** What the HTTP side is given; the gRPC side shares it. */
@@ -45,6 +48,8 @@ export interface AppParts {
   fleet: Fleet;
   speech: SpeechDesk;
   speechMetrics: SpeechMetrics;
+  transcription: TranscriptionHandler;
+  corsOrigins: readonly string[];
   gate: Gate;
   metrics: GatewayMetrics;
   /** Null where no page is served. */
@@ -80,6 +85,8 @@ export function appModule(parts: AppParts): DynamicModule {
     providers: [
       { provide: FLEET, useValue: fleet },
       { provide: TALKERS, useValue: speech.talkers },
+      { provide: TRANSCRIPTION_HANDLER, useValue: parts.transcription },
+      { provide: ORIGINS, useValue: parts.corsOrigins },
       { provide: SPEECH_HANDLER, useValue: new SpeechHandler(speech, speechMetrics, stallMs) },
       { provide: GATE, useValue: gate },
       { provide: METRICS, useValue: metrics },

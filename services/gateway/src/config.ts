@@ -141,6 +141,18 @@ export const settings = {
     help: 'largest request body',
     default: '12MiB',
   },
+  maxAudioBytes: {
+    env: 'ZEN_MAX_AUDIO',
+    type: bytes(1024, 1024 * MIB).default(25 * MIB),
+    help: 'largest file of speech that is taken at /v1/audio/transcriptions and translations',
+    default: '25MiB',
+  },
+  maxUploadsBytes: {
+    env: 'ZEN_MAX_AUDIO_HELD',
+    type: bytes(1024, 64 * 1024 * MIB).default(256 * MIB),
+    help: 'bytes of such files that are held at once',
+    default: '256MiB',
+  },
   maxHeaderBytes: {
     env: 'ZEN_MAX_HEADERS',
     type: bytes(1024, MIB).default(16 * 1024),

@@ -37,6 +37,9 @@ import { ResumeTokens } from './resume/resume-tokens';
 import { openTalkers } from './speech/open-talkers';
 import { SpeechDesk } from './speech/speech-desk';
 import { SpeechMetrics } from './speech/speech-metrics';
+import { Transcriber } from './speech/transcriber';
+import { TranscriptionHandler } from './speech/transcription-handler';
+import { UploadRoom } from './speech/upload-room';
 
 /** A start that the configuration does not allow. */
 export class StartRefused extends Error {
@@ -189,12 +192,20 @@ export async function startGateway(
   if (config.web === 'on' && !page)
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
   const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
+  const speechMetrics = new SpeechMetrics(metrics.registry, talkers, now);
   fleet.start();
   talkers.start();
   const http = await startHttp(config, {
     fleet,
     speech: new SpeechDesk(talkers, { now, mostMoves: config.resumeMoves, mostWaitMs: config.resumeWaitMs }),
-    speechMetrics: new SpeechMetrics(metrics.registry, talkers, now),
+    speechMetrics,
+    transcription: new TranscriptionHandler(
+      new Transcriber(talkers),
+      new UploadRoom(config.maxUploadsBytes),
+      speechMetrics,
+      { maxFileBytes: config.maxAudioBytes, stallMs },
+    ),
+    corsOrigins: config.corsOrigins,
     gate,
     metrics,
     page,

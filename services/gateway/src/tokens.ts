@@ -13,3 +13,5 @@ export const DELTA_DESK = Symbol('delta-desk');
 export const DELTA_LIMITS = Symbol('delta-limits');
 export const TALKERS = Symbol('Talkers');
 export const SPEECH_HANDLER = Symbol('SpeechHandler');
+export const TRANSCRIPTION_HANDLER = Symbol('TranscriptionHandler');
+export const ORIGINS = Symbol('corsOrigins');

@@ -18,7 +18,9 @@ const BACKLOG = 4096;
 const RECEIVE_TIMEOUT_MS = 60_000;
 const FILE_TIMEOUT_MS = 6 * 3_600_000;
 const FILE_TYPE = 'application/octet-stream';
-const FILE_ROUTES = new Set(['/v1/deltas', '/v1/deltas/builds']);
+const FORM_TYPE = 'multipart/form-data';
+const FORM_ROUTES = new Set(['/v1/audio/transcriptions', '/v1/audio/translations']);
+const FILE_ROUTES = new Set(['/v1/deltas', '/v1/deltas/builds', ...FORM_ROUTES]);
 const KEEP_ALIVE_MS = 75_000;
 
 export interface HttpServer {
@@ -47,6 +49,11 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
   );
   // Files go on to where they belong as they come. No web page can send one unasked either.
   fastify.addContentTypeParser(FILE_TYPE, (_, body, done) => done(null, body));
+  // A page could send a form: the routes that take one look where it comes from.
+  fastify.addContentTypeParser(FORM_TYPE, ({ routeOptions }, body, done) => {
+    if (FORM_ROUTES.has(routeOptions.url ?? '')) done(null, body);
+    else done(new GatewayError('unsupported_media_type', 'content-type: no form is taken here'));
+  });
   limitArrival(fastify, config.maxHeaderBytes);
   addVisits(fastify, parts.gate);
   addArtifacts(fastify, new ArtifactShelf(config.artifacts), config.stallMs);
