@@ -47,13 +47,16 @@ export class Mp3Module {
     if (count === 0) return { used, skipped: used, samples: new Float32Array(0), rate: 0 };
     const channels = wasm.channels();
     const all = new Float32Array(wasm.memory.buffer, wasm.samples(), count * channels);
-    const samples =
-      channels === 1
-        ? all.slice()
-        : Float32Array.from(
-            { length: count },
-            (_, i) => ((all[2 * i] as number) + (all[2 * i + 1] as number)) / 2,
-          );
+    const samples = Float32Array.from({ length: count }, (_, i) =>
+      cut(channels === 1 ? (all[i] as number) : ((all[2 * i] as number) + (all[2 * i + 1] as number)) / 2),
+    );
+    // What a damaged frame leaves in the filters would sound for ever.
+    if (!all.every(Number.isFinite)) wasm.init();
     return { used, skipped: wasm.skipped(), samples, rate: wasm.rate() };
   }
+}
+
+/** A damaged frame can be as loud as numbers go. */
+function cut(sample: number): number {
+  return Number.isNaN(sample) ? 0 : Math.max(-1, Math.min(1, sample));
 }
