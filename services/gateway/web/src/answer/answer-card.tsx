@@ -3,14 +3,7 @@ import { models } from '../ladder/follow';
 import { milliseconds, percent } from '../ladder/format';
 import { type AnswerState, latencyOf } from './answer-state';
 import { AnswerText } from './answer-text';
-
-const REASON: Record<string, string> = {
-  full: 'the best there is',
-  pinned: 'as asked',
-  load: 'lowered by load',
-  floor: 'at its floor',
-  attached: 'the best that has arrived',
-};
+import { STAGE_REASON } from './stage-reason';
 
 export function AnswerCard(props: { answer: Signal<AnswerState>; title: string; onAgain: () => void }) {
   const answer = props.answer.value;
@@ -46,7 +39,7 @@ function Facts({ answer }: { answer: AnswerState }) {
   const last = stages[stages.length - 1] ?? 0;
   const quality = models.value.find(({ id }) => id === answer.model)?.stages[last]?.quality;
   const facts: [name: string, value: string, more?: string | undefined][] = [
-    [stages.length > 1 ? 'Stages' : 'Stage', stages.join(' → '), REASON[answer.reason]],
+    [stages.length > 1 ? 'Stages' : 'Stage', stages.join(' → '), STAGE_REASON[answer.reason]],
   ];
   if (quality) facts.push(['Agreement', percent(quality.top1), `KL ${quality.kl_mean.toPrecision(2)}`]);
   if (ttftMs !== null) facts.push(['First token', milliseconds(ttftMs)]);

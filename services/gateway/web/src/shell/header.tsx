@@ -6,6 +6,7 @@ import { modelName, type View, view } from './session';
 const VIEWS: [View, string][] = [
   ['chat', 'Chat'],
   ['compare', 'Compare'],
+  ['voice', 'Voice'],
 ];
 
 export function Header() {

@@ -14,7 +14,7 @@ export function setKey(key: string): void {
   else sessionStorage.setItem(KEY_ITEM, key);
 }
 
-export type View = 'chat' | 'compare';
+export type View = 'chat' | 'compare' | 'voice';
 export const view = signal<View>('chat');
 
 /** A model's or a family's name; empty until the server has said what it serves. */

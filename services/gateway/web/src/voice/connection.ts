@@ -9,6 +9,8 @@ const WAITS_MS = [0, 500, 1000, 2000, 4000, 8000, 8000];
 export interface ConnectionEvents {
   /** A session begins: nothing of one before it is known to the server. */
   onBegin(): void;
+  /** The session goes on where it was. */
+  onResumed(): void;
   onEvent(event: ServerEvent): void;
   /** It is being tried to come back. */
   onLost(): void;
@@ -110,6 +112,7 @@ export class Connection {
     }
     for (const message of missing) this.socket?.send(message);
     this.ready = true;
+    this.events.onResumed();
   }
 
   private dropped(accepted: boolean): void {

@@ -12,10 +12,10 @@ const loudest = (samples: readonly number[]) =>
   samples.slice(200).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
 
 test.each([48_000, 44_100, 24_000, 96_000])('from %d Hz a voice stays what and where it was', (rate) => {
-  const out = inPieces(tone(rate, 1000, rate / 5), rate, 24_000, 128);
+  const out = inPieces(tone(rate, 1000, rate / 20), rate, 24_000, 128);
   const wanted = tone(24_000, 1000, out.length);
   // What waits for samples after it is not out yet: some 16 samples.
-  expect(out.length).toBeGreaterThan(24_000 / 5 - 20);
+  expect(out.length).toBeGreaterThan(24_000 / 20 - 20);
   const worst = out
     .slice(100)
     .reduce((most, one, i) => Math.max(most, Math.abs(one - (wanted[i + 100] as number))), 0);
@@ -23,14 +23,14 @@ test.each([48_000, 44_100, 24_000, 96_000])('from %d Hz a voice stays what and w
 });
 
 test('what the lower rate cannot hold is gone instead of folded back', () => {
-  expect(loudest(inPieces(tone(48_000, 9000, 9600), 48_000, 24_000, 128))).toBeGreaterThan(0.9);
-  expect(loudest(inPieces(tone(48_000, 15_000, 9600), 48_000, 24_000, 128))).toBeLessThan(0.01);
+  expect(loudest(inPieces(tone(48_000, 9000, 2400), 48_000, 24_000, 128))).toBeGreaterThan(0.9);
+  expect(loudest(inPieces(tone(48_000, 15_000, 2400), 48_000, 24_000, 128))).toBeLessThan(0.01);
 });
 
 test('cut into any pieces it is the same', () => {
-  const input = tone(44_100, 700, 4410);
+  const input = tone(44_100, 700, 1000);
   const whole = inPieces(input, 44_100, 24_000, input.length);
-  for (const size of [1, 127, 1000]) {
+  for (const size of [1, 127, 300]) {
     const out = inPieces(input, 44_100, 24_000, size);
     expect(out).toHaveLength(whole.length);
     expect(Math.max(...out.map((one, i) => Math.abs(one - (whole[i] as number))))).toBeLessThan(1e-4);

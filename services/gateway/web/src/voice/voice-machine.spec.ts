@@ -173,7 +173,6 @@ describe('hands free', () => {
       facts,
       stretches: [{ textStart: 0, textEnd: 4, startMs: 0, endMs: 100 }],
     });
-    expect(wishes()).toEqual([{ t: 'say', text: 'Yes. No.' }]);
   });
 
   test('speech interrupts what still plays after the answer was made', () => {

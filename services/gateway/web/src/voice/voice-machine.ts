@@ -21,6 +21,7 @@ export type Wish =
   | { t: 'play'; itemId: string; pcm: Int16Array<ArrayBuffer> }
   /** Be silent at once, and say where. */
   | { t: 'flush' }
+  /** For a screen reader. What is answered is spoken already. */
   | { t: 'say'; text: string };
 
 export interface VoiceState {
@@ -45,7 +46,7 @@ const msOf = (samples: number) => (samples * 1000) / WIRE_RATE;
 export class VoiceMachine {
   mode: Mode = 'hold';
   muted = false;
-  private turns: VoiceTurn[] = [];
+  private turns: readonly VoiceTurn[] = [];
   private hearing = false;
   private problem = '';
   /** The button is held: since it is, so much sound was sent. */
@@ -60,10 +61,15 @@ export class VoiceMachine {
   private endedMs = 0;
   private activeResponse: string | null = null;
   private wishes: Wish[] = [];
+  private shown: VoiceState = { turns: this.turns, hearing: false, holding: false, problem: '' };
 
+  /** The same object until something of it changes. */
   get state(): VoiceState {
-    const { turns, hearing, heldMs, problem } = this;
-    return { turns: [...turns], hearing, holding: heldMs !== null, problem };
+    const { turns, hearing, problem, shown } = this;
+    const holding = this.heldMs !== null;
+    const isSame = shown.turns === turns && shown.hearing === hearing && shown.problem === problem;
+    if (!isSame || shown.holding !== holding) this.shown = { turns, hearing, holding, problem };
+    return this.shown;
   }
 
   handle(happening: Happening, nowMs: number): Wish[] {
@@ -243,7 +249,6 @@ export class VoiceMachine {
     const ended = status === 'failed' ? 'failed' : status === 'cancelled' ? 'cut' : 'answered';
     const state = turn.state === 'cut' ? 'cut' : ended;
     this.change(turn, { state, facts, whole: true });
-    if (turn.text !== '') this.wishes.push({ t: 'say', text: turn.text });
   }
 
   private person(itemId: string, state?: PersonTurn['state']): PersonTurn {
