@@ -68,7 +68,7 @@ function betaSession(session: Session, temperature: number): object {
     ...rest,
     ...heard,
     modalities: modalities(output_modalities),
-    voice: audio?.output?.voice ?? '',
+    ...(audio?.output?.voice === undefined ? {} : { voice: audio.output.voice }),
     speed: audio?.output?.speed ?? 1,
     output_audio_format: formatName(audio?.output?.format),
     max_response_output_tokens: max_output_tokens,

@@ -16,4 +16,11 @@ export type {
 } from './ports';
 export { RealtimeFailure } from './realtime-error';
 export { RealtimeSession, type SessionOptions } from './session';
-export { described, newSession, type SessionConfig, TIMINGS, type TurnDetection } from './session-config';
+export {
+  described,
+  newSession,
+  type SessionConfig,
+  TIMINGS,
+  type TurnDetection,
+  updated,
+} from './session-config';

@@ -218,7 +218,11 @@ export function described(
     output_modalities: [config.modality],
     audio: {
       input: heard,
-      output: { format: formatOf(output.codec), voice: output.voice, speed: output.speed },
+      output: {
+        format: formatOf(output.codec),
+        ...(output.voice === '' ? {} : { voice: output.voice }),
+        speed: output.speed,
+      },
     },
     tools: config.tools,
     tool_choice: config.toolChoice,

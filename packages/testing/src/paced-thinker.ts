@@ -183,7 +183,7 @@ export class PacedThinker {
       yield event({ started: { stage, promptTokens, cachedPromptTokens, seed, deltaDigest } });
       const script = this.options.says(request);
       const most = request.maxTokens || (script?.length ?? DEFAULT_PIECES);
-      const count = Math.min(most, script?.length ?? most);
+      const count = request.prefillOnly ? 0 : Math.min(most, script?.length ?? most);
       const { standIns } = this.options;
       const fallsOf = (pieces: number) =>
         standIns === 0 ? undefined : { standIn: BigInt(pieces * standIns), without: 0n };

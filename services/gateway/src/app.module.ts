@@ -19,6 +19,8 @@ import { PageController } from './page/page.controller';
 import type { PageFiles } from './page/page-files';
 import { ProgressController } from './progress/progress.controller';
 import type { ProgressHub } from './progress/progress-hub';
+import type { ClientSecrets } from './realtime/client-secrets';
+import { ClientSecretsController } from './realtime/client-secrets.controller';
 import { AudioController } from './speech/audio.controller';
 import type { SpeechDesk } from './speech/speech-desk';
 import { SpeechHandler } from './speech/speech-handler';
@@ -26,6 +28,7 @@ import type { SpeechMetrics } from './speech/speech-metrics';
 import type { TranscriptionHandler } from './speech/transcription-handler';
 import {
   CHAT_SCHEMA,
+  CLIENT_SECRETS,
   COMPLETION_HANDLER,
   DELTA_DESK,
   DELTA_LIMITS,
@@ -57,6 +60,7 @@ export interface AppParts {
   progress: ProgressHub;
   rungs: RungReport;
   queue: FrontQueue;
+  secrets: ClientSecrets;
   deltas: DeltaDesk;
   deltaLimits: DeltaLimits;
   maxMessages: number;
@@ -73,6 +77,7 @@ export function appModule(parts: AppParts): DynamicModule {
     controllers: [
       CompletionsController,
       AudioController,
+      ClientSecretsController,
       ModelsController,
       DeltasController,
       AliasesController,
@@ -96,6 +101,7 @@ export function appModule(parts: AppParts): DynamicModule {
       { provide: RUNGS, useValue: rungs },
       { provide: DELTA_DESK, useValue: parts.deltas },
       { provide: DELTA_LIMITS, useValue: parts.deltaLimits },
+      { provide: CLIENT_SECRETS, useValue: parts.secrets },
       { provide: STALL_MS, useValue: stallMs },
       { provide: CHAT_SCHEMA, useValue: chatSchema(maxMessages) },
       { provide: COMPLETION_HANDLER, useValue: new CompletionHandler(fleet, stallMs) },

@@ -299,6 +299,42 @@ export const settings = {
     type: z.string().min(16, 'must have at least 16 characters').max(4096).optional(),
     help: 'secret that gateways share to take each other’s resume tokens (default none: only their own process does)',
   },
+  realtimeSessions: {
+    env: 'ZEN_REALTIME_SESSIONS',
+    type: integer(0, 100_000).default(256),
+    help: 'Realtime sessions at once; 0 serves none',
+    default: '256',
+  },
+  realtimeSessionMs: {
+    env: 'ZEN_REALTIME_SESSION',
+    type: duration(1000, 86_400_000).default(3_600_000),
+    help: 'longest Realtime session',
+    default: '1h',
+  },
+  realtimeEventBytes: {
+    env: 'ZEN_REALTIME_EVENT',
+    type: bytes(1024, 64 * MIB).default(4 * MIB),
+    help: 'largest event of a Realtime client',
+    default: '4MiB',
+  },
+  realtimeResumeMs: {
+    env: 'ZEN_REALTIME_RESUME',
+    type: duration(0, 600_000).default(30_000),
+    help: 'how long a Realtime session waits for a client whose connection dropped; 0 ends it with the connection',
+    default: '30s',
+  },
+  realtimeKeptBytes: {
+    env: 'ZEN_REALTIME_KEPT',
+    type: bytes(0, 1024 * MIB).default(4 * MIB),
+    help: 'sent events of one Realtime session that are kept to be sent again over its next connection',
+    default: '4MiB',
+  },
+  realtimeHeartbeatMs: {
+    env: 'ZEN_REALTIME_HEARTBEAT',
+    type: duration(100, 600_000).default(15_000),
+    help: 'time between two pings; a connection that has not answered the last one is given up',
+    default: '15s',
+  },
   stallMs: {
     env: 'ZEN_STALL_TIMEOUT',
     type: duration(100).default(120_000),

@@ -33,6 +33,9 @@ import { RungReport } from './observe/rung-report';
 import { PAGE_FOLDER, PageFiles } from './page/page-files';
 import { progressBody } from './progress/progress-body';
 import { ProgressHub } from './progress/progress-hub';
+import { ClientSecrets } from './realtime/client-secrets';
+import { RealtimeDoor } from './realtime/realtime-door';
+import { RealtimeMetrics } from './realtime/realtime-metrics';
 import { ResumeTokens } from './resume/resume-tokens';
 import { openTalkers } from './speech/open-talkers';
 import { SpeechDesk } from './speech/speech-desk';
@@ -193,11 +196,29 @@ export async function startGateway(
     logger.warn({ folder: PAGE_FOLDER }, 'the web page is not built, so none is served');
   const progress = new ProgressHub(() => JSON.stringify(progressBody(fleet.models())), now, PROGRESS);
   const speechMetrics = new SpeechMetrics(metrics.registry, talkers, now);
+  const desk = new SpeechDesk(talkers, {
+    now,
+    mostMoves: config.resumeMoves,
+    mostWaitMs: config.resumeWaitMs,
+  });
+  const secrets = new ClientSecrets(key, Date.now);
+  const realtime: RealtimeDoor = new RealtimeDoor(config, keys, secrets, () => pipeline, Date.now);
+  const pipeline = {
+    gate,
+    fleet,
+    answerer,
+    deltas,
+    talkers,
+    metrics: new RealtimeMetrics(metrics.registry, () => realtime.count),
+    logger,
+    now,
+    desk,
+  };
   fleet.start();
   talkers.start();
-  const http = await startHttp(config, {
+  const parts = {
     fleet,
-    speech: new SpeechDesk(talkers, { now, mostMoves: config.resumeMoves, mostWaitMs: config.resumeWaitMs }),
+    speech: desk,
     speechMetrics,
     transcription: new TranscriptionHandler(
       new Transcriber(talkers),
@@ -214,9 +235,11 @@ export async function startGateway(
     queue,
     deltas: new DeltaDesk(store, gate),
     deltaLimits: { maxDeltaBytes, maxBuildBytes, stallMs, metrics },
+    secrets,
     maxMessages,
     stallMs,
-  });
+  };
+  const http = await startHttp(config, parts, (server) => realtime.listenOn(server));
   const grpc = await RpcServer.start([new GatewayController(gate, fleet, maxMessages)], {
     listen: config.grpcListen,
     maxMessageBytes: config.maxBodyBytes,
@@ -248,6 +271,7 @@ export async function startGateway(
     // Callers turn elsewhere meanwhile, and those that have not heard of it yet are answered.
     await pause(config.settleMs);
     gate.close();
+    realtime.leave();
     progress.close();
     watcher?.close();
     // Both doors stay open for as long as somebody is inside: whoever still comes is told to go elsewhere.
@@ -256,8 +280,10 @@ export async function startGateway(
     // What an answer that is cut short leaves free is for nobody.
     queue.close();
     waker.close();
+    realtime.expel();
     gate.expel();
     await gate.empty(LAST_WORDS_MS);
+    realtime.cut();
     const httpClosed = http.close();
     http.cut();
     await Promise.all([httpClosed, grpcClosed]);

@@ -15,3 +15,4 @@ export const TALKERS = Symbol('Talkers');
 export const SPEECH_HANDLER = Symbol('SpeechHandler');
 export const TRANSCRIPTION_HANDLER = Symbol('TranscriptionHandler');
 export const ORIGINS = Symbol('corsOrigins');
+export const CLIENT_SECRETS = Symbol('ClientSecrets');

@@ -174,8 +174,8 @@ export class Answerer {
   private choose(request: AnswerRequest, group: Group, tried: ReadonlySet<string>, waited: boolean): Chosen {
     const nowMs = this.options.now();
     const views = this.views(group, tried);
-    // Whoever has waited was counted and checked when it came.
-    const again = waited || tried.size > 0;
+    // Whoever has waited was counted and checked when it came; what is computed ahead is counted when it is asked.
+    const again = waited || tried.size > 0 || request.prefillOnly === true;
     const { decision, wish, size } = this.decide(request, group, views, { again, waited });
     const { model, stage, reason } = decision;
     const pinned = reason === 'pinned';

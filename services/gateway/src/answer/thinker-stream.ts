@@ -66,7 +66,7 @@ export async function openStream(
   );
   // Only an answer at the replica's highest stage may rise with it; a stage chosen for the load stays.
   const follows = pin === undefined && stage === highest && record.skipsTo <= from;
-  link.arrivals.add(now());
+  if (!request.prefillOnly) link.arrivals.add(now());
   const stream = link.client.generate(
     {
       requestId: request.requestId,
@@ -106,7 +106,8 @@ export async function openStream(
       if (started) {
         const { promptTokens, cachedPromptTokens } = started;
         // A prompt that goes on elsewhere is no new prompt.
-        if (from === 0) group.traffic.prompted(promptBytes(request.prompt), promptTokens, cachedPromptTokens);
+        if (from === 0 && !request.prefillOnly)
+          group.traffic.prompted(promptBytes(request.prompt), promptTokens, cachedPromptTokens);
         link.prefixes.computed(chain, match, cachedPromptTokens / Math.max(1, promptTokens));
       }
       return { ...place, from, first, events, lease };

@@ -26,12 +26,17 @@ export class Gate {
     return this.inside.size;
   }
 
-  /** Starts a visit, or throws who may not come in. `left` is called once the visit is over. */
+  /** Starts a visit, or throws who may not come in. */
   enter(route: string, headers: Headers): Visit {
+    return this.enterAs(route, headers, () => this.keys.authenticate(headers.authorization));
+  }
+
+  /** The same of somebody who is known by other means; `tenantOf` throws where that is no longer so. */
+  enterAs(route: string, headers: Headers, tenantOf: () => Tenant): Visit {
     if (this.closing) {
       throw new GatewayError('unavailable', 'the gateway is shutting down', { retryAfterS: 1 });
     }
-    const tenant = this.keys.authenticate(headers.authorization);
+    const tenant = tenantOf();
     const visit = new Visit(this.services, route, tenant, headers);
     this.inside.add(visit);
     return visit;

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -31,7 +32,12 @@ export interface HttpServer {
   cut(): void;
 }
 
-export async function startHttp(config: GatewayConfig, parts: AppParts): Promise<HttpServer> {
+export async function startHttp(
+  config: GatewayConfig,
+  parts: AppParts,
+  /** Takes connections that become WebSockets. */
+  listenForSockets: (server: Server) => void,
+): Promise<HttpServer> {
   const adapter = new FastifyAdapter({
     bodyLimit: config.maxBodyBytes,
     http: { maxHeaderSize: config.maxHeaderBytes },
@@ -64,6 +70,7 @@ export async function startHttp(config: GatewayConfig, parts: AppParts): Promise
   app.useGlobalFilters(new ErrorFilter(config.maxBodyBytes));
   if (config.corsOrigins.length > 0) app.enableCors(corsOf(config.corsOrigins));
   await app.init();
+  listenForSockets(fastify.server as Server);
   const host = hostOf(config.listen).replace(/^\[|\]$/g, '');
   await fastify.listen({ host, port: portOf(config.listen), backlog: BACKLOG });
   const { port } = fastify.server.address() as AddressInfo;

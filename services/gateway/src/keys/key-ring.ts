@@ -23,6 +23,13 @@ export class KeyRing {
     return this.entries.size;
   }
 
+  /** The tenant of a key by its id, as long as there is one. */
+  byId(keyId: string): Tenant {
+    const tenant = this.required ? this.entries.get(keyId)?.tenant : ANONYMOUS;
+    if (tenant) return tenant;
+    throw new GatewayError('invalid_api_key', 'the API key behind this secret is not known any more');
+  }
+
   /** The tenant of an `Authorization` header. */
   authenticate(authorization: string | undefined): Tenant {
     if (!this.required) return ANONYMOUS;

@@ -5,7 +5,11 @@ import type { SamplingFields } from './sampling.schema';
 const TOP_P_ZERO = 1e-9;
 
 /** The sampling of choice `index`: each choice of one request has its own seed, so that a seed repeats them all. */
-export function samplingOf(fields: SamplingFields, logprobs: number | undefined, index: number): Sampling {
+export function samplingOf(
+  fields: Partial<SamplingFields>,
+  logprobs: number | undefined,
+  index: number,
+): Sampling {
   const seed =
     fields.seed === undefined ? undefined : BigInt.asUintN(64, BigInt(fields.seed) + BigInt(index));
   const bias: Sampling['logitBias'] = {};
