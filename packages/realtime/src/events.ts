@@ -82,5 +82,21 @@ export interface HandoverEvent {
   items: Item[];
 }
 
+/**
+ * Which stretch of an item's transcript which stretch of its audio says, before that audio: captions can follow what is
+ * heard. Sent where the session asks for timings.
+ */
+export interface ClauseEvent {
+  type: 'x-zen.response.clause';
+  response_id: string;
+  item_id: string;
+  output_index: number;
+  /** [start, end), UTF-16 units. */
+  text_start: number;
+  text_end: number;
+  audio_start_ms: number;
+  audio_end_ms: number;
+}
+
 /** Before its `event_id` is given. */
-export type ServerEvent = WithoutId<RealtimeServerEvent> | HandoverEvent;
+export type ServerEvent = WithoutId<RealtimeServerEvent> | HandoverEvent | ClauseEvent;

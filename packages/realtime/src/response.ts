@@ -109,10 +109,13 @@ export class Response {
     return events;
   }
 
-  clause({ textStart, textEnd, startMs, endMs }: Of<'clause'>, nowMs: number): void {
+  clause({ textStart, textEnd, startMs, endMs }: Of<'clause'>, nowMs: number): ServerEvent[] {
     this.hops.first_clause_ms ??= this.since(nowMs);
     const stretch = { textStart, textEnd, startMs, endMs };
     this.message?.entry.spoken?.stretches.push(stretch);
+    if (!this.message || !this.options.timings) return [];
+    const said = { text_start: textStart, text_end: textEnd, audio_start_ms: startMs, audio_end_ms: endMs };
+    return [{ type: 'x-zen.response.clause', ...this.at(this.message), ...said }];
   }
 
   audio({ audio, durationMs }: Of<'audio'>, nowMs: number): ServerEvent[] {

@@ -141,7 +141,7 @@ export class Responses {
         core.makeRoom();
         break;
       case 'clause':
-        response.clause(happening, nowMs);
+        core.send(...response.clause(happening, nowMs));
         break;
       case 'audio':
         this.hasSpoken = true;

@@ -235,6 +235,13 @@ describe('turns that are detected', () => {
     expect(h.look()).toEqual(['response.created', '<answer>']);
     h.wait(60).happen({ t: 'text', responseId, text: 'Hi.', stage: 1 });
     h.wait(100).happen({ t: 'clause', responseId, textStart: 0, textEnd: 3, startMs: 0, endMs: 100 });
+    expect(h.event('x-zen.response.clause')).toMatchObject({
+      response_id: responseId,
+      text_start: 0,
+      text_end: 3,
+      audio_start_ms: 0,
+      audio_end_ms: 100,
+    });
     h.happen(
       { t: 'audio', responseId, audio: AUDIO_100MS, durationMs: 100 },
       { t: 'speech-ended', responseId },
