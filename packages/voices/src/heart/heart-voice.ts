@@ -8,8 +8,6 @@ import type { Utterance, VoiceModel } from '../voice-model';
 import { BINS, SAMPLE_RATE, type Spectrum } from './spectrum';
 import { Synthesis } from './synthesis';
 
-/** Bins that `reduced` computes, of every other frame and without the third branch: what is below 8 kHz. */
-const REDUCED_BINS = 401;
 /** Longest that the network may say something, in frames of 12.5 ms: at the slowest speed all its phonemes, drawled. */
 const MAX_FRAMES = 60 * 80 * 4;
 
@@ -35,9 +33,9 @@ export class HeartVoice implements VoiceModel {
     const spectrum = await this.predict(BigInt64Array.from([0n, ...known, 0n]), speed);
     const full = quality === 'full';
     yield* this.synthesis.blocks(spectrum, {
-      bins: full ? BINS : REDUCED_BINS,
-      rest: full,
+      // Half of the windows, and no noise under the voice: about a third of the work less, and a little rougher.
       every: full ? 1 : 2,
+      noise: full,
       normal: normalNoise(seed),
     });
   }

@@ -1,6 +1,7 @@
 import { pulses } from './pulses';
 import { RealFft } from './real-fft';
 import { BINS, FFT_SIZE, HOP, type Spectrum, WINDOW } from './spectrum';
+import { polar } from './turns';
 
 /** Parts of a window's length that one block of HOP samples belongs to. */
 const OVERLAP = FFT_SIZE / HOP;
@@ -10,10 +11,8 @@ const LOUDEST = 7;
 const PULSE_SCALE = 1 / (FFT_SIZE / 4);
 
 export interface SynthesisOptions {
-  /** Bins that are computed, from the lowest; BINS is all. */
-  bins: number;
-  /** Whether what is neither pulse nor noise is heard. */
-  rest: boolean;
+  /** Whether the second branch, noise, is heard. */
+  noise: boolean;
   /** 1 takes every frame, 2 every other one. */
   every: 1 | 2;
   /** Draws from a normal distribution of variance 1. */
@@ -100,40 +99,36 @@ class Filters {
     im: Float64Array,
     options: SynthesisOptions,
   ): void {
-    const { bins, rest, normal } = options;
     if (frame % READ === 0) this.read(spectrum, frame, options);
     const from = (frame % READ) * BINS;
     const { pulseRe, pulseIm, noise, restRe, restIm } = this;
-    for (let bin = 0; bin < bins; bin++) {
+    for (let bin = 0; bin < BINS; bin++) {
       const at = from + bin;
       const [a, b] = [re[bin]!, im[bin]!];
-      re[bin] = a * pulseRe[at]! - b * pulseIm[at]! + noise[at]! * normal();
-      im[bin] = a * pulseIm[at]! + b * pulseRe[at]! + noise[at]! * normal();
-      if (!rest) continue;
-      re[bin]! += restRe[at]!;
-      im[bin]! += restIm[at]!;
+      re[bin] = a * pulseRe[at]! - b * pulseIm[at]! + restRe[at]!;
+      im[bin] = a * pulseIm[at]! + b * pulseRe[at]! + restIm[at]!;
     }
-    re.fill(0, bins);
-    im.fill(0, bins);
+    if (!options.noise) return;
+    const { normal } = options;
+    for (let bin = 0; bin < BINS; bin++) {
+      re[bin]! += noise[from + bin]! * normal();
+      im[bin]! += noise[from + bin]! * normal();
+    }
   }
 
-  private read(spectrum: Spectrum, first: number, { bins, rest, every }: SynthesisOptions): void {
+  private read(spectrum: Spectrum, first: number, { noise, every }: SynthesisOptions): void {
     const { lh, theta, ln, lr, phi, f0 } = spectrum;
     const frames = f0.length;
     const count = Math.min(READ, frames - first);
-    for (let bin = 0; bin < bins; bin++) {
+    for (let bin = 0; bin < BINS; bin++) {
       for (let each = 0; each < count; each += every) {
         const at = bin * frames + first + each;
         const to = each * BINS + bin;
-        const loud = magnitude(lh[at]!);
-        const turn = Math.PI * Math.tanh(theta[at]!);
-        this.pulseRe[to] = loud * Math.cos(turn);
-        this.pulseIm[to] = loud * Math.sin(turn);
-        this.noise[to] = magnitude(ln[at]!);
-        if (!rest) continue;
-        const other = magnitude(lr[at]!);
-        this.restRe[to] = other * Math.cos(phi[at]!);
-        this.restIm[to] = other * Math.sin(phi[at]!);
+        // tanh in half turns, as 1 − 2 / (e^2x + 1).
+        const halfTurns = 1 - 2 / (Math.exp(2 * theta[at]!) + 1);
+        polar(magnitude(lh[at]!), halfTurns / 2, this.pulseRe, this.pulseIm, to);
+        polar(magnitude(lr[at]!), phi[at]! / (2 * Math.PI), this.restRe, this.restIm, to);
+        if (noise) this.noise[to] = magnitude(ln[at]!);
       }
     }
   }

@@ -8,7 +8,7 @@ import { Phonemizer, type VoiceQuality } from '@zen/speech';
 import { Tensor } from 'onnxruntime-node';
 import { readEnglishTables, readTable } from '../english-tables';
 import { HeartVoice } from '../heart/heart-voice';
-import { BINS, type Spectrum } from '../heart/spectrum';
+import type { Spectrum } from '../heart/spectrum';
 import { Synthesis } from '../heart/synthesis';
 import { openModel } from '../onnx';
 import { openUnknownWords } from '../unknown-words';
@@ -49,7 +49,7 @@ async function soundOf(phonemes: string, folder: string): Promise<number[]> {
   });
   const parts = Object.entries(outputs).map(([name, { data }]) => [name, data]);
   const spectrum = Object.fromEntries(parts) as unknown as Spectrum;
-  const blocks = new Synthesis().blocks(spectrum, { bins: BINS, rest: true, every: 1, normal: () => 0 });
+  const blocks = new Synthesis().blocks(spectrum, { every: 1, noise: true, normal: () => 0 });
   return [...blocks].flatMap((block) => [...block]);
 }
 
