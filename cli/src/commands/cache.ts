@@ -8,7 +8,7 @@ export function cacheCommand(program: Command): void {
   const cache = program
     .command('cache')
     .description(
-      'fetched ladders and sources, which can be fetched again; what zen pack made is not among them',
+      'fetched ladders, sources and models of speech, which can be fetched again; what zen pack made is not among them',
     );
   common(cache.command('list'))
     .description('what the cache has, the last used first')

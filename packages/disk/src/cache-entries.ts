@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CACHE_KINDS, type CacheKind, lastUse, lockUses, usesOf } from './cache-use';
 import { DiskError } from './disk-error';
 
-/** A ladder or a source of the cache; it can be fetched again. */
+/** A ladder, a source or a model of speech; it can be fetched again. */
 export interface CacheEntry {
   kind: CacheKind;
   name: string;
