@@ -40,6 +40,8 @@ export interface SpokenClause {
   samples: Float32Array;
   /** Whether this is the clause's last part. */
   isLast: boolean;
+  /** How much of the clause has been said with this part, 0 to 1, by estimate; absent where the voice has none. */
+  share?: number;
   /** Work without waiting, microseconds. */
   computeUs: number;
 }

@@ -9,6 +9,8 @@ export interface SpokenPart {
   /** Work without waiting, microseconds. */
   computeUs: number;
   isLast: boolean;
+  /** See SpokenClause. */
+  share?: number;
 }
 
 /** Makes a clause's sound, a part at a time; also one that has no sound ends with a part that says so. */

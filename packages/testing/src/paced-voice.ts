@@ -115,6 +115,7 @@ class PacedSession implements SpeechSession {
             textEnd: end,
             samples: samples.subarray(cut(part), cut(part + 1)),
             isLast: part === this.parts - 1,
+            share: (part + 1) / this.parts,
             computeUs,
           };
         }

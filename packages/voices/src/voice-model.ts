@@ -7,6 +7,8 @@ export interface Utterance {
   speed: number;
   quality: VoiceQuality;
   seed: bigint;
+  /** Told, before the first of them, how many samples come. */
+  expects?: (samples: number) => void;
 }
 
 /** Longest stretch that a voice says in one go, in phonemes; longer ones are cut before. */

@@ -17,7 +17,9 @@ export class TalkerMetrics {
   realTimeFactor = 0;
   private readonly rpcs = this.counter('rpcs_total', 'RPCs by method and outcome', ['method', 'code']);
   private readonly calls = this.counter('calls_total', 'Speak calls by outcome', ['outcome']);
-  private readonly clauses = this.counter('clauses_total', 'Clauses that were made', ['voice']);
+  private readonly clauses = this.counter('clauses_total', 'Clauses and parts of them that were made', [
+    'voice',
+  ]);
   private readonly audio = this.counter('audio_seconds_total', 'Audio that was made', ['voice']);
   private readonly work = this.counter('compute_seconds_total', 'Work that went into it', ['voice']);
   private readonly queue = this.histogram('queue_seconds', 'From a call to its admission', [], SECONDS);

@@ -95,7 +95,14 @@ describe('a talker', () => {
       quality: VoiceQuality.VOICE_QUALITY_REDUCED,
       seed: 12n,
     });
-    expect(call.clauses).toHaveLength(18);
+    // Parts end at words.
+    expect(
+      call.clauses.slice(-3).map(({ textEnd, clauseEnd }) => [TEXT.slice(80, textEnd), clauseEnd]),
+    ).toEqual([
+      ['and', 100],
+      ['and why', 100],
+      ['and why should they?', 100],
+    ]);
     expect(call.samples).toHaveLength(TEXT.length * Math.round(other.samplesPerCharacter / 2));
   });
 

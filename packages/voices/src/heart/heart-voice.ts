@@ -5,7 +5,7 @@ import { readTable } from '../english-tables';
 import { normalNoise } from '../normal-noise';
 import { openModel } from '../onnx';
 import type { Utterance, VoiceModel } from '../voice-model';
-import { BINS, SAMPLE_RATE, type Spectrum } from './spectrum';
+import { BINS, HOP, SAMPLE_RATE, type Spectrum } from './spectrum';
 import { Synthesis } from './synthesis';
 
 /** Longest that the network may say something, in frames of 12.5 ms: at the slowest speed all its phonemes, drawled. */
@@ -27,10 +27,11 @@ export class HeartVoice implements VoiceModel {
     return new HeartVoice(await openModel(join(folder, 'hibari.onnx')), ids);
   }
 
-  async *say({ phonemes, speed, quality, seed }: Utterance): AsyncGenerator<Float32Array> {
+  async *say({ phonemes, speed, quality, seed, expects }: Utterance): AsyncGenerator<Float32Array> {
     const known = [...phonemes].map((one) => this.ids.get(one)).filter((id) => id !== undefined);
     if (known.length === 0) return;
     const spectrum = await this.predict(BigInt64Array.from([0n, ...known, 0n]), speed);
+    expects?.(spectrum.f0.length * HOP);
     const full = quality === 'full';
     yield* this.synthesis.blocks(spectrum, {
       // Half of the windows, and no noise under the voice: about a third of the work less, and a little rougher.

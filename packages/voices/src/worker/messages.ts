@@ -20,7 +20,7 @@ export interface SayRequest {
 
 export type WorkerMessage =
   | { type: 'ready' }
-  | { type: 'part'; samples: Float32Array; computeUs: number; isLast: boolean }
+  | { type: 'part'; samples: Float32Array; computeUs: number; isLast: boolean; share: number }
   /** Also after a stop. */
   | { type: 'done' }
   | { type: 'failed'; failure: SpeechFailure; message: string };

@@ -107,8 +107,8 @@ export class VoicePool {
     if (thread?.state !== 'busy') return;
     const { worker, job } = thread;
     if (message.type === 'part') {
-      const { samples, computeUs, isLast } = message;
-      job.parts.push({ samples, computeUs, isLast });
+      const { samples, computeUs, isLast, share } = message;
+      job.parts.push({ samples, computeUs, isLast, share });
       return;
     }
     if (message.type === 'failed') job.parts.fail(new SpeechError(message.failure, message.message));

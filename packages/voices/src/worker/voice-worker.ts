@@ -35,10 +35,10 @@ async function main({ home, voices }: WorkerStart): Promise<void> {
 async function say(request: SayRequest, phonemizer: Phonemizer, voice: VoiceModel): Promise<void> {
   const stop = new Int32Array(request.stop);
   let since = performance.now();
-  for await (const { samples, isLast } of spokenClause(request, phonemizer, voice)) {
+  for await (const { samples, isLast, share } of spokenClause(request, phonemizer, voice)) {
     if (Atomics.load(stop, 0) !== 0) break;
     const computeUs = Math.round((performance.now() - since) * 1000);
-    send({ type: 'part', samples, computeUs, isLast }, [samples.buffer as ArrayBuffer]);
+    send({ type: 'part', samples, computeUs, isLast, share }, [samples.buffer as ArrayBuffer]);
     since = performance.now();
   }
   send({ type: 'done' });

@@ -34,12 +34,12 @@ export class ScriptedTalker implements SpeakingTalker {
       if (left-- <= 0) end(life?.error ?? null);
       else queueMicrotask(() => listener.message({ event }));
     };
-    const speak = (to: number) => {
+    const speakPart = (to: number, clauseEnd: number) => {
       const text = (this.texts[call] as string).slice(said, to);
       const samples = SAMPLES_PER_CHARACTER * text.length;
       const firstSample = BigInt(SAMPLES_PER_CHARACTER * said);
-      const where = { textStart: said, textEnd: to, firstSample, samples: BigInt(samples), synthesisUs: 1n };
-      tell({ $case: 'clause', value: { index: clauses, ...where } });
+      const where = { textStart: said, textEnd: to, clauseEnd, firstSample, samples: BigInt(samples) };
+      tell({ $case: 'clause', value: { index: clauses, ...where, synthesisUs: 1n } });
       const pcm = Buffer.alloc(2 * samples);
       for (let i = 0; i < samples; i++)
         pcm.writeInt16LE(text.charCodeAt(Math.floor(i / SAMPLES_PER_CHARACTER)), 2 * i);
@@ -49,6 +49,12 @@ export class ScriptedTalker implements SpeakingTalker {
       }
       clauses += 1;
       said = to;
+    };
+    /** In two parts. */
+    const speak = (to: number) => {
+      const middle = said + Math.ceil((to - said) / 2);
+      speakPart(middle, to);
+      if (middle < to) speakPart(to, to);
     };
     const whole = () => {
       for (;;) {

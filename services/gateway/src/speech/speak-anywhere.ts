@@ -39,8 +39,10 @@ const LOOK_EVERY_MS = 50;
 export class SpeakAnywhere {
   private readonly text = new UnsaidText();
   private call: TalkerCall | null = null;
-  /** Text up to here has been said, or given up. */
+  /** Text up to here has been said, is being said, or was given up: the end of a clause. */
   private saidTo = 0;
+  /** Text up to here belongs to clauses, or parts of them, that were handed on. */
+  private toldTo = 0;
   /** Samples that were handed on. */
   private position = 0;
   private clauses = 0;
@@ -201,7 +203,7 @@ export class SpeakAnywhere {
   }
 
   private clauseOf(
-    { textStart, textEnd, firstSample, samples, synthesisUs }: Clause,
+    { textStart, textEnd, clauseEnd, firstSample, samples, synthesisUs }: Clause,
     text: number,
     sample: number,
   ) {
@@ -210,18 +212,20 @@ export class SpeakAnywhere {
       index: this.clauses,
       textStart: text + textStart,
       textEnd: text + textEnd,
+      clauseEnd: text + clauseEnd,
       firstSample: sample + Number(firstSample),
       samples: Number(samples),
       synthesisUs: Number(synthesisUs),
     };
   }
 
-  /** From here on its text counts as said. */
-  private begin({ index, textEnd, samples }: SpokenClause): void {
+  /** From here on its clause counts as said. */
+  private begin({ index, textEnd, clauseEnd, samples }: SpokenClause): void {
     this.current = samples > 0 ? { index, missing: samples } : null;
     this.clauses = index + 1;
-    this.saidTo = textEnd;
-    this.text.forget(textEnd);
+    this.toldTo = textEnd;
+    this.saidTo = clauseEnd;
+    this.text.forget(clauseEnd);
   }
 
   /** Counts a frame in; returns its clause. */
@@ -240,15 +244,21 @@ export class SpeakAnywhere {
     return { kind: 'end', samples: this.position, textLength: this.saidTo, computeUs: this.computeUs };
   }
 
-  private giveUpClause(): Pick<Broken, 'clause' | 'lostSamples'> {
-    const { current } = this;
+  private giveUpClause(): Pick<Broken, 'clause' | 'lostSamples' | 'lostText'> {
+    const { current, toldTo, saidTo } = this;
     this.current = null;
-    return current ? { clause: current.index, lostSamples: current.missing } : { clause: -1, lostSamples: 0 };
+    this.toldTo = saidTo;
+    const isLost = current !== null || toldTo < saidTo;
+    return {
+      clause: isLost ? this.clauses - 1 : -1,
+      lostSamples: current?.missing ?? 0,
+      lostText: { start: toldTo, end: saidTo },
+    };
   }
 }
 
 /** A talker went, and nobody has gone on yet. */
-type Broken = Pick<SpokenMove, 'from' | 'reason' | 'clause' | 'lostSamples'>;
+type Broken = Omit<SpokenMove, 'kind' | 'to' | 'tookMs'>;
 
 function moved(broken: Broken, to: string, tookMs: number): SpokenMove {
   return { kind: 'move', ...broken, to, tookMs };

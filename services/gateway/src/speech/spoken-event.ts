@@ -18,12 +18,17 @@ export interface SpokenStart {
   queueUs: number;
 }
 
-/** Comes right before its first frame. Clauses follow each other without a gap in text. */
+/**
+ * A clause, or a part of one, right before its first frame. They follow each other without a gap in text, but for what a
+ * move lost.
+ */
 export interface SpokenClause {
   kind: 'clause';
   index: number;
   textStart: number;
   textEnd: number;
+  /** Where the whole clause ends. */
+  clauseEnd: number;
   firstSample: number;
   /** As many as its talker has made; a move that follows says how many of them never come. */
   samples: number;
@@ -36,9 +41,12 @@ export interface SpokenMove {
   /** Addresses; nobody goes on where only the end of the last clause is lost. */
   from: string;
   to: string;
-  /** The clause whose end nobody hears; -1 where nothing is lost. */
+  /** Index of the last clause, or part of one, if the rest of its clause is lost; else -1. */
   clause: number;
+  /** Of it: samples that were made and never came. */
   lostSamples: number;
+  /** Text of the clause that belongs to no part that came. */
+  lostText: { start: number; end: number };
   /** From the failure to the next talker's answer, milliseconds. */
   tookMs: number;
   reason: string;

@@ -42,6 +42,14 @@ test('hands text, flushes and the end on, and knows when a clause was whole', as
   expect(text.wholeSinceUs(15)).toBe(50_000);
 });
 
+test('finds the ends of words', async () => {
+  const { text } = await take([say('One tw'), say('o, three')]);
+  const ends = [0, 2, 3, 4, 7, 8, 9, 14].map((at) => text.wordEnd(0, at));
+  expect(ends).toEqual([0, 0, 3, 3, 3, 8, 8, 14]);
+  expect(text.wordEnd(8, 12)).toBe(8);
+  expect(text.wordEnd(8, 14)).toBe(14);
+});
+
 test('ids for voices that take those', async () => {
   const { text, done } = await take([ids(1, 2), ids(), ids(3)], { takesTokenIds: true });
   expect(done).toEqual([Uint32Array.of(1, 2), Uint32Array.of(), Uint32Array.of(3), 'end']);

@@ -19,6 +19,9 @@ export class IncomingText {
   /** UTF-16 code units or ids so far. */
   length = 0;
   private bytes = 0;
+  /** The text from `keptFrom` on; empty for voices that take ids. */
+  private kept = '';
+  private keptFrom = 0;
   /** In order; those of clauses that were made are forgotten. */
   private marks: Mark[] = [];
 
@@ -50,6 +53,16 @@ export class IncomingText {
     return at?.atUs ?? this.nowUs();
   }
 
+  /** Where the last word ends that ends at or before `at`; `from` where none does. What is before `from` is forgotten. */
+  wordEnd(from: number, at: number): number {
+    if (this.voice.takesTokenIds) return Math.max(from, at);
+    this.kept = this.kept.slice(from - this.keptFrom);
+    this.keptFrom = from;
+    for (let end = at - from; end > 0; end--)
+      if (/^(\s|$)/.test(this.kept.slice(end, end + 1))) return from + end;
+    return from;
+  }
+
   private message({ message }: SpeakRequest): void {
     switch (message?.$case) {
       case 'text':
@@ -75,6 +88,7 @@ export class IncomingText {
     if (bytes > MAX_PIECE_BYTES) throw invalid('text', `${bytes} bytes, limit ${MAX_PIECE_BYTES}`);
     this.count('text', bytes);
     this.length += text.length;
+    this.kept += text;
     this.mark(false);
     this.session.push(text);
   }

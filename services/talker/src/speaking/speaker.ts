@@ -12,8 +12,9 @@ import { IdleWatch } from './idle-watch';
 import { IncomingText } from './incoming-text';
 import type { Places } from './places';
 import { ReadAhead } from './read-ahead';
-import { toFrames } from './to-frames';
+import { frameSamples, toFrames } from './to-frames';
 import type { Voice, Voices } from './voices';
+import { wholeFrames } from './whole-frames';
 
 export interface SpeakerLimits {
   leadMs: number;
@@ -54,7 +55,7 @@ export class Speaker {
     const watch = () =>
       new IdleWatch(stallMs, () => over.abort(new TalkerError('stalled', `nothing moved for ${stallMs} ms`)));
     let idle = watch();
-    const ledger = new ClauseLedger();
+    let ledger: ClauseLedger | undefined;
     let about: { requestId: string; voice: string } | undefined;
     let outcome: Outcome = 'failed';
     let leave = () => {};
@@ -73,11 +74,16 @@ export class Speaker {
       const session = engine.open(start.options);
       yield started(start, info.sampleRate, queueUs);
       const text = new IncomingText(session, info, this.limits.textBytes, nowUs);
+      ledger = new ClauseLedger((from, at) => text.wordEnd(from, at));
       text.take(messages, () => idle.moved()).catch((error) => over.abort(error));
-      const made = new ReadAhead(this.timed(session.clauses(signal), text), ({ samples }) => samples.length, {
-        limit: (this.limits.leadMs * info.sampleRate) / 1000,
-        signal,
-      });
+      const made = new ReadAhead(
+        this.timed(wholeFrames(session.clauses(signal), frameSamples(info.sampleRate)), text),
+        ({ samples }) => samples.length,
+        {
+          limit: (this.limits.leadMs * info.sampleRate) / 1000,
+          signal,
+        },
+      );
       const listened = metrics.listen(info);
       let computeUs = 0;
       for (let part = await made.next(); part; part = await made.next()) {
@@ -115,7 +121,10 @@ export class Speaker {
       over.abort(new TalkerError('draining', 'the call is over'));
       leave();
       metrics.ended(outcome);
-      logger.info({ ...about, outcome, samples: ledger.samples, characters: ledger.textEnd }, 'spoken');
+      logger.info(
+        { ...about, outcome, samples: ledger?.samples ?? 0, characters: ledger?.textEnd ?? 0 },
+        'spoken',
+      );
     }
   }
 
@@ -173,7 +182,7 @@ function started({ options }: ReadStart, sampleRate: number, queueUs: number): S
 }
 
 function clause(entry: Entry, synthesisUs: number): SpeakResponse {
-  const { index, textStart, textEnd, firstSample, samples } = entry;
+  const { index, textStart, textEnd, clauseEnd, firstSample, samples } = entry;
   return {
     event: {
       $case: 'clause',
@@ -181,6 +190,7 @@ function clause(entry: Entry, synthesisUs: number): SpeakResponse {
         index,
         textStart,
         textEnd,
+        clauseEnd,
         firstSample: BigInt(firstSample),
         samples: BigInt(samples),
         synthesisUs: BigInt(Math.max(0, Math.round(synthesisUs))),

@@ -214,17 +214,26 @@ export interface SpeakStarted {
   queueUs: bigint;
 }
 
-/** Precedes the frames of a clause; clauses follow each other without a gap in text and samples. */
+/**
+ * Precedes the frames of a clause, or of a part of one: a long clause leaves in parts, while it is made. They follow each
+ * other without a gap in text and samples.
+ */
 export interface Clause {
+  /** Of this message, from 0. */
   index: number;
-  /** Of the text as received, in UTF-16 code units (or of the token ids): [start, end). */
+  /**
+   * Of the text as received, in UTF-16 code units (or of the token ids): [start, end). Inside a clause parts end at words,
+   * by estimate.
+   */
   textStart: number;
   textEnd: number;
   /** Absolute position of its first sample. */
   firstSample: bigint;
   samples: bigint;
-  /** From the arrival of the text that made it whole to its audio. */
+  /** From the arrival of the text that made it whole, or from when the client made room for it, to its audio. */
   synthesisUs: bigint;
+  /** Where the whole clause ends: who goes on after a talker that was lost in the middle begins here. */
+  clauseEnd: number;
 }
 
 export interface AudioFrame {
@@ -1304,7 +1313,7 @@ export const SpeakStarted: MessageFns<SpeakStarted> = {
 };
 
 function createBaseClause(): Clause {
-  return { index: 0, textStart: 0, textEnd: 0, firstSample: 0n, samples: 0n, synthesisUs: 0n };
+  return { index: 0, textStart: 0, textEnd: 0, firstSample: 0n, samples: 0n, synthesisUs: 0n, clauseEnd: 0 };
 }
 
 export const Clause: MessageFns<Clause> = {
@@ -1335,6 +1344,9 @@ export const Clause: MessageFns<Clause> = {
         throw new globalThis.Error("value provided for field message.synthesisUs of type uint64 too large");
       }
       writer.uint32(48).uint64(message.synthesisUs);
+    }
+    if (message.clauseEnd !== 0) {
+      writer.uint32(56).uint32(message.clauseEnd);
     }
     return writer;
   },
@@ -1400,6 +1412,14 @@ export const Clause: MessageFns<Clause> = {
             message.synthesisUs = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.clauseEnd = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1436,6 +1456,11 @@ export const Clause: MessageFns<Clause> = {
         : isSet(object.synthesis_us)
         ? BigInt(object.synthesis_us)
         : 0n,
+      clauseEnd: isSet(object.clauseEnd)
+        ? globalThis.Number(object.clauseEnd)
+        : isSet(object.clause_end)
+        ? globalThis.Number(object.clause_end)
+        : 0,
     };
   },
 
@@ -1459,6 +1484,9 @@ export const Clause: MessageFns<Clause> = {
     if (message.synthesisUs !== 0n) {
       obj.synthesisUs = message.synthesisUs.toString();
     }
+    if (message.clauseEnd !== 0) {
+      obj.clauseEnd = Math.round(message.clauseEnd);
+    }
     return obj;
   },
 
@@ -1477,6 +1505,7 @@ export const Clause: MessageFns<Clause> = {
     message.synthesisUs = (object.synthesisUs !== undefined && object.synthesisUs !== null)
       ? BigInt(object.synthesisUs)
       : 0n;
+    message.clauseEnd = object.clauseEnd ?? 0;
     return message;
   },
 };
