@@ -7,6 +7,8 @@ import { polar } from './turns';
 const OVERLAP = FFT_SIZE / HOP;
 /** Highest logarithm of a magnitude. */
 const LOUDEST = 7;
+/** Where windows add up to less, the end fades instead of being blown up; with every frame they never do. */
+const LEAST_WEIGHT = 0.2;
 /** A cosine of amplitude 1 has magnitude 1. */
 const PULSE_SCALE = 1 / (FFT_SIZE / 4);
 
@@ -72,7 +74,7 @@ export class Synthesis {
         const frame = block - part;
         if (frame >= 0 && frame < frames && frame % every === 0) weight += WINDOW[part * HOP + n]! ** 2;
       }
-      out[n] = this.sum[n]! / Math.max(weight, 1e-11);
+      out[n] = this.sum[n]! / Math.max(weight, LEAST_WEIGHT);
     }
     return out;
   }
