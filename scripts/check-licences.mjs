@@ -40,6 +40,10 @@ This product uses the following packages, each under its own licence:
 ${entries.map((e) => `${e.name} (${e.licence})`).join('\n')}
 
 The texts in packages/ladder/corpus carry the licences that its README.md names.
+
+packages/speech reads English by the rules of misaki (Apache-2.0, hexgrad) and cuts words by those of spaCy (MIT,
+ExplosionAI GmbH), as the Python package hibari-tts (Apache-2.0, Copyright 2026 Maureese Williams) has them; the tables
+and networks that it reads come with the voices and are not part of this repository.
 `;
 if (process.argv.includes('--write')) writeFileSync('NOTICE', notice);
 else if (readFileSync('NOTICE', 'utf8') !== notice) {
