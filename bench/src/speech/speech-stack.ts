@@ -42,7 +42,7 @@ export async function startSpeechStack(sessions: number): Promise<SpeechStack> {
     });
     children.push(voice);
     const thinker = await ThinkerProcess.spawn(ladderOf({ name: MODEL }));
-    children.push(thinker.child);
+    children.push(endWithThis(thinker.child));
     await Promise.all([thinker.complete(), talkerReady(talker, voice)]);
     const { child, url } = await startGateway({ ZEN_THINKERS: thinker.address, ZEN_TALKERS: talker });
     children.push(child);
@@ -61,7 +61,7 @@ export async function startSpeechStack(sessions: number): Promise<SpeechStack> {
 
 /** The real gateway before stand-ins that take exactly the stages' time. */
 export async function startPacedStack(): Promise<SpeechStack> {
-  const paced = fork(join(__dirname, 'paced-stages-process.js'));
+  const paced = endWithThis(fork(join(__dirname, 'paced-stages-process.js')));
   try {
     const [{ thinker, talker }] = (await once(paced, 'message')) as [{ thinker: string; talker: string }];
     const { child, url } = await startGateway({ ZEN_THINKERS: thinker, ZEN_TALKERS: talker });
@@ -76,11 +76,20 @@ export async function startPacedStack(): Promise<SpeechStack> {
   }
 }
 
+/** A bench that is ended leaves nobody behind. */
+function endWithThis(child: ChildProcess): ChildProcess {
+  const end = () => void child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
+  return child;
+}
+
 function startScript(script: string, env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [script], {
+  const child = spawn(process.execPath, [script], {
     env: { ...process.env, ZEN_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 2, 2],
   });
+  return endWithThis(child);
 }
 
 async function startGateway(env: Record<string, string>): Promise<{ child: ChildProcess; url: string }> {

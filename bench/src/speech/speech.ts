@@ -26,6 +26,7 @@ interface Found {
  */
 export async function speech(argv: string[]): Promise<BenchReport> {
   const options = readOptions(argv);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const found: Found = { rows: [], bars: [] };
   const add = ({ rows, bars }: Found) => {
     found.rows.push(...rows);
