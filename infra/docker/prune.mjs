@@ -1,4 +1,5 @@
-// Takes out of a deployed service what never runs: sources, types, maps, tests, the engine's C++, pnpm's own notes.
+// Takes out of a deployed service what never runs: sources, types, maps, tests, the engine's C++, pnpm's own notes,
+// and ONNX Runtime for other systems and processors.
 //   node prune.mjs FOLDER
 import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
@@ -38,10 +39,24 @@ function keepOnly(path, base) {
   if (readdirSync(path).length === 0) rmdirSync(path);
 }
 
+const store = join(app, 'node_modules', '.pnpm');
 for (const name of ['@types+', '@zen+testing']) {
-  const store = join(app, 'node_modules', '.pnpm');
   for (const folder of readdirSync(store)) {
     if (folder.startsWith(name)) rmSync(join(store, folder), { recursive: true });
+  }
+}
+
+/** `bin/napi-vN/SYSTEM/PROCESSOR`, of which one runs here; all of them have 290 MB. */
+const runtime = readdirSync(store).find((folder) => folder.startsWith('onnxruntime-node@'));
+if (runtime) {
+  const bin = join(store, runtime, 'node_modules', 'onnxruntime-node', 'bin');
+  for (const version of readdirSync(bin)) {
+    for (const system of readdirSync(join(bin, version))) {
+      for (const processor of readdirSync(join(bin, version, system))) {
+        if (system === process.platform && processor === process.arch) continue;
+        rmSync(join(bin, version, system, processor), { recursive: true });
+      }
+    }
   }
 }
 prune(app, true);

@@ -82,7 +82,7 @@ describeWith(['helm'], 'monitoring', () => {
   let rules: Rules;
   let panels: Panel[];
   beforeAll(() => {
-    objects = render({ monitoring: EVERYTHING, deltaStore: { enabled: true } });
+    objects = render({ monitoring: EVERYTHING, deltaStore: { enabled: true }, talker: { enabled: true } });
     rules = find(objects, 'PrometheusRule', 'one-zen-rules').spec;
     panels = JSON.parse(find(objects, 'ConfigMap', 'one-zen-dashboard').data['zen.json']).panels;
   });
@@ -138,6 +138,7 @@ describeWith(['helm'], 'monitoring', () => {
       ['one-zen-gateway', 1],
       ['one-zen-thinker', 1],
       ['one-zen-delta-store', 1],
+      ['one-zen-talker', 1],
     ] as const) {
       const { spec } = find(objects, 'ServiceMonitor', name);
       const matched = services.filter((service) =>

@@ -51,6 +51,7 @@ describeWith(['helm'], 'network policies', () => {
     );
     const graph = [
       'gateway>thinker:50051',
+      'gateway>talker:50091',
       'gateway>redis:6379',
       'gateway>delta-store:50061',
       'thinker>delta-store:50061',
@@ -112,6 +113,14 @@ describeWith(['helm'], 'network policies', () => {
     expect(edges(spec.egress, 'to')).toEqual([]);
     const claim = policyOf(render({ deltaStore: { enabled: true } }), 'delta-store');
     expect(portsOf(claim.spec.egress)).toEqual(DNS);
+  });
+
+  test('talkers answer gateways alone, and call where voices come from, if anybody', () => {
+    const { spec } = policyOf(render({ talker: { enabled: true } }), 'talker');
+    expect(edges(spec.ingress, 'from')).toEqual(['gateway:50091']);
+    expect(portsOf(spec.egress)).toEqual([443, ...DNS]);
+    const kept = policyOf(render({ talker: { enabled: true, fetch: false } }), 'talker');
+    expect(portsOf(kept.spec.egress)).toEqual(DNS);
   });
 
   test('they can be left to somebody else', () => {

@@ -1,6 +1,7 @@
 import { settings as storeSettings } from '../../../services/delta-store/src/config';
 import { settings as gatewaySettings } from '../../../services/gateway/src/config';
 import { settings as operatorSettings } from '../../../services/operator/src/config';
+import { settings as talkerSettings } from '../../../services/talker/src/config';
 import { settings as thinkerSettings } from '../../../services/thinker/src/config';
 import { describeWith, envOf, find, type KubeObject, MODEL, render, scenarios } from './render';
 
@@ -17,6 +18,7 @@ describeWith(['helm'], 'workloads', () => {
       gateway: [...Object.values(gatewaySettings).map(({ env }) => env), ...OTHERS],
       'delta-store': [...Object.values(storeSettings).map(({ env }) => env), ...OTHERS],
       operator: [...Object.values(operatorSettings).map(({ env }) => env), ...OTHERS],
+      talker: [...Object.values(talkerSettings).map(({ env }) => env), ...OTHERS],
       thinker: [...Object.values(thinkerSettings).map(({ env }) => env), ...OTHERS],
     };
     const deployments = render(values).filter((one) => one.kind === 'Deployment');
@@ -216,6 +218,46 @@ describeWith(['helm'], 'workloads', () => {
     );
     for (const name of ['ZEN_DELTA_BASES', 'ZEN_REDIS', 'TMPDIR'])
       expect(envOf(none)).not.toHaveProperty(name);
+  });
+
+  test('talkers keep their voices where they are told to, and gateways find them', () => {
+    const objects = render({
+      talker: { enabled: true, voices: ['heart', 'joe'], threads: 3, maxSpeaking: 5 },
+    });
+    const talker = find(objects, 'Deployment', 'one-zen-talker');
+    expect(envOf(talker)).toMatchObject({
+      ZEN_LISTEN: '0.0.0.0:50091',
+      ZEN_HOME: '/cache',
+      ZEN_TALKER_VOICES: 'heart,joe',
+      ZEN_TALKER_THREADS: '3',
+      ZEN_TALKER_MAX_SPEAKING: '5',
+    });
+    expect(podOf(talker).containers[0].readinessProbe.grpc.port).toBe(50091);
+    expect(podOf(talker).volumes).toContainEqual({ name: 'cache', emptyDir: { sizeLimit: '1Gi' } });
+    const { spec } = find(objects, 'Service', 'one-zen-talker');
+    expect(spec).toMatchObject({
+      clusterIP: 'None',
+      ports: [{ name: 'grpc', port: 50091 }, { name: 'metrics' }],
+    });
+    const gateway = (values: object) => envOf(find(render(values), 'Deployment', 'one-zen-gateway'));
+    expect(gateway({ talker: { enabled: true } }).ZEN_TALKERS).toBe('kubernetes:///one-zen-talker:grpc');
+    const dns = { talker: { enabled: true }, gateway: { discovery: { mode: 'dns' } } };
+    expect(gateway(dns).ZEN_TALKERS).toBe('one-zen-talker.default:50091');
+    expect(gateway({})).not.toHaveProperty('ZEN_TALKERS');
+    const cacheOf = (cache: object) =>
+      podOf(find(render({ talker: { enabled: true, cache } }), 'Deployment', 'one-zen-talker')).volumes[0];
+    expect(cacheOf({ type: 'hostPath', hostPath: '/srv/zen' })).toEqual({
+      name: 'cache',
+      hostPath: { path: '/srv/zen', type: 'DirectoryOrCreate' },
+    });
+    expect(cacheOf({ type: 'claim', existingClaim: 'mine' })).toEqual({
+      name: 'cache',
+      persistentVolumeClaim: { claimName: 'mine' },
+    });
+    expect(cacheOf({ type: 'ephemeral' }).ephemeral.volumeClaimTemplate.spec.resources).toEqual({
+      requests: { storage: '1Gi' },
+    });
+    expect(() => cacheOf({ type: 'claim' })).toThrow('talker.cache.existingClaim: name the claim');
   });
 
   test('gateways and thinkers use it when it is there', () => {

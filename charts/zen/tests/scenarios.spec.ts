@@ -11,6 +11,7 @@ describeWith(['helm'], 'every scenario', () => {
       'gpu',
       'ha',
       'minimal',
+      'speech',
     ]);
   });
 

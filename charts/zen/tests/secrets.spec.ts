@@ -251,6 +251,22 @@ describeWith(['helm'], 'TLS between services', () => {
     ).toThrow('tls.secrets.deltaStore: name the Secret of the delta-store');
   });
 
+  test('talkers show a certificate with the name that gateways expect', () => {
+    const speech = { tls: { mode: 'certManager', issuer: { name: 'ca' } }, talker: { enabled: true } };
+    const objects = render(speech);
+    const name = envOf(gatewayOf(objects)).ZEN_TALKER_SERVER_NAME;
+    expect(name).toBe('one-zen-talker');
+    expect(find(objects, 'Certificate', 'one-zen-talker').spec.dnsNames).toContain(name);
+    const talker = find(objects, 'Deployment', 'one-zen-talker');
+    expect(envOf(talker)).toMatchObject({ ZEN_TLS_CERT: '/etc/zen/tls/tls.crt' });
+    expect(talker.spec.template.spec.containers[0].readinessProbe.grpc.port).toBe(50052);
+    const mutual = render({ ...speech, tls: { ...speech.tls, mutual: true } });
+    expect(envOf(find(mutual, 'Deployment', 'one-zen-talker'))).toMatchObject({ ZEN_TLS_CLIENTS: 'require' });
+    expect(() =>
+      render({ tls: { mode: 'secret', secrets: { thinker: 't', gateway: 'g' } }, talker: { enabled: true } }),
+    ).toThrow('tls.secrets.talker: name the Secret of the talker');
+  });
+
   test('expert pods and their routers have Secrets of their own, where there is an operator', () => {
     const secrets = { ...given.secrets, expert: 'e', expertRouter: 'r' };
     const blueprintOf = (tls: object) => {
@@ -294,13 +310,14 @@ describeWith(['helm'], 'TLS between services', () => {
     const objects = render({
       tls: { mode: 'certManager', issuer: { name: 'ca' } },
       deltaStore: { enabled: true },
+      talker: { enabled: true },
       models: [MODEL, { ...MODEL, name: 'other' }],
     });
     const made = objects.filter(({ kind }) => kind === 'Certificate').map(({ spec }) => spec.secretName);
     const mounted = objects
       .flatMap(({ spec }) => spec?.template?.spec.volumes ?? [])
       .flatMap(({ name, secret }) => (name === 'tls' ? [secret.secretName] : []));
-    expect(mounted).toHaveLength(4);
+    expect(mounted).toHaveLength(5);
     expect(new Set(mounted)).toEqual(new Set(made));
   });
 

@@ -7,7 +7,7 @@ import { buildah } from './buildah.mjs';
 import { run, say } from './run.mjs';
 import { arch, root } from './settings.mjs';
 
-const SERVICES = ['gateway', 'thinker', 'delta-store', 'operator', 'expert-router', 'expert'];
+const SERVICES = ['gateway', 'thinker', 'talker', 'delta-store', 'operator', 'expert-router', 'expert'];
 /** All that an image is made of. */
 const CONTENT = [
   'packages',

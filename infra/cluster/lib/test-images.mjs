@@ -1,7 +1,7 @@
-// Images that only tests need: a toolbox, Redis out of Debian packages, and a packed model behind a web server.
+// Images that only tests need: a toolbox, Redis out of Debian packages, a packed model behind a web server, a voice.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { writeAccounts } from './base-images.mjs';
@@ -55,6 +55,33 @@ function makeLadder() {
   });
 }
 
+const VOICE = 'heart';
+
+/** The voice's files, as they lie in a node's cache: a cluster need not reach where they come from. */
+async function fetchVoice() {
+  const { voiceEntry } = createRequire(import.meta.url)(join(root, 'packages', 'voices'));
+  const { wheels } = voiceEntry(VOICE);
+  const { status } = spawnSync(process.execPath, ['cli/dist/main.js', 'pull', VOICE], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (status !== 0) throw new Error(`fetching the voice ${VOICE} failed (exit ${status}); is the tree built?`);
+  return wheels;
+}
+
+function makeVoices(wheels) {
+  const folder = mkdtempSync(join(cache, 'voices-'));
+  try {
+    for (const { name, files } of wheels) {
+      mkdirSync(join(folder, name));
+      for (const file of files) cpSync(join(home, 'speech', name, file.name), join(folder, name, file.name));
+    }
+    return imageFrom('localhost/zen/test-voices:test', folder, { base: makeToolbox(), target: '/speech' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** A mixture of experts with random weights, small enough to be packed each time; its stages and chunks are real. */
 const MIXTURE = 'tiny-mixture';
 const MIXTURE_SHAPE = {
@@ -84,10 +111,12 @@ function makeMixture(folder) {
 export async function testImages() {
   packModel();
   const mixture = await packMixture();
+  const wheels = await fetchVoice();
   return [
     { name: 'zen/toolbox', tag: digest(systemArchive(TOOLBOX_IMAGE)), make: makeToolbox },
     { name: 'zen/redis', tag: digest(REDIS_PACKAGES), make: makeRedis },
     { name: 'zen/test-ladder', tag: digest(readFileSync(join(LADDER, 'index.json'))), make: makeLadder },
+    { name: 'zen/test-voices', tag: digest(JSON.stringify(wheels)), make: () => makeVoices(wheels) },
     {
       name: 'zen/test-mixture',
       tag: digest(readFileSync(join(mixture, 'index.json'))),

@@ -29,6 +29,9 @@
 - { name: ZEN_LISTEN, value: "0.0.0.0:8080" }
 - { name: ZEN_GRPC_LISTEN, value: "0.0.0.0:50050" }
 - { name: ZEN_THINKERS, value: {{ include "zen.gateway.thinkers" . | quote }} }
+{{- if $values.talker.enabled }}
+- { name: ZEN_TALKERS, value: {{ include "zen.talker.addresses" . | quote }} }
+{{- end }}
 - { name: ZEN_WEB, value: {{ ternary "on" "off" $values.gateway.web | quote }} }
 - { name: ZEN_RESUME, value: {{ ternary "on" "off" $values.gateway.resume.enabled | quote }} }
 {{- if $values.gateway.resume.enabled }}
@@ -50,6 +53,9 @@
 - { name: ZEN_TLS_CA, value: /etc/zen/tls/ca.crt }
 # Gateways dial pods by address; all thinkers' certificates bear this one name.
 - { name: ZEN_TLS_SERVER_NAME, value: {{ include "zen.fullname" . }}-thinker }
+{{- if $values.talker.enabled }}
+- { name: ZEN_TALKER_SERVER_NAME, value: {{ include "zen.name" (dict "root" . "component" "talker") }} }
+{{- end }}
 {{- if $values.tls.mutual }}
 - { name: ZEN_TLS_CERT, value: /etc/zen/tls/tls.crt }
 - { name: ZEN_TLS_KEY, value: /etc/zen/tls/tls.key }

@@ -10,7 +10,7 @@ const SECURITY = {
 };
 
 // The node refuses an image whose user is not numeric or is root, so that it runs at all says the first half.
-describe.each(['gateway', 'thinker', 'delta-store'])('the image of %s', (service) => {
+describe.each(['gateway', 'thinker', 'talker', 'delta-store'])('the image of %s', (service) => {
   const { reference } = imageOf(readTarget(), `zen/${service}`);
   let space: TestNamespace;
   beforeAll(async () => {
@@ -77,6 +77,21 @@ describe.each(['gateway', 'thinker', 'delta-store'])('the image of %s', (service
       const { output } = await runOnce('sbom', node(script));
       expect(output).toBe(`@zen/${service} true\n`);
     }));
+
+  if (service === 'talker') {
+    it('holds ONNX Runtime for this machine, and for no other', () =>
+      space.guard('runtime', async () => {
+        const script = `
+          const { readdirSync } = require('node:fs');
+          const runtime = readdirSync('/app/node_modules/.pnpm').find((name) => name.startsWith('onnxruntime-node@'));
+          const folder = '/app/node_modules/.pnpm/' + runtime + '/node_modules/onnxruntime-node';
+          require(folder);
+          const files = readdirSync(folder + '/bin', { recursive: true }).filter((name) => /[.](node|dll|dylib)$/.test(name));
+          console.log(files.length, files[0].endsWith(process.platform + '/' + process.arch + '/onnxruntime_binding.node'));`;
+        const { output } = await runOnce('runtime', node(script));
+        expect(output).toBe('1 true\n');
+      }));
+  }
 
   if (service === 'thinker') {
     it('loads the engine and chooses kernels for this machine', () =>

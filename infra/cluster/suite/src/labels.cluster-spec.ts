@@ -4,7 +4,7 @@ const target = readTarget();
 const describeLocal = target.local ? describe : describe.skip;
 
 // Only the local registry speaks plain HTTP without a login.
-describeLocal.each(['gateway', 'thinker', 'delta-store', 'operator', 'expert-router', 'expert'])(
+describeLocal.each(['gateway', 'thinker', 'talker', 'delta-store', 'operator', 'expert-router', 'expert'])(
   'the configuration of the image of %s',
   (service) => {
     it('names a numeric user, no shell and where it comes from', async () => {

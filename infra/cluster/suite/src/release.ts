@@ -8,6 +8,7 @@ export const COMPONENTS = [
   'expert',
   'expert-router',
   'thinker',
+  'talker',
   'gateway',
 ] as const;
 export type ZenComponent = (typeof COMPONENTS)[number];
