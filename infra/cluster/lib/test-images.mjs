@@ -65,7 +65,8 @@ async function fetchVoice() {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
-  if (status !== 0) throw new Error(`fetching the voice ${VOICE} failed (exit ${status}); is the tree built?`);
+  if (status !== 0)
+    throw new Error(`fetching the voice ${VOICE} failed (exit ${status}); is the tree built?`);
   return wheels;
 }
 
