@@ -22,6 +22,7 @@ import type { ProgressHub } from './progress/progress-hub';
 import type { ClientSecrets } from './realtime/client-secrets';
 import { ClientSecretsController } from './realtime/client-secrets.controller';
 import { AudioController } from './speech/audio.controller';
+import { ChatSpeech } from './speech/chat-speech';
 import type { SpeechDesk } from './speech/speech-desk';
 import { SpeechHandler } from './speech/speech-handler';
 import type { SpeechMetrics } from './speech/speech-metrics';
@@ -43,6 +44,7 @@ import {
   SPEECH_HANDLER,
   STALL_MS,
   TALKERS,
+  TRANSCRIBER,
   TRANSCRIPTION_HANDLER,
 } from './tokens';
 
@@ -91,6 +93,7 @@ export function appModule(parts: AppParts): DynamicModule {
       { provide: FLEET, useValue: fleet },
       { provide: TALKERS, useValue: speech.talkers },
       { provide: TRANSCRIPTION_HANDLER, useValue: parts.transcription },
+      { provide: TRANSCRIBER, useValue: parts.transcription.transcriber },
       { provide: ORIGINS, useValue: parts.corsOrigins },
       { provide: SPEECH_HANDLER, useValue: new SpeechHandler(speech, speechMetrics, stallMs) },
       { provide: GATE, useValue: gate },
@@ -104,7 +107,10 @@ export function appModule(parts: AppParts): DynamicModule {
       { provide: CLIENT_SECRETS, useValue: parts.secrets },
       { provide: STALL_MS, useValue: stallMs },
       { provide: CHAT_SCHEMA, useValue: chatSchema(maxMessages) },
-      { provide: COMPLETION_HANDLER, useValue: new CompletionHandler(fleet, stallMs) },
+      {
+        provide: COMPLETION_HANDLER,
+        useValue: new CompletionHandler(fleet, stallMs, new ChatSpeech(speech, speechMetrics)),
+      },
     ],
   };
 }

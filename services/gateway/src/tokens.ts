@@ -14,5 +14,6 @@ export const DELTA_LIMITS = Symbol('delta-limits');
 export const TALKERS = Symbol('Talkers');
 export const SPEECH_HANDLER = Symbol('SpeechHandler');
 export const TRANSCRIPTION_HANDLER = Symbol('TranscriptionHandler');
+export const TRANSCRIBER = Symbol('Transcriber');
 export const ORIGINS = Symbol('corsOrigins');
 export const CLIENT_SECRETS = Symbol('ClientSecrets');

@@ -94,6 +94,8 @@ export class Visit {
 
   /** Counts the request against its key's limits; the headers say what is left. */
   async admit(model: string, promptTokens: number): Promise<Record<string, string>> {
+    // Speech in a chat was let in before it was heard; the whole is settled at the end.
+    if (this.admission) return this.admission.headers;
     this.model = model;
     const admission = await this.services.limiter.admit(this.tenant, promptTokens);
     if (this.left || this.interrupted) {

@@ -10,7 +10,9 @@ import type { AnswerHead, ChunkWriter, FinishedChoice } from '../openai/answer-f
 import { errorBody } from '../openai/error-body';
 import { usageOf } from '../openai/usage';
 import type { ResumeOffer } from '../resume/resume-tokens';
+import type { ChatSpeech, SpokenAnswer } from '../speech/chat-speech';
 import type { CompletionRequest } from './completion-request';
+import { collectSpoken, streamSpoken } from './spoken-choice';
 import { SseWriter } from './sse-writer';
 
 /** Answers a checked request, whole or as a stream. What is thrown has not been answered yet. */
@@ -19,9 +21,11 @@ export class CompletionHandler {
     private readonly fleet: Fleet,
     /** Milliseconds after which a reader that takes nothing is cut off. */
     private readonly stallMs: number,
+    private readonly speech: ChatSpeech,
   ) {}
 
   async handle(request: CompletionRequest, visit: Visit, reply: FastifyReply): Promise<void> {
+    if (request.voicing) this.speech.check(request.voicing);
     const { userDelta } = visit.tenant;
     const { model, delta: deltaWish } = readDeltaAsks(request.asks, userDelta, (name) =>
       this.fleet.isModel(name),
@@ -31,8 +35,29 @@ export class CompletionHandler {
     const rates = await visit.admit(model, tokens);
     reply.headers(rates);
     const answers = await visit.answers(request.answers.map((spec) => ({ ...spec, model, deltaWish })));
+    const spoken = request.voicing && (await this.speech.open(request.voicing, visit));
+    try {
+      await this.answer(request, answers, spoken, rates, visit, reply);
+    } finally {
+      spoken?.cancel();
+    }
+  }
+
+  private async answer(
+    request: CompletionRequest,
+    answers: Answer[],
+    spoken: SpokenAnswer | undefined,
+    rates: Record<string, string>,
+    visit: Visit,
+    reply: FastifyReply,
+  ): Promise<void> {
     const first = answers[0] as Answer;
-    const headers = { ...rates, ...stageHeaders(first), 'x-request-id': visit.requestId };
+    const headers = {
+      ...rates,
+      ...stageHeaders(first),
+      ...spoken?.headers,
+      'x-request-id': visit.requestId,
+    };
     const created = Math.floor(Date.now() / 1000);
     const head = { id: `${request.idPrefix}-${visit.requestId}`, model: first.model, created };
     if (request.stream) {
@@ -40,9 +65,11 @@ export class CompletionHandler {
       const writer = new SseWriter(reply.raw, this.stallMs);
       // Headers set on the reply before (such as those of CORS) do not survive the hijack by themselves.
       writer.open({ ...(reply.getHeaders() as Record<string, string>), ...headers });
-      await stream(request, head, answers, writer, visit);
+      await stream(request, head, answers, spoken, writer, visit);
     } else {
-      const choices = await Promise.all(answers.map((answer) => collect(answer, request.logprobs)));
+      const choices = spoken
+        ? [await collectSpoken(first, spoken, created)]
+        : await Promise.all(answers.map((answer) => collect(answer, request.logprobs)));
       const ends = choices.map(({ end }) => end);
       const usage = usageOf(ends, request.choicesPerPrompt);
       await reply.headers(headers).send(request.format.whole(head, choices, usage));
@@ -54,16 +81,21 @@ async function stream(
   request: CompletionRequest,
   head: AnswerHead,
   answers: Answer[],
+  spoken: SpokenAnswer | undefined,
   writer: SseWriter,
   visit: Visit,
 ): Promise<void> {
   const { logprobs, includeUsage: usage } = request;
   // One id stands for a whole stream, so it says how to go on with one answer.
-  const offer = answers.length === 1 ? answers[0]?.resume : undefined;
+  const offer = answers.length === 1 && !spoken ? answers[0]?.resume : undefined;
   const chunks = request.format.chunks(head, { logprobs, usage });
   try {
     const ends = await Promise.all(
-      answers.map((answer, index) => streamChoice(answer, index, chunks, logprobs, offer, writer)),
+      answers.map((answer, index) =>
+        spoken
+          ? streamSpoken(answer, spoken, head, chunks, writer)
+          : streamChoice(answer, index, chunks, logprobs, offer, writer),
+      ),
     );
     if (usage) writer.send(chunks.usage(usageOf(ends, request.choicesPerPrompt)));
     writer.end('[DONE]');

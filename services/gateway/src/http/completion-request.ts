@@ -10,6 +10,7 @@ import { messagesOf } from '../openai/messages';
 import { priorityOf, samplingOf } from '../openai/sampling';
 import type { SamplingFields } from '../openai/sampling.schema';
 import { choiceOf, toolsOf } from '../openai/tools.schema';
+import type { Voicing } from '../speech/chat-speech';
 import type { CallRules } from '../tools/call-parser';
 import { offerTools, stopAfterCall } from '../tools/tool-use';
 
@@ -23,6 +24,8 @@ export interface CompletionRequest {
   includeUsage: boolean;
   logprobs: boolean;
   choicesPerPrompt: number;
+  /** How the answer is spoken; undefined: it is not. */
+  voicing?: Voicing;
   answers: Omit<AnswerSpec, 'model' | 'deltaWish'>[];
 }
 
@@ -46,7 +49,18 @@ export function fromChat(body: ChatBody, headers: Headers): CompletionRequest {
   const logprobs = wantsLogprobs ? (body.top_logprobs ?? 0) : undefined;
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? 0;
   const request = fromFields(body, headers, [prompt], logprobs, maxTokens, 'chatcmpl', chatFormat);
-  return use ? { ...request, answers: request.answers.map((spec) => withTools(spec, use)) } : request;
+  const spoken = { ...request, ...voicingOf(body, headers) };
+  return use ? { ...spoken, answers: spoken.answers.map((spec) => withTools(spec, use)) } : spoken;
+}
+
+function voicingOf(body: ChatBody, headers: Headers): { voicing?: Voicing } {
+  const { modalities, audio, priority } = body;
+  if (!audio || !modalities?.includes('audio')) return {};
+  if (headers[RESUME_HEADER]) {
+    const message = `${RESUME_HEADER}: an answer in speech cannot be continued`;
+    throw new GatewayError('unsupported', message, { param: RESUME_HEADER });
+  }
+  return { voicing: { ...audio, full: wishFromHeaders(headers).full, priority: priorityOf(priority) } };
 }
 
 /** A program reads the calls; the answer ends with one where one is all. */

@@ -1,10 +1,13 @@
 import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Visit } from '../door/visit';
 import { GatewayError } from '../gateway-error';
 import type { chatSchema } from '../openai/chat.schema';
 import { completionSchema } from '../openai/completion.schema';
 import { validate } from '../openai/parse-body';
-import { CHAT_SCHEMA, COMPLETION_HANDLER } from '../tokens';
+import { hearParts } from '../speech/hear-parts';
+import type { Transcriber } from '../speech/transcriber';
+import { CHAT_SCHEMA, COMPLETION_HANDLER, TRANSCRIBER } from '../tokens';
 import type { CompletionHandler } from './completion-handler';
 import { type CompletionRequest, fromChat, fromCompletion } from './completion-request';
 import { jsonBody } from './json-body';
@@ -15,16 +18,15 @@ export class CompletionsController {
   constructor(
     @Inject(COMPLETION_HANDLER) private readonly handler: CompletionHandler,
     @Inject(CHAT_SCHEMA) private readonly chatBody: ReturnType<typeof chatSchema>,
+    @Inject(TRANSCRIBER) private readonly transcriber: Transcriber,
   ) {}
 
   @Post('chat/completions')
   @HttpCode(200)
-  chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.answer(
-      fromChat(validate(this.chatBody, jsonBody(request)), headersOf(request)),
-      request,
-      reply,
-    );
+  async chat(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const body = validate(this.chatBody, jsonBody(request));
+    const heard = await hearParts(body, this.transcriber, knownVisit(request));
+    await this.answer(fromChat(heard, headersOf(request)), request, reply);
   }
 
   @Post('completions')
@@ -35,8 +37,12 @@ export class CompletionsController {
   }
 
   private answer(parsed: CompletionRequest, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const visit = visitOf(request);
-    if (!visit) throw new GatewayError('internal', 'the request has no visit');
-    return this.handler.handle(parsed, visit, reply);
+    return this.handler.handle(parsed, knownVisit(request), reply);
   }
+}
+
+function knownVisit(request: FastifyRequest): Visit {
+  const visit = visitOf(request);
+  if (!visit) throw new GatewayError('internal', 'the request has no visit');
+  return visit;
 }

@@ -17,6 +17,8 @@ export interface FinishedChoice {
   calls: AnswerCall[];
   logprobs: TokenLogprob[] | null;
   end: AnswerEnd;
+  /** Where it is spoken: its text is the transcript. */
+  audio?: { id: string; data: string; transcript: string; expires_at: number };
 }
 
 /** How one route writes its answers: whole, and in chunks of which the parts that never change are made once. */
@@ -47,12 +49,13 @@ export const chatFormat: AnswerFormat = {
     object: 'chat.completion',
     created,
     model,
-    choices: choices.map(({ text, calls, logprobs, end }, index) => ({
+    choices: choices.map(({ text, calls, logprobs, end, audio }, index) => ({
       index,
       message: {
         role: 'assistant',
-        content: text === '' && calls.length > 0 ? null : text,
+        content: audio || (text === '' && calls.length > 0) ? null : text,
         refusal: null,
+        ...(audio ? { audio } : {}),
         ...(calls.length > 0 ? { tool_calls: calls.map(wholeCall) } : {}),
       },
       logprobs: logprobs && chatLogprobs(logprobs),

@@ -21,6 +21,7 @@ export interface Utterance {
   /** Not lowered under load. */
   full: boolean;
   priority: Priority;
+  seed?: number | undefined;
 }
 
 /** Opens utterances at whichever talker is best for them. */
@@ -34,7 +35,11 @@ export class SpeechDesk {
    * One utterance on a visit's behalf, to be given its text and read. The visit's end, or that of `signal`, cancels it.
    * @throws GatewayError where there is no such voice, or nobody who has it
    */
-  open({ voice, speed, full, priority }: Utterance, visit: Visit, signal = visit.signal): SpeakAnywhere {
+  open(
+    { voice, speed, full, priority, seed }: Utterance,
+    visit: Visit,
+    signal = visit.signal,
+  ): SpeakAnywhere {
     const { name } = this.talkers.voice(voice);
     const load = this.talkers.load(name);
     if (!load) throw new GatewayError('unavailable', 'no talker can be asked now', { retryAfterS: 1 });
@@ -48,7 +53,7 @@ export class SpeechDesk {
         priority: allowedPriority(priority, visit.tenant),
         quality: voiceQuality(load, full),
         prompt: undefined,
-        seed: undefined,
+        seed: seed === undefined ? undefined : BigInt(seed),
       },
       pick: (shunned) => this.talkers.speaking(name, shunned),
       signal,

@@ -11,7 +11,7 @@ import type { SpeechDesk } from './speech-desk';
 import { speechFailure } from './speech-failure';
 import type { SpeechMetrics } from './speech-metrics';
 import { textTokens, usageOfSpeech } from './speech-usage';
-import { audioOf, SPEECH_RATE } from './spoken-audio';
+import { audioOf, primed, SPEECH_RATE } from './spoken-audio';
 import type { SpokenStart } from './spoken-event';
 import { qualityName } from './voice-quality';
 
@@ -46,6 +46,7 @@ export class SpeechHandler {
           voice: body.voice,
           speed: body.speed ?? 1,
           full,
+          seed: body.seed,
           priority: body.priority ? priorityOf(body.priority) : Priority.PRIORITY_UNSPECIFIED,
         },
         visit,
@@ -55,7 +56,8 @@ export class SpeechHandler {
       speech.end();
       const record = this.metrics.utterance();
       const { start, pieces } = await audioOf(speech.events(), record.heard);
-      const counted = counting(pieces);
+      // Until here it can still be refused.
+      const counted = counting(await primed(pieces));
       const bytes = await encodeAudio(format, SPEECH_RATE, counted.pieces, signal);
       const headers = {
         ...(reply.getHeaders() as Record<string, string>),

@@ -42,6 +42,8 @@ export const speechSchema = z.object({
   response_format: optional(formatField(FORMATS)),
   speed: optional(z.number().min(0.25).max(4)),
   stream_format: optional(z.enum(['audio', 'sse'])),
+  /** Makes what is random in a voice the same again. */
+  seed: optional(z.int().min(0)),
   priority: optional(z.enum(['batch', 'normal', 'interactive'])),
 });
 

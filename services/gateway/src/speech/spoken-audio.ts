@@ -10,40 +10,38 @@ export interface SpokenAudio {
   pieces: AsyncGenerator<Float32Array>;
 }
 
-/** Waits for the first sound of an utterance: what fails before is thrown here. `onEvent` hears of all that happens. */
+/** Waits until a talker has taken an utterance: who is refused is told here. `onEvent` hears of all that happens. */
 export async function audioOf(
   events: AsyncGenerator<SpokenEvent>,
   onEvent: (event: SpokenEvent) => void = () => {},
 ): Promise<SpokenAudio> {
-  let start: SpokenStart | undefined;
   for (;;) {
     const { value: event, done } = await events.next();
     if (done) throw new Error('an utterance without a beginning');
     onEvent(event);
-    if (event.kind === 'start') start = event;
-    if (start && (event.kind === 'frame' || event.kind === 'end')) {
-      return { start, pieces: pieces(start, event, events, onEvent) };
-    }
+    if (event.kind === 'start') return { start: event, pieces: pieces(event, events, onEvent) };
   }
+}
+
+/** The same pieces, once the first is there: what fails before is thrown here. */
+export async function primed<T>(pieces: AsyncGenerator<T>): Promise<AsyncGenerator<T>> {
+  const first = await pieces.next();
+  return (async function* () {
+    if (first.done) return;
+    yield first.value;
+    yield* pieces;
+  })();
 }
 
 async function* pieces(
   { sampleRate }: SpokenStart,
-  first: SpokenEvent,
-  rest: AsyncGenerator<SpokenEvent>,
+  events: AsyncGenerator<SpokenEvent>,
   onEvent: (event: SpokenEvent) => void,
 ): AsyncGenerator<Float32Array> {
   const resampler = new Resampler(sampleRate, SPEECH_RATE);
-  try {
-    if (first.kind === 'frame') yield resampler.push(fromPcm(first.pcm));
-    if (first.kind !== 'end') {
-      for await (const event of rest) {
-        onEvent(event);
-        if (event.kind === 'frame') yield resampler.push(fromPcm(event.pcm));
-      }
-    }
-    yield resampler.end();
-  } finally {
-    await rest.return(undefined);
+  for await (const event of events) {
+    onEvent(event);
+    if (event.kind === 'frame') yield resampler.push(fromPcm(event.pcm));
   }
+  yield resampler.end();
 }

@@ -30,7 +30,7 @@ export type TranscriptionTask = 'transcribe' | 'translate';
 /** Transcribes a file, or translates it into English. What is thrown has not been answered yet. */
 export class TranscriptionHandler {
   constructor(
-    private readonly transcriber: Transcriber,
+    readonly transcriber: Transcriber,
     private readonly room: UploadRoom,
     private readonly metrics: SpeechMetrics,
     private readonly limits: TranscriptionLimits,
