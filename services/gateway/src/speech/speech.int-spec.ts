@@ -4,6 +4,8 @@ import { endServices, serviceMissing } from '@zen/testing';
 import { eventsOf, openGateway, PacedThinker, until } from '../gateway.fixture';
 import { openSpeakingGateway, type SpeakingGateway } from './speech.fixture';
 
+/** Voices and ears are read from disk, by a machine that may have much else to do. */
+const START_MS = 180_000;
 const missing = serviceMissing('talker');
 if (missing) console.log(`skipped: ${missing}`);
 const hasLame = spawnSync('lame', ['--version']).status === 0;
@@ -27,7 +29,7 @@ const loudness = (samples: Float32Array) =>
   let running: SpeakingGateway;
   beforeAll(async () => {
     running = await openSpeakingGateway();
-  });
+  }, START_MS);
   afterAll(async () => {
     await running?.stop();
     endServices();

@@ -62,16 +62,20 @@ export class TalkerLink {
     return this.about?.draining === false && allows(this.circuit, this.options.now());
   }
 
-  /** How full it is, our own calls since its last report included: above 1 calls wait. 1 where it never said a limit. */
-  occupancy(work: TalkerWork): number {
-    if (this.state.t !== 'ready') return Number.POSITIVE_INFINITY;
+  /** Calls there and waiting for it, our own since its last report included. */
+  calls(work: TalkerWork): number {
+    if (this.state.t !== 'ready') return this.inFlight[work];
     const { about, ours } = this.state;
-    const [busy, most] =
-      work === 'speaking'
-        ? [about.speaking + about.waiting, about.maxSpeaking]
-        : [about.listening, about.maxListening];
-    const all = Math.max(0, busy - ours[work]) + this.inFlight[work];
-    return most > 0 ? all / most : 1;
+    const busy = work === 'speaking' ? about.speaking + about.waiting : about.listening;
+    return Math.max(0, busy - ours[work]) + this.inFlight[work];
+  }
+
+  /** How full it is: above 1 calls wait. 1 where it never said a limit. */
+  occupancy(work: TalkerWork): number {
+    const { about } = this;
+    if (!about) return Number.POSITIVE_INFINITY;
+    const most = work === 'speaking' ? about.maxSpeaking : about.maxListening;
+    return most > 0 ? this.calls(work) / most : 1;
   }
 
   /** A call begins; what is returned is told once how it ended. */

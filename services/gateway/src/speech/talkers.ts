@@ -21,7 +21,9 @@ export interface Place<C> {
 export interface SpeechLoad {
   /** How full the talker is that the next call goes to, from 0 to 1, and above where calls wait. */
   occupancy: number;
-  /** Seconds of work per second of audio there; 0 before the first. */
+  /** Calls there now. */
+  calls: number;
+  /** Seconds of work per second of audio that it made last; 0 before the first. */
   realTimeFactor: number;
 }
 
@@ -103,7 +105,11 @@ export class Talkers {
   load(voice: string): SpeechLoad | undefined {
     const link = this.leastSpeaking(voice, NOBODY);
     if (!link) return undefined;
-    return { occupancy: link.occupancy('speaking'), realTimeFactor: link.about?.realTimeFactor ?? 0 };
+    return {
+      occupancy: link.occupancy('speaking'),
+      calls: link.calls('speaking'),
+      realTimeFactor: link.about?.realTimeFactor ?? 0,
+    };
   }
 
   /** The least busy talker that listens; `transcriber` '' means with any model. */
