@@ -29,42 +29,46 @@ interface Node {
  */
 export function withNoiseInputs(model: Uint8Array, name: string): Uint8Array {
   let found = 0;
-  const out = eachField(model, (field, bytes, writer) => {
-    if (field !== MODEL.graph || bytes === null) return false;
-    const graph = eachField(bytes, (part, content, into) => {
+  const pieces = eachField(model, (field, graph) => {
+    if (field !== MODEL.graph || graph === null) return null;
+    const parts = eachField(graph, (part, content) => {
       const node = part === GRAPH.node && content ? readNode(content) : null;
-      if (node?.opType !== 'RandomNormalLike') return false;
-      for (const each of found === 0 ? lengthNodes(node) : soundNodes(node)) message(into, GRAPH.node, each);
+      if (node?.opType !== 'RandomNormalLike') return null;
       found += 1;
-      return true;
+      const nodes = found === 1 ? lengthNodes(node) : soundNodes(node);
+      return nodes.map((each) => fieldOf(GRAPH.node, each));
     });
-    for (const [constant, value] of CONSTANTS) message(graph, GRAPH.initializer, scalar(constant, value));
-    message(graph, GRAPH.input, input(LENGTH_NOISE, [1, 2, 'ids']));
-    message(graph, GRAPH.input, input(SOUND_NOISE, SOUND_NOISE_SHAPE));
-    message(writer, MODEL.graph, graph);
-    return true;
+    for (const [constant, value] of CONSTANTS)
+      parts.push(fieldOf(GRAPH.initializer, scalar(constant, value)));
+    parts.push(fieldOf(GRAPH.input, input(LENGTH_NOISE, [1, 2, 'ids'])));
+    parts.push(fieldOf(GRAPH.input, input(SOUND_NOISE, SOUND_NOISE_SHAPE)));
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const head = new BinaryWriter().tag(MODEL.graph, WireType.LengthDelimited).uint32(length).finish();
+    return [head, ...parts];
   });
   if (found !== 2) {
     throw new SpeechError('bad-model', `${name}: has ${found} nodes RandomNormalLike, must have 2`);
   }
-  return out.finish();
+  return Buffer.concat(pieces);
 }
 
-/** Copies a message field by field; `change` writes another in its place and says so. */
+/**
+ * A message's fields as they are, but for those that `change` has others for. Nothing is copied: a model is large.
+ */
 function eachField(
   bytes: Uint8Array,
-  change: (field: number, content: Uint8Array | null, writer: BinaryWriter) => boolean,
-): BinaryWriter {
+  change: (field: number, content: Uint8Array | null) => Uint8Array[] | null,
+): Uint8Array[] {
   const reader = new BinaryReader(bytes);
-  const writer = new BinaryWriter();
+  const pieces: Uint8Array[] = [];
   while (reader.pos < reader.len) {
     const start = reader.pos;
     const [field, type] = reader.tag();
     const content = type === WireType.LengthDelimited ? reader.bytes() : null;
     if (content === null) reader.skip(type, field);
-    if (!change(field, content, writer)) writer.raw(bytes.subarray(start, reader.pos));
+    pieces.push(...(change(field, content) ?? [bytes.subarray(start, reader.pos)]));
   }
-  return writer;
+  return pieces;
 }
 
 function readNode(bytes: Uint8Array): Node {
@@ -145,6 +149,12 @@ function input(name: string, dimensions: readonly (number | string)[]): BinaryWr
   message(value, 2, type);
   return value;
 }
+
+const fieldOf = (field: number, content: BinaryWriter): Uint8Array => {
+  const writer = new BinaryWriter();
+  message(writer, field, content);
+  return writer.finish();
+};
 
 function message(writer: BinaryWriter, field: number, content: BinaryWriter): void {
   writer.tag(field, WireType.LengthDelimited).bytes(content.finish());
