@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServiceProcess, startService } from '@zen/testing';
 import { openGateway, PacedThinker, type Running } from '../gateway.fixture';
 
