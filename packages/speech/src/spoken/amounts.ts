@@ -66,6 +66,10 @@ const UNITS: Readonly<Record<string, readonly [string, string]>> = {
   oz: ['ounce', 'ounces'],
   l: ['liter', 'liters'],
   L: ['liter', 'liters'],
+  tsp: ['teaspoon', 'teaspoons'],
+  tbsp: ['tablespoon', 'tablespoons'],
+  gal: ['gallon', 'gallons'],
+  rpm: ['revolution per minute', 'revolutions per minute'],
   ml: ['milliliter', 'milliliters'],
   mL: ['milliliter', 'milliliters'],
   'km²': ['square kilometer', 'square kilometers'],
@@ -216,5 +220,11 @@ export const AMOUNTS: readonly Rule[] = [
     // 10K users, but 4K TV.
     pattern: new RegExp(`(?<![\\w.])(${NUMBER})([kKM]) (?=[a-z]{3,}s\\b)`, 'g'),
     say: (_all, number, big) => `${numberWords(number!)} ${BIG[big!.toLowerCase()]} `,
+  },
+  {
+    // A five dollar bill.
+    pattern:
+      /(?<= (?:dollar|euro|pound))s(?= (?:bill|note|coin|fee|fine|salary|budget|discount|loan|prize|gift)\b)/g,
+    say: () => '',
   },
 ];

@@ -123,6 +123,11 @@ export const NUMBERS: readonly Rule[] = [
     say: (_all, whole, sign) => mixed(whole, fraction(...SIGNS[sign!]!)),
   },
   {
+    pattern:
+      /(?<![\w./])(\d+(?:\.\d+)?)\/(\d+)(?= (?:stars?|points?)\b)|(?<![\w./])(\d+\.\d+)\/(\d+)(?![\w/]|\.\d)/g,
+    say: (_all, a, b, c, d) => `${numberWords((a ?? c)!)} out of ${cardinal((b ?? d)!)}`,
+  },
+  {
     pattern: /(?<![\w./])(?:(\d+) )?(\d{1,3})\/(\d{1,3})(?![\w/]|\.\d)/g,
     say: (all, whole, above, below) => {
       if (PAIRS.has(all!)) return `${cardinal(above!)} ${cardinal(below!)}`;
@@ -155,7 +160,7 @@ export const NUMBERS: readonly Rule[] = [
     say: (_all, number) => `${numberWords(number!)} by `,
   },
   {
-    pattern: new RegExp(`(?<![\\w.])(${NUMBER})\\s?[x×](?!\\w)`, 'g'),
+    pattern: new RegExp(`(?<![\\w.])(${NUMBER})\\s?[x×](?!\\w)(?! ?[-+*/=^])`, 'g'),
     say: (_all, number) => `${numberWords(number!)} times`,
   },
   {
@@ -193,6 +198,8 @@ export const NUMBERS: readonly Rule[] = [
   { pattern: /(?<![\w.])<\s?(?=\d)/g, say: () => 'less than ' },
   { pattern: /(?<![\w.])\+(?=\d)/g, say: () => 'plus ' },
   { pattern: /(\d{2}0)s\b/g, say: (_all, digits) => decadeLike(digits!) },
+  { pattern: /(?<=\d)\.x\b/g, say: () => ' point x' },
+  { pattern: /(?<=\d)\+(?=[\s.,;:!?)]|$)/g, say: () => ' plus' },
   // Letters and digits of one name: GPT-4, mp3, B2B.
   { pattern: /(?<=\p{L})-?(?=\d)|(?<=\d)-?(?=\p{L})/gu, say: () => ' ' },
   { pattern: new RegExp(`(?<![\\w.])[-−]?(?:${NUMBER}|\\.\\d+)`, 'g'), say: (all) => plain(all!) },

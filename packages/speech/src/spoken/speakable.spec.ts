@@ -31,6 +31,10 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ['E = mc², x³, 2^10', 'E equals mc squared, x cubed, two to the power of ten'],
     ['H₂O and CO₂', 'H two O and CO two'],
     ['open 24/7', 'open twenty four seven'],
+    ['4.5/5, 4/5 stars', 'four point five out of five, four out of five stars'],
+    ['f(x) = 2x + 1', 'f x equals two x plus one'],
+    ['√2 and π ≈ 3.14', 'the square root of two and pi is about three point one four'],
+    ['Node 20.x, Python 3.11+', 'Node twenty point x, Python three point one one plus'],
     ['#1 fan, issue #42', 'number one fan, issue number forty two'],
     ['No. 5 is alive. No. He is not.', 'number five is alive. No. He is not.'],
     ['Chapter IV of World War II', 'Chapter four of World War two'],
@@ -58,6 +62,9 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ['May I? In May 2024.', 'May I? In May twenty twenty four.'],
     ['open Mon-Fri', 'open Monday to Friday'],
     ['Q3 2024', 'Q three twenty twenty four'],
+    ['May 1st–3rd, 2024', 'May first to third, twenty twenty four'],
+    ['Jan 2021–Mar 2022', 'January twenty twenty one to March twenty twenty two'],
+    ["in '99, class of '05", 'in ninety nine, class of oh five'],
   ],
   times: [
     ['Meet at 14:30 or 9:05am.', 'Meet at fourteen thirty or nine oh five A.M.'],
@@ -80,6 +87,7 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ],
     ['$5/month, $10-$20', 'five dollars per month, ten to twenty dollars'],
     ['-$5', 'minus five dollars'],
+    ['a $5 bill', 'a five dollar bill'],
     ['from $1.5bn to $2bn', 'from one point five billion dollars to two billion dollars'],
   ],
   units: [
@@ -91,6 +99,7 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ['20 m² and 10 m/s', 'twenty square meters and ten meters per second'],
     ['10K users, 4K video', 'ten thousand users, four K video'],
     ['5-10 min', 'five to ten minutes'],
+    ['ca. 3 hrs, 2 tbsp', 'about three hours, two tablespoons'],
   ],
   abbreviations: [
     ['Dr. Smith and Mrs. Jones', 'Doctor Smith and Missus Jones'],

@@ -17,6 +17,10 @@ const SIGNS: readonly Rule[] = (
     [/(?<=\p{L}\p{L})\s?<-{0,2}>\s?(?=\p{L})/gu, ' to and from '],
     [/\s?(?:-{1,2}>|=>|→|⇒|➜)\s?/g, ' to '],
     [/\s?(?:←|↔|⇔)\s?/g, ' '],
+    [/√\s?(?=[\p{L}\p{N}(])/gu, ' the square root of '],
+    [/∞/g, ' infinity '],
+    [/∑\s?/g, ' the sum of '],
+    [/∈/g, ' in '],
     [/°/g, ' degrees '],
     [/§§?\s?/g, ' section '],
     [/±/g, ' plus or minus '],
@@ -28,7 +32,7 @@ const SIGNS: readonly Rule[] = (
     [/\$(?=\w)|(?<=\w)\$/g, ' dollar '],
     [/[€£¥₹₩₿]/g, ' '],
     [/#(?=\p{L})/gu, ' hashtag '],
-    [/@(?=\w)/g, ' at '],
+    [/@ ?(?=\w)/g, ' at '],
     [/[\\^_~|<>{}#$*=`]/g, ' '],
     [/(?<=\p{L}{2}) ?\+ ?(?=\p{L})/gu, ' plus '],
     [/(?<=[Cc])\+\+/g, ' plus plus'],
@@ -36,6 +40,16 @@ const SIGNS: readonly Rule[] = (
     [/[+/](?!\w)/g, ' '],
   ] as const
 ).map(([pattern, words]) => ({ pattern, say: () => words }));
+
+const GREEK_LETTERS = (
+  'alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma sigma tau upsilon phi ' +
+  'chi psi omega'
+).split(' ');
+/** A letter that stands alone is a sign of mathematics. */
+const GREEK: Rule = {
+  pattern: /(?<![\p{L}])[α-ω](?!\p{L})|(?<!\p{L})[ΓΔΘΛΞΠΣΦΨΩ](?!\p{L})/gu,
+  say: (letter) => ` ${GREEK_LETTERS[letter!.toLowerCase().charCodeAt(0) - 0x3b1]} `,
+};
 
 /** Pictures, what joins and colours them, and what cannot be seen. */
 const UNSEEN =
@@ -67,11 +81,12 @@ function prose(text: string): string {
   const lines = withoutMarkup(text).replace(/[ \t]*\n\s*/g, '\n');
   return applied(lines.replace(/\n/g, ' ').trim(), [
     ...ADDRESSES,
+    ...SHORT_WORDS,
     ...TIMES_AND_DATES,
     ...AMOUNTS,
-    ...SHORT_WORDS,
     ...NUMBERS,
     ...SIGNS,
+    GREEK,
   ]);
 }
 

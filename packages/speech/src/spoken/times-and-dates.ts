@@ -69,6 +69,10 @@ export const TIMES_AND_DATES: readonly Rule[] = [
     },
   },
   {
+    pattern: new RegExp(`(?<=\\b${MONTH}\\.?(?: \\d{1,4})?)\\s?[-–]\\s?(?=${MONTH}\\b)`, 'g'),
+    say: () => ' to ',
+  },
+  {
     pattern: new RegExp(`\\b(${DAY})\\.?\\s?[-–]\\s?(${DAY})\\b\\.?`, 'g'),
     say: (_all, from, to) => `${DAYS[from!]} to ${DAYS[to!]}`,
   },
@@ -98,8 +102,12 @@ export const TIMES_AND_DATES: readonly Rule[] = [
     say: (_all, hour, half) => (inRange(hour, 1, 12) ? time(hour!, '00', undefined, half) : null),
   },
   {
-    pattern: new RegExp(`\\b(${MONTH})\\.? (\\d{1,2})(?:st|nd|rd|th)?\\s?[-–]\\s?(\\d{1,2})(?!\\w)`, 'g'),
-    say: (_all, month, from, to) => `${monthName(month!)} ${ordinal(from!)} to ${ordinal(to!)}`,
+    pattern: new RegExp(
+      `\\b(${MONTH})\\.? (\\d{1,2})(?:st|nd|rd|th)?\\s?[-–]\\s?(\\d{1,2})(?:st|nd|rd|th)?(?!\\w)(?:,? (\\d{4})${END})?`,
+      'g',
+    ),
+    say: (_all, month, from, to, of) =>
+      `${monthName(month!)} ${ordinal(from!)} to ${ordinal(to!)}${of ? `, ${year(of)}` : ''}`,
   },
   {
     pattern: new RegExp(
@@ -133,6 +141,10 @@ export const TIMES_AND_DATES: readonly Rule[] = [
   {
     pattern: /(?<![\w.])['’]([2-9]0)s\b/g,
     say: (_all, digits) => decade(`19${digits}`).replace(/^\S+ /, ''),
+  },
+  {
+    pattern: /(?<![\w.'’])['’](\d{2})(?![\w'’"])/g,
+    say: (_all, digits) => (digits!.startsWith('0') ? `oh ${cardinal(digits!)}` : cardinal(digits!)),
   },
   {
     pattern: /(?<![\w.])(1[1-9]\d\d|20\d\d)\s?[-–]\s?(1[1-9]\d\d|20\d\d|\d\d)(?![\w.-])/g,
