@@ -3,6 +3,9 @@ import { eachDigit, numberWords, year } from './number-words';
 /** Names that letters do not tell. */
 const SAID: Readonly<Record<string, string>> = {
   json: 'jason',
+  readme: 'read me',
+  kubectl: 'cube control',
+  sudo: 'sue doo',
   yaml: 'yammel',
   yml: 'Y.M.L',
   sql: 'S.Q.L',

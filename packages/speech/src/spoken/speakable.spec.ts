@@ -151,6 +151,7 @@ const SPOKEN: Readonly<Record<string, readonly (readonly [string, string])[]>> =
     ["McDonald's and MacArthur", "McDonald's and MacArthur"],
     ['NASA, PCs and URLs', 'NASA, PCs and URLs'],
     ['HELLO World', 'HELLO World'],
+    ['JSON by nginx on K8s', 'jason by engine X on kubernetes'],
   ],
   markup: [
     ['**Bold** and *italic* and ~~gone~~ and __strong__', 'Bold and italic and gone and strong'],
