@@ -68,6 +68,21 @@ function ensureSystemPackages() {
   run(`installing ${missing.join(', ')}`, 'sh', ['-c', aptCommand], { env });
 }
 
+// Spoken answers as MP3 are encoded by a program of its own; without it everything else works.
+function ensureLame() {
+  if (has('lame')) return;
+  const command = 'apt-get update -qq && apt-get install -y -qq --no-install-recommends lame';
+  if (process.getuid?.() === 0 && has('apt-get')) {
+    process.stderr.write('[zen] installing lame\n');
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    if (
+      spawnSync('timeout', ['120', 'sh', '-c', command], { env, stdio: ['ignore', 'ignore', 2] }).status === 0
+    )
+      return;
+  }
+  process.stderr.write('[zen] lame is not here, so answers as MP3 are refused: apt-get install lame\n');
+}
+
 // Packages are installed again only when the lockfile or a manifest it covers has changed.
 function ensurePackages() {
   const hash = createHash('sha256')
@@ -109,6 +124,7 @@ checkNode();
 // Help needs no build, where the script it belongs to is plain Node.
 if (!(target.script.endsWith('.mjs') && args.includes('--help'))) {
   ensureSystemPackages();
+  if (command === 'start' || command === 'test') ensureLame();
   ensurePackages();
   build();
 }

@@ -113,6 +113,8 @@ function corsOf(origin: string[]) {
     'x-zen-stage-reason',
     'x-zen-quality',
     'x-zen-delta',
+    'x-zen-voice',
+    'x-zen-voice-quality',
     'retry-after',
   ];
   return { origin, methods: ['GET', 'POST'], exposedHeaders, maxAge: 600 };
