@@ -6,7 +6,7 @@ export type { BringWheel, FetchedSoFar, FetchModelOptions, ModelWheel } from './
 export type { Transcriber, Urgency } from './transcriber';
 export { fetchSilero } from './turns/fetch-silero';
 export type { Eagerness } from './turns/semantic-wait';
-export { Silero, SileroStream } from './turns/silero';
+export { Silero, type SileroStream } from './turns/silero';
 export type { TurnSettings } from './turns/turn-detector';
 export { fetchWhisper, WHISPER } from './whisper/fetch-whisper';
 export type { TranscriptPart, WindowRequest, WindowTranscript } from './whisper/transcript';

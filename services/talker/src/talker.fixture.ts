@@ -14,6 +14,7 @@ import { client, type OpenStream, type RpcClient, type RpcError } from '@zen/rpc
 import type { SpeechEngine } from '@zen/speech';
 import { createLogger } from '@zen/telemetry';
 import { settings } from './config';
+import type { OpenEars } from './listening/open-ears';
 import { startTalker, type Talker } from './talker';
 
 /** A talker in this process, on a port of its own. */
@@ -28,6 +29,7 @@ export class TestTalker {
   static async start(
     engines: readonly SpeechEngine[],
     env: Record<string, string> = {},
+    openEars?: OpenEars,
   ): Promise<TestTalker> {
     const logs: string[] = [];
     const logger = createLogger('talker', 'debug', { write: (line: string) => void logs.push(line) });
@@ -39,7 +41,7 @@ export class TestTalker {
       ...env,
     });
     const sources = engines.map((engine, at) => ({ voices: names[at] ?? [], open: async () => engine }));
-    const talker = await startTalker(config, () => sources, logger);
+    const talker = await startTalker(config, () => sources, logger, openEars);
     const connection = client(TalkerServiceDefinition, talker.address);
     const started = new TestTalker(talker, connection, logs);
     await started.until(({ voices }) => voices.length === names.flat().length);

@@ -1,6 +1,7 @@
 import { HearingError } from '../hearing-error';
 import type { Transcriber, Urgency } from '../transcriber';
-import { type SileroStream, STEP } from '../turns/silero';
+import type { SileroStream } from '../turns/silero';
+import { STEP } from '../turns/steps';
 import type { WindowRequest, WindowTranscript } from '../whisper/transcript';
 import type { Heard, HeardTranscript } from './heard';
 import type { ListenSettings } from './listen-settings';
@@ -66,10 +67,11 @@ function listen(change: Partial<ListenSettings> = {}) {
   const transcriber = new FakeTranscriber();
   const heard: Heard[] = [];
   let nowMs = 0;
-  const vad = {
+  const vad: SileroStream = {
+    close: () => {},
     push: async (samples: Float32Array) =>
       Array.from({ length: samples.length / STEP }, (_, i) => (samples[i * STEP] ? 0.9 : 0)),
-  } as unknown as SileroStream;
+  };
   const parts = {
     vad,
     transcriber,

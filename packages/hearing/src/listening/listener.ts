@@ -1,6 +1,7 @@
 import { HearingError } from '../hearing-error';
 import type { Transcriber, Urgency } from '../transcriber';
-import { type SileroStream, STEP, STEP_MS } from '../turns/silero';
+import type { SileroStream } from '../turns/silero';
+import { STEP, STEP_MS } from '../turns/steps';
 import { TurnDetector, type TurnSettings } from '../turns/turn-detector';
 import type { WindowTranscript } from '../whisper/transcript';
 import type { Heard } from './heard';
@@ -113,10 +114,12 @@ export class Listener {
     if (this.failure) throw this.failure;
   }
 
-  /** Stops all that is under way. */
+  /** Stops all that is under way; may be called again. */
   close(): void {
+    if (this.over.signal.aborted) return;
     this.over.abort();
     this.utterance?.over.abort();
+    this.parts.vad.close();
   }
 
   private hear(step: Float32Array, probability: number): void {

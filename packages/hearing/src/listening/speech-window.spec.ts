@@ -1,4 +1,4 @@
-import { STEP } from '../turns/silero';
+import { STEP } from '../turns/steps';
 import { SpeechWindow } from './speech-window';
 
 function window(probabilities: readonly number[], start = 0): SpeechWindow {

@@ -1,4 +1,4 @@
-import { STEP } from '../turns/silero';
+import { STEP } from '../turns/steps';
 
 const RATE = 16_000;
 /** Steps (32 ms) that a window has at most, and from which on it may be cut. */

@@ -1,64 +1,90 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { HearingError } from '../hearing-error';
+import type { FromSilero, SileroStart, ToSilero } from './silero-messages';
 
-/** Samples of a step at 16 kHz: 32 ms. */
-export const STEP = 512;
-export const STEP_MS = 32;
-/** Of the step before that each step begins with. */
-const CONTEXT = 64;
-const STATE = 128;
-/** Steps of one run: a short hold of the thread. */
-const MAX_STEPS = 16;
+/** The built file, also for tests that run the sources: a thread cannot be started from TypeScript. */
+const WORKER = join(__dirname, '../../dist/turns/silero-worker.js');
 
-/** Silero's graph, shared by all who listen. */
+interface Asked {
+  resolve(probabilities: number[]): void;
+  reject(error: HearingError): void;
+}
+
+/** Silero in a thread of its own, shared by all who listen. */
 export class Silero {
-  private constructor(private readonly session: InferenceSession) {}
+  private readonly asked = new Map<number, Asked>();
+  private ids = 0;
+  private streams = 0;
+  private ended: HearingError | null = null;
 
+  private constructor(private readonly worker: Worker) {}
+
+  /** @throws HearingError `bad-model` */
   static async open(path: string): Promise<Silero> {
-    const options = { intraOpNumThreads: 1, interOpNumThreads: 1 };
-    return new Silero(await InferenceSession.create(path, options));
+    const worker = new Worker(WORKER, { workerData: { path } satisfies SileroStart });
+    const silero = new Silero(worker);
+    await new Promise<void>((resolve, reject) => {
+      worker.on('message', (message: FromSilero) => {
+        if (message.kind === 'ready') resolve();
+        else silero.answered(message);
+      });
+      worker.on('error', (cause) => {
+        const what = cause instanceof Error ? cause.message : String(cause);
+        silero.end(new HearingError('broken', `silero: ${what}`, { cause }));
+        reject(new HearingError('bad-model', `${path}: ${what}`, { cause }));
+      });
+      worker.on('exit', () => silero.end(new HearingError('closed', 'silero: its thread has ended')));
+    });
+    return silero;
   }
 
   /** Follows one speaker's audio from its beginning. */
   stream(): SileroStream {
-    return new SileroStream(this.session);
+    this.streams += 1;
+    const stream = this.streams;
+    return {
+      push: (samples) => this.hear(stream, samples),
+      close: () => this.post({ kind: 'forget', stream }),
+    };
   }
 
   async close(): Promise<void> {
-    await this.session.release();
+    this.end(new HearingError('closed', 'silero: closed'));
+    await this.worker.terminate();
+  }
+
+  private hear(stream: number, samples: Float32Array): Promise<number[]> {
+    return new Promise((resolve, reject) => {
+      if (this.ended) return reject(this.ended);
+      this.ids += 1;
+      this.asked.set(this.ids, { resolve, reject });
+      this.post({ kind: 'hear', id: this.ids, stream, samples });
+    });
+  }
+
+  private answered(message: Exclude<FromSilero, { kind: 'ready' }>): void {
+    const asked = this.asked.get(message.id);
+    this.asked.delete(message.id);
+    if (message.kind === 'heard') asked?.resolve(message.probabilities);
+    else asked?.reject(new HearingError('broken', `silero: ${message.message}`));
+  }
+
+  private end(error: HearingError): void {
+    this.ended ??= error;
+    for (const asked of this.asked.values()) asked.reject(this.ended);
+    this.asked.clear();
+  }
+
+  private post(message: ToSilero): void {
+    this.worker.postMessage(message);
   }
 }
 
-/** How likely speech is, step after step. */
-export class SileroStream {
-  private context = new Float32Array(CONTEXT);
-  private h: Tensor = new Tensor('float32', new Float32Array(STATE), [1, 1, STATE]);
-  private c: Tensor = this.h;
-
-  constructor(private readonly session: InferenceSession) {}
-
+/** How likely speech is in one speaker's audio, step after step. */
+export interface SileroStream {
   /** @param samples a whole number of steps; one call after the other; @returns 0 to 1 for each step */
-  async push(samples: Float32Array): Promise<number[]> {
-    const probabilities: number[] = [];
-    for (let at = 0; at < samples.length; at += MAX_STEPS * STEP) {
-      probabilities.push(...(await this.run(samples.subarray(at, at + MAX_STEPS * STEP))));
-    }
-    return probabilities;
-  }
-
-  private async run(samples: Float32Array): Promise<Float32Array> {
-    const steps = samples.length / STEP;
-    const width = CONTEXT + STEP;
-    const input = new Float32Array(steps * width);
-    for (let step = 0; step < steps; step++) {
-      const from = step * STEP;
-      input.set(step === 0 ? this.context : samples.subarray(from - CONTEXT, from), step * width);
-      input.set(samples.subarray(from, from + STEP), step * width + CONTEXT);
-    }
-    this.context = samples.slice(-CONTEXT);
-    const feeds = { input: new Tensor('float32', input, [steps, width]), h: this.h, c: this.c };
-    const { speech_probs: probabilities, hn, cn } = await this.session.run(feeds);
-    this.h = hn as Tensor;
-    this.c = cn as Tensor;
-    return probabilities!.data as Float32Array;
-  }
+  push(samples: Float32Array): Promise<number[]>;
+  /** Its state is forgotten. */
+  close(): void;
 }

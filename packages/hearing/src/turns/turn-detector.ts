@@ -1,5 +1,5 @@
 import { type Eagerness, semanticWaitMs } from './semantic-wait';
-import { STEP_MS } from './silero';
+import { STEP_MS } from './steps';
 
 export interface TurnSettings {
   /** Probability above which there is speech, 0 to 1. */
