@@ -24,7 +24,9 @@ const SAME: [RegExp, string][] = [
   [/\bkg\b/g, 'kilograms'],
   [/\bkilos?\b/g, 'kilograms'],
   [/\bms\b/g, 'milliseconds'],
+  [/\bback up\b/g, 'backup'],
 ];
+const MONTHS = 'january|february|march|april|may|june|july|august|september|october|november|december';
 /** British and American spellings of what the sentences hold. */
 const SPELLINGS: Record<string, string> = { harbour: 'harbor', metres: 'meters', metre: 'meter' };
 const NUMBER_WORDS = new Set([
@@ -50,6 +52,9 @@ export function normalWords(text: string): string[] {
       return ` ${cardinal(digits(whole))} dollars ${cents === undefined ? '' : `${cardinal(Number(cents))} cents`} `;
     })
     .replace(/(\d)%/g, '$1 percent')
+    // Some write times with a point.
+    .replace(/\b(at|before|the) (\d{1,2})\.(\d\d)\b/g, '$1 $2:$3')
+    .replace(new RegExp(`\\b(${MONTHS}) (\\d{1,2})\\b(?!:)`, 'g'), '$1 $2th')
     .replace(/\b(\d{1,2}):(\d\d)\b/g, (_, hours: string, minutes: string) => {
       const rest = minutes === '00' ? '' : minutes.startsWith('0') ? `oh ${minutes[1]}` : minutes;
       return ` ${hours} ${rest} `;

@@ -1,4 +1,5 @@
 import { HearingError } from '../hearing-error';
+import { repeatedBehind } from './repeated-behind';
 import { applyRules, draw, largest, logProbability } from './token-rules';
 import type { DecoderStep, EncodedAudio, WhisperModel } from './whisper-model';
 
@@ -14,6 +15,8 @@ export interface DecodeOptions {
   forced: readonly number[];
   /** Ids that probably come after those; what is right of them costs one step together. */
   guess: readonly number[];
+  /** How many times in a row the same may be said; one more is taken back and ends the answer. */
+  mostRepeats: number;
   cancelled: () => boolean;
 }
 
@@ -25,6 +28,8 @@ export interface DecodedWindow {
   /** Mean over the ids and the end. */
   logProbability: number;
   noSpeechProbability: number;
+  /** It said the same once more than it may. */
+  circles: boolean;
 }
 
 /** Tokens of a window at most; and how many guesses are checked in one step. */
@@ -54,6 +59,7 @@ export async function decodeWindow(
   const ids: number[] = [];
   const logProbabilities: number[] = [];
   let sum = 0;
+  let circle = 0;
   for (;;) {
     if (options.cancelled()) throw new HearingError('cancelled', 'transcription: cancelled');
     const logits = waiting.shift()!;
@@ -70,13 +76,17 @@ export async function decodeWindow(
     if (chosen === tokens.end || ids.length + 1 >= room) break;
     ids.push(chosen);
     logProbabilities.push(probability);
+    circle = at < forced.length ? 0 : repeatedBehind(ids, options.mostRepeats);
+    if (circle > 0) break;
     if (chosen === expected[at] && waiting.length > 0) continue;
     cache.truncate(prompt.length + at);
     step = await model.decode(audio, cache, [chosen], [0]);
     waiting = step.logits;
   }
   const mean = sum / (ids.length - forced.length + 1);
-  return { ids, logProbabilities, logProbability: mean, noSpeechProbability };
+  ids.length -= circle;
+  logProbabilities.length = ids.length;
+  return { ids, logProbabilities, logProbability: mean, noSpeechProbability, circles: circle > 0 };
 }
 
 export function promptOf(

@@ -2,13 +2,14 @@ import { Tensor } from 'onnxruntime-node';
 import type { EncodedAudio } from './whisper-model';
 import type { WhisperShape } from './whisper-shape';
 
-/** Positions of silence that the decoder sees behind the audio: 5 s. */
-const TAIL = 250;
+/** Positions of silence that the decoder sees behind the audio: 5 s, or what a window has room for. */
+const SHORT = 250;
+export type Tail = 'short' | 'whole';
 
 /**
  * Puts encoded silence behind encoded audio. The decoder learnt where speech ends from windows of 30 s that are silent
  * behind it; without that it says the same again and again. Encoding the silence each time would cost a whole window,
- * and silence is the same each time.
+ * and silence is the same each time. A short tail makes quicker steps, and now and then is not enough.
  *
  * @param silence a whole window whose end is silent
  */
@@ -16,9 +17,10 @@ export function withSilentTail(
   audio: EncodedAudio,
   silence: EncodedAudio,
   shape: WhisperShape,
+  tail: Tail,
 ): EncodedAudio {
   const { positions: from } = audio;
-  const to = Math.min(silence.positions, from + TAIL);
+  const to = tail === 'whole' ? silence.positions : Math.min(silence.positions, from + SHORT);
   const { heads } = shape;
   const deep = shape.width / heads;
   const values: Record<string, Tensor> = {};

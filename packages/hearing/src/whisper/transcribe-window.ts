@@ -89,9 +89,19 @@ async function decodeSurely(
   const first = request.temperature;
   const temperatures = request.thorough ? [first, ...TEMPERATURES.filter((one) => one > first)] : [first];
   let best: DecodedWindow | null = null;
-  for (const temperature of temperatures) {
-    const guess = temperature === 0 ? options.guess : [];
-    const decoded = await decodeWindow(model, audio, { ...options, guess, temperature });
+  let heard = audio;
+  let mostRepeats = 1;
+  for (let i = 0; i < temperatures.length; i++) {
+    const temperature = temperatures[i]!;
+    const guess = temperature === 0 && mostRepeats === 1 ? options.guess : [];
+    const decoded = await decodeWindow(model, heard, { ...options, guess, temperature, mostRepeats });
+    if (decoded.circles && request.thorough && mostRepeats === 1) {
+      // With all the silence of a window it notices the end; what is said twice even so was said twice.
+      heard = await model.encode(request.samples, 'whole');
+      mostRepeats = 2;
+      i--;
+      continue;
+    }
     if (isSilence(decoded) || !isDoubtful(model, decoded)) return decoded;
     if (best === null || decoded.logProbability > best.logProbability) best = decoded;
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { HearingError } from '../hearing-error';
 import { HOP, SAMPLE_RATE, WINDOW } from './mel-filters';
-import { withSilentTail } from './silent-tail';
+import { type Tail, withSilentTail } from './silent-tail';
 import type { WhisperDescription } from './whisper-files';
 import { WhisperTokens } from './whisper-tokens';
 
@@ -57,7 +57,7 @@ export class WhisperModel {
   }
 
   /** @param samples 16 kHz, at most 30 s; only they are computed, the silence behind them is known */
-  async encode(samples: Float32Array): Promise<EncodedAudio> {
+  async encode(samples: Float32Array, tail: Tail = 'short'): Promise<EncodedAudio> {
     if (samples.length > WINDOW_SECONDS * SAMPLE_RATE) {
       throw new HearingError(
         'bad-audio',
@@ -65,7 +65,7 @@ export class WhisperModel {
       );
     }
     this.silence ??= await this.run(silentWindow());
-    return withSilentTail(await this.run(samples), this.silence, this.description.shape);
+    return withSilentTail(await this.run(samples), this.silence, this.description.shape, tail);
   }
 
   private async run(samples: Float32Array): Promise<EncodedAudio> {
