@@ -6,6 +6,7 @@ import { GatewayError } from '../gateway-error';
 /** What keeps speech from being made or understood, as the gateway reports it. `param`: whose fault wrong bytes are. */
 export function speechFailure(error: unknown, signal: AbortSignal, param?: string): GatewayError {
   if (error instanceof AudioError) return audioFailure(error, param);
+  if (signal.aborted) return new GatewayError('cancelled', 'the request was cancelled', { cause: error });
   if (!(error instanceof RpcError)) return GatewayError.from(error);
   // Of wrong audio the talker's message names what inside of the file is wrong.
   if (param !== undefined && error.code === 'INVALID_ARGUMENT') {
