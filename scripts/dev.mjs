@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // `npm start`: packs the default model when it is not in the cache, starts thinker, gateway and delta-store as local
-// processes, shows the main job on the terminal, then stays up. While a quickly packed model serves, the full
+// processes, shows the main job on the terminal, then starts a talker, which fetches its voice, and stays up. While a quickly packed model serves, the full
 // plan is packed in the background and takes over without dropping a stream. With `--bandwidth` the thinker starts
 // with an empty cache and downloads its ladder at that speed, so that one can watch it climb.
 import { spawn } from 'node:child_process';
@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { showAnswer, showBurst } from './demo.mjs';
 
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     prompt: { type: 'string', default: 'In two sentences, why is the sky blue?' },
     'no-demo': { type: 'boolean', default: false },
     'no-upgrade': { type: 'boolean', default: false },
+    'no-speech': { type: 'boolean', default: false },
     once: { type: 'boolean', default: false },
   },
 });
@@ -30,16 +32,17 @@ if (options.help) {
 
   --model NAME       a model of \`npm run zen -- pull --help\` (default smollm2-135m-instruct)
   --port N           HTTP port of the gateway on 127.0.0.1 (default 8080)
-  --grpc-port N      gRPC port of the gateway; thinkers and delta-store take the five ports after it (default 50050)
+  --grpc-port N      gRPC port of the gateway; thinkers, delta-store and talker take the seven ports after it (default 50050)
   --threads N        threads of the engine (default: all cores)
   --bandwidth RATE   start with an empty cache and download the ladder at 20mbit, 2MiB (a second) or the like, to
                      watch it climb: answers begin with the first stage; implies --no-upgrade
   --prompt TEXT      what the demonstration asks
   --no-demo          start without a demonstration
   --no-upgrade       keep serving the quickly packed model
+  --no-speech        start no talker
   --once             stop after the demonstration
 
-Models and ladders are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cache/zen), logs in its logs/, deltas and
+Models, ladders and voices are kept in $ZEN_HOME (default $XDG_CACHE_HOME/zen or ~/.cache/zen), logs in its logs/, deltas and
 their keys in its delta-store/.`);
   process.exit(0);
 }
@@ -62,12 +65,12 @@ function say(text) {
 const children = new Map();
 let stopping = false;
 
-/** Starts a service with its log in a file; an exit nobody asked for ends everything. */
-function start(name, script, env, argv = []) {
+/** Starts a service with its log in a file; an exit nobody asked for ends everything, or is told to `onExit`. */
+function start(name, script, env, onExit = () => stop(1)) {
   mkdirSync(join(home, 'logs'), { recursive: true });
   const path = join(home, 'logs', `${name}.log`);
   const log = createWriteStream(path, { flags: 'a' });
-  const child = spawn(process.execPath, [script, ...argv], {
+  const child = spawn(process.execPath, [script], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -78,7 +81,7 @@ function start(name, script, env, argv = []) {
     children.delete(name);
     if (stopping || child.retired) return;
     console.error(`${name} ended (${signal ?? code}); its log is ${path}`);
-    stop(1);
+    onExit();
   });
   return child;
 }
@@ -114,10 +117,15 @@ function pack(plan, background) {
   });
 }
 
-async function ready(url, what) {
-  // A slow download may take its time; a process that ends is told anyway.
-  const patienceMs = rate ? Number.POSITIVE_INFINITY : 120_000;
-  for (let waited = 0; waited < patienceMs; waited += 200) {
+/** Two minutes from now; a slow download may take its time, and a process that ends is told anyway. */
+function patience() {
+  const until = rate ? Number.POSITIVE_INFINITY : Date.now() + 120_000;
+  return () => Date.now() < until;
+}
+
+/** Resolves when the URL answers; rejects where it does not within two minutes, or once nobody is `patient`. */
+async function ready(url, what, patient = patience()) {
+  while (patient()) {
     const response = await fetch(url).catch(() => undefined);
     if (response?.ok) return;
     await new Promise((done) => setTimeout(done, 200));
@@ -183,6 +191,50 @@ function startThinker(plan) {
   });
 }
 
+const talkerAddress = `127.0.0.1:${grpcPort + 6}`;
+const talkerProbe = `127.0.0.1:${grpcPort + 7}`;
+
+/**
+ * Starts a talker, says how far its downloads are, and where it speaks once it does. Where it cannot fetch what it needs
+ * it goes on trying; everything else goes on without it in any case.
+ */
+function startTalker() {
+  const env = { ZEN_LISTEN: talkerAddress, ZEN_PROBE_LISTEN: talkerProbe };
+  const talker = start('talker', 'services/talker/dist/main.js', env, () => say('going on without speech'));
+  let told = '';
+  let failed = false;
+  createInterface({ input: talker.stdout }).on('line', (line) => {
+    const { msg, voice, phase, item, bytes, err } = parsed(line);
+    if (phase === 'fetching' && bytes > 0) {
+      const megabytes = Math.floor(bytes / 1e6);
+      // A line every 20 MB.
+      const news = `${item} ${Math.floor(megabytes / 20)}`;
+      if (news !== told) say(`speech: fetching ${voice}: ${item} (${megabytes} MB so far)`);
+      told = news;
+    }
+    if (failed || !/^no (voices|ears) yet/.test(msg ?? '')) return;
+    failed = true;
+    say(`speech cannot be had now (${err?.message}); everything else goes on, and the talker tries again`);
+  });
+  const announce = () => {
+    say(
+      `speech ${gateway}/v1/audio/speech, /v1/audio/transcriptions; ws://127.0.0.1:${options.port}/v1/realtime`,
+    );
+    say(`probe  http://${talkerProbe}/metrics   (of the talker, zen.v1.TalkerService at ${talkerAddress})`);
+  };
+  // Stops looking with the talker; whoever stops everything hears nothing more of it.
+  ready(`http://${talkerProbe}/readyz`, 'the talker', () => children.has('talker')).then(announce, () => {});
+}
+
+/** A line of a service's log; empty for any other. */
+function parsed(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return {};
+  }
+}
+
 try {
   const plan = existsSync(ladderPath(home, options.model, 'full')) ? 'full' : 'quick';
   if (!existsSync(ladderPath(home, options.model, plan))) {
@@ -203,6 +255,7 @@ try {
     ZEN_GRPC_LISTEN: `127.0.0.1:${grpcPort}`,
     ...deltas,
     ...(rate ? { ZEN_ARTIFACTS: ladderPath(home, options.model, plan) } : {}),
+    ...(options['no-speech'] ? {} : { ZEN_TALKERS: talkerAddress }),
     ZEN_THINKERS: plan === 'full' ? thinkerAddress.full : `${thinkerAddress.quick},${thinkerAddress.full}`,
   });
   await ready(`${gateway}/healthz`, 'the gateway');
@@ -232,6 +285,8 @@ try {
   say(`chat   npm run zen -- chat --url ${gateway}`);
   say(`delta  npm run zen -- delta list --url ${gateway}`);
   say('stop   Ctrl-C');
+  // After the demonstration, which it would slow down; what it fetches comes behind everything else.
+  if (!options['no-speech']) startTalker();
   if (plan === 'quick' && !options['no-upgrade'] && !rate) {
     say('packing the full plan in the background; it takes over when it is done');
     await pack('full', true);

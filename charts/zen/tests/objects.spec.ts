@@ -229,6 +229,7 @@ describeWith(['helm'], 'workloads', () => {
       ZEN_LISTEN: '0.0.0.0:50091',
       ZEN_HOME: '/cache',
       ZEN_TALKER_VOICES: 'heart,joe',
+      ZEN_TALKER_EARS: 'whisper-base',
       ZEN_TALKER_THREADS: '3',
       ZEN_TALKER_MAX_SPEAKING: '5',
     });
@@ -242,7 +243,7 @@ describeWith(['helm'], 'workloads', () => {
     const gateway = (values: object) => envOf(find(render(values), 'Deployment', 'one-zen-gateway'));
     expect(gateway({ talker: { enabled: true } }).ZEN_TALKERS).toBe('kubernetes:///one-zen-talker:grpc');
     const dns = { talker: { enabled: true }, gateway: { discovery: { mode: 'dns' } } };
-    expect(gateway(dns).ZEN_TALKERS).toBe('one-zen-talker.default:50091');
+    expect(gateway(dns).ZEN_TALKERS).toBe('one-zen-talker.llm:50091');
     expect(gateway({})).not.toHaveProperty('ZEN_TALKERS');
     const cacheOf = (cache: object) =>
       podOf(find(render({ talker: { enabled: true, cache } }), 'Deployment', 'one-zen-talker')).volumes[0];

@@ -67,7 +67,7 @@ describeWith(['helm'], 'refused values', () => {
       { gateway: { replica: 2 } },
       "at '/gateway': additional properties 'replica' not allowed",
     ],
-    ['an unknown part', { talker: {} }, "additional properties 'talker' not allowed"],
+    ['an unknown part', { singer: {} }, "additional properties 'singer' not allowed"],
     [
       'a text for a number',
       { gateway: { replicas: 'two' } },
