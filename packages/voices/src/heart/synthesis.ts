@@ -5,6 +5,8 @@ import { polar } from './turns';
 
 /** Parts of a window's length that one block of HOP samples belongs to. */
 const OVERLAP = FFT_SIZE / HOP;
+/** Noise of a lower logarithm, in all bins together, is less than a step of 16 bits; nine bins of ten have no more. */
+const INAUDIBLE = -7.6;
 /** Highest logarithm of a magnitude. */
 const LOUDEST = 7;
 /** Where windows add up to less, the end fades instead of being blown up; with every frame they never do. */
@@ -113,8 +115,10 @@ class Filters {
     if (!options.noise) return;
     const { normal } = options;
     for (let bin = 0; bin < BINS; bin++) {
-      re[bin]! += noise[from + bin]! * normal();
-      im[bin]! += noise[from + bin]! * normal();
+      const loud = noise[from + bin]!;
+      if (loud === 0) continue;
+      re[bin]! += loud * normal();
+      im[bin]! += loud * normal();
     }
   }
 
@@ -130,7 +134,7 @@ class Filters {
         const halfTurns = 1 - 2 / (Math.exp(2 * theta[at]!) + 1);
         polar(magnitude(lh[at]!), halfTurns / 2, this.pulseRe, this.pulseIm, to);
         polar(magnitude(lr[at]!), phi[at]! / (2 * Math.PI), this.restRe, this.restIm, to);
-        if (noise) this.noise[to] = magnitude(ln[at]!);
+        if (noise) this.noise[to] = ln[at]! > INAUDIBLE ? magnitude(ln[at]!) : 0;
       }
     }
   }
