@@ -222,7 +222,7 @@ describeWith(['helm'], 'workloads', () => {
 
   test('talkers keep their voices where they are told to, and gateways find them', () => {
     const objects = render({
-      talker: { enabled: true, voices: ['heart', 'joe'], threads: 3, maxSpeaking: 5 },
+      talker: { enabled: true, voices: ['heart', 'joe'], threads: 3, maxSpeaking: 5, ears: 'none', maxListening: 7 },
     });
     const talker = find(objects, 'Deployment', 'one-zen-talker');
     expect(envOf(talker)).toMatchObject({
@@ -232,6 +232,8 @@ describeWith(['helm'], 'workloads', () => {
       ZEN_TALKER_EARS: 'whisper-base',
       ZEN_TALKER_THREADS: '3',
       ZEN_TALKER_MAX_SPEAKING: '5',
+      ZEN_TALKER_EARS: 'none',
+      ZEN_TALKER_MAX_LISTENING: '7',
     });
     expect(podOf(talker).containers[0].readinessProbe.grpc.port).toBe(50091);
     expect(podOf(talker).volumes).toContainEqual({ name: 'cache', emptyDir: { sizeLimit: '1Gi' } });

@@ -64,7 +64,9 @@ const never = new AbortController().signal;
       // A comma more or less is within what 8 bits change; a word is not.
       expect(plain(found.text)).toBe(plain(wanted.text));
       expect(found.language).toBe(wanted.language);
-      expect(Math.abs(found.logProbability - wanted.logprob)).toBeLessThan(0.15);
+      // The mean of two tokens moves more than that of many.
+      const near = wanted.words.length > 5 ? 0.15 : 0.6;
+      expect(Math.abs(found.logProbability - wanted.logprob)).toBeLessThan(near);
       expect(Math.abs(found.noSpeechProbability - wanted.noSpeech)).toBeLessThan(0.3);
       expect(plain(found.words.map(({ text }) => text).join(''))).toBe(plain(wanted.text));
       // The reference cuts a word before its apostrophe.
