@@ -32,5 +32,5 @@ test.each(FILES)('%s is the tone that it was made of, as long as it was', (name,
 test.each(FILES)('%s is the same however it is cut', (name) => {
   const bytes = fixture(name);
   const whole = decoded(bytes, { cut: bytes.length });
-  for (const cut of [1, 333]) expect(decoded(bytes, { cut })).toEqual(whole);
+  for (const cut of [7, 333]) expect(decoded(bytes, { cut })).toEqual(whole);
 });
