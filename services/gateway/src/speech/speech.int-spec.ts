@@ -1,7 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type OutputFormat, openDecoder } from '@zen/audio';
 import { endServices, serviceMissing } from '@zen/testing';
 import { eventsOf, openGateway, PacedThinker, until } from '../gateway.fixture';
+import { digestOf, newKey } from '../keys/key-entry';
 import { openSpeakingGateway, type SpeakingGateway } from './speech.fixture';
 
 /** Voices and ears are read from disk, by a machine that may have much else to do. */
@@ -146,6 +150,41 @@ const loudness = (samples: Float32Array) =>
     const response = await running.post('/v1/audio/speech', body);
     expect(await response.json()).toMatchObject({ error: { param, code } });
     expect(response.status).toBe(code === 'model_not_found' ? 404 : 400);
+  });
+
+  test('a key is needed where keys are, and its limits hold for speech', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'zen-keys-'));
+    const [key, file] = [newKey(), join(folder, 'keys')];
+    await writeFile(file, `sha256:${digestOf(key).toString('hex')} tenant=small rpm=1\n`);
+    const thinker = new PacedThinker();
+    const locked = await openGateway([thinker], {
+      ZEN_TALKERS: running.talker.address,
+      ZEN_API_KEYS: file,
+    });
+    const headers = { authorization: `Bearer ${key}` };
+    const ask = (headers: Record<string, string>) =>
+      locked.post(
+        '/v1/audio/speech',
+        { model: 'tts-1', voice: 'heart', input: 'Yes.', response_format: 'pcm' },
+        { headers },
+      );
+    try {
+      await until(
+        'the talker is known',
+        async () => (await fetch(`${locked.url}/v1/audio/voices`, { headers })).ok,
+      );
+      expect((await ask({})).status).toBe(401);
+      const served = await ask(headers);
+      expect(served.status).toBe(200);
+      expect(served.headers.get('x-ratelimit-limit-requests')).toBe('1');
+      expect((await served.arrayBuffer()).byteLength).toBeGreaterThan(1000);
+      const refused = await ask(headers);
+      expect(refused.status).toBe(429);
+      expect(await refused.json()).toMatchObject({ error: { code: 'rate_limit_exceeded' } });
+    } finally {
+      await locked.stop();
+      await rm(folder, { recursive: true });
+    }
   });
 
   async function gauge(name: string): Promise<number> {
