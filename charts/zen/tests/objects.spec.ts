@@ -222,14 +222,20 @@ describeWith(['helm'], 'workloads', () => {
 
   test('talkers keep their voices where they are told to, and gateways find them', () => {
     const objects = render({
-      talker: { enabled: true, voices: ['heart', 'joe'], threads: 3, maxSpeaking: 5, ears: 'none', maxListening: 7 },
+      talker: {
+        enabled: true,
+        voices: ['heart', 'joe'],
+        threads: 3,
+        maxSpeaking: 5,
+        ears: 'none',
+        maxListening: 7,
+      },
     });
     const talker = find(objects, 'Deployment', 'one-zen-talker');
     expect(envOf(talker)).toMatchObject({
       ZEN_LISTEN: '0.0.0.0:50091',
       ZEN_HOME: '/cache',
       ZEN_TALKER_VOICES: 'heart,joe',
-      ZEN_TALKER_EARS: 'whisper-base',
       ZEN_TALKER_THREADS: '3',
       ZEN_TALKER_MAX_SPEAKING: '5',
       ZEN_TALKER_EARS: 'none',

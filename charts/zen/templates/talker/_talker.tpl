@@ -11,7 +11,6 @@
 - { name: ZEN_PROBE_LISTEN, value: "0.0.0.0:9090" }
 - { name: ZEN_HOME, value: /cache }
 - { name: ZEN_TALKER_VOICES, value: {{ join "," $s.voices | quote }} }
-- { name: ZEN_TALKER_EARS, value: {{ $s.ears | quote }} }
 - { name: ZEN_TALKER_THREADS, value: {{ $s.threads | quote }} }
 - { name: ZEN_TALKER_MAX_SPEAKING, value: {{ $s.maxSpeaking | quote }} }
 - { name: ZEN_TALKER_EARS, value: {{ $s.ears | quote }} }
