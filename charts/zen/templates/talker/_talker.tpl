@@ -13,6 +13,7 @@
 - { name: ZEN_TALKER_VOICES, value: {{ join "," $s.voices | quote }} }
 - { name: ZEN_TALKER_THREADS, value: {{ $s.threads | quote }} }
 - { name: ZEN_TALKER_MAX_SPEAKING, value: {{ $s.maxSpeaking | quote }} }
+- { name: ZEN_TALKER_EARS, value: {{ $s.ears | quote }} }
 - { name: ZEN_TALKER_MAX_LISTENING, value: {{ $s.maxListening | quote }} }
 {{- include "zen.tls.env" (dict "root" .) | nindent 0 }}
 {{- end }}
