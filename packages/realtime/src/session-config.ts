@@ -54,7 +54,7 @@ export interface SessionConfig {
   temperature: number;
   /** Whether the oldest turns are left out where a conversation no longer fits its model. */
   truncates: boolean;
-  /** Whether responses say how long each hop took. */
+  /** Whether responses say how long each hop took, and which audio says which words. */
   timings: boolean;
 }
 

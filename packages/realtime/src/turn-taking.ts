@@ -186,7 +186,6 @@ export class TurnTaking {
     const { core } = this;
     this.committedMs = nowMs;
     this.idleMs = Number.POSITIVE_INFINITY;
-    this.responses.stopPrefill();
     const { entry, previousId } = core.conversation.add({
       id: itemId,
       object: 'realtime.item',

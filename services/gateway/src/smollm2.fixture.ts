@@ -19,6 +19,8 @@ export function realLadder(): { folder: string } | { missing: string } {
 export interface RealServer {
   url: string;
   model: string;
+  /** `host:port` of the thinker. */
+  thinkerAddress: string;
   stop(): Promise<void>;
 }
 
@@ -38,16 +40,18 @@ export async function startRealServer(ladder: string, env: Record<string, string
   let model = '';
   await until('every stage is attached', async () => {
     const { data } = (await (await fetch(`${url}/v1/models`)).json()) as {
-      data: { id: string; stages: { attached: boolean }[] }[];
+      data: { id: string; stages?: { attached: boolean }[] }[];
     };
-    model = data[0]?.id ?? '';
-    return data[0]?.stages.every(({ attached }) => attached) ?? false;
+    // Models of speech have none.
+    const written = data.find(({ stages }) => stages);
+    model = written?.id ?? '';
+    return written?.stages?.every(({ attached }) => attached) ?? false;
   });
   const stop = async () => {
     await gateway.stop();
     await thinker.end('SIGTERM');
   };
-  return { url, model, stop };
+  return { url, model, thinkerAddress: thinker.address, stop };
 }
 
 export interface RealThinker {

@@ -107,7 +107,8 @@ export class SpeakAnywhere {
       } finally {
         this.call?.cancel();
         this.call = null;
-        place.ended(failure);
+        // What we ended ourselves says nothing of the talker.
+        place.ended(signal.aborted ? null : failure);
       }
       last = failure;
       shunned.set(place.address, nowMs());

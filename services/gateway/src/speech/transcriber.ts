@@ -55,7 +55,7 @@ export class Transcriber {
         }
         shunned.add(place.address);
       } finally {
-        place.ended(failure);
+        place.ended(visit.signal.aborted ? null : failure);
       }
     }
   }

@@ -57,7 +57,8 @@ export class Listening {
     this.stream = place.client.listen({
       message: (message) => this.heard(message),
       ended: (error) => {
-        place.ended(error);
+        // What we ended ourselves says nothing of the talker.
+        place.ended(this.over ? null : error);
         this.ended(error);
         this.onOver();
       },

@@ -8,7 +8,8 @@ import type { Caller, PipelineParts } from './pipeline-parts';
 
 /**
  * Computes the beginning of a question that is not asked yet, one at a time: what comes while one runs replaces what
- * waits. It counts against nobody's limits and is never seen; whatever refuses it is no error.
+ * waits. It counts against nobody's limits and is never seen; whatever refuses it is no error. After the last word it
+ * goes on while the words are still being understood, and is cut when the question is asked.
  */
 export class Prefilling {
   private next: Question | null = null;
