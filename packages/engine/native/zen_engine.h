@@ -2,8 +2,8 @@
  *
  * No C++ exception crosses. Functions that can fail return 0, or 1 with *error filled in: which field or tensor, and
  * the limit that it breaks. A model may be used from any thread; zen_step, zen_logits, zen_attach_stage and
- * zen_load_delta take long, and steps wait for each other; so do zen_hold_experts and zen_run_experts. Pointers are read
- * during the call only. Strings are UTF-8. */
+ * zen_load_delta take long, and steps wait for each other; so do zen_hold_experts and zen_run_experts, and all calls
+ * about a talker's speeches. Pointers are read during the call only. Strings are UTF-8. */
 #ifndef ZEN_ENGINE_H
 #define ZEN_ENGINE_H
 #include <stddef.h>
@@ -19,6 +19,7 @@ typedef struct zen_model zen_model;
 typedef struct zen_experts zen_experts;
 typedef struct zen_audio_encoder zen_audio_encoder;
 typedef struct zen_audio_stream zen_audio_stream;
+typedef struct zen_talker zen_talker;
 
 typedef struct zen_error {
   char field[320]; /* "tensor blk.0.attn_q.weight.rungs[1].planes[0].offset" */
@@ -33,6 +34,7 @@ enum { ZEN_DENSE1, ZEN_LORA1, ZEN_LORA16, ZEN_VEC };                          /*
 enum { ZEN_F32, ZEN_BF16, ZEN_INT8, ZEN_INT16 };                  /* zen_expert_rows.encoding, and of answers */
 enum { ZEN_EXACT, ZEN_STAND_IN, ZEN_WITHOUT };                    /* zen_step_item.expert_floor */
 enum { ZEN_SCOPE_BYTES = 32 };
+enum { ZEN_TEXT_END = -1, ZEN_TEXT_PAD = -2 };                    /* zen_speak's text */
 enum { ZEN_STAGES = 5, ZEN_MAX_TOP = 20, ZEN_MAX_DRAFT = 63 };
 
 /* Rows through some experts of one layer; a pair is one row and one expert. */
@@ -166,11 +168,52 @@ typedef struct zen_audio_rows {
   size_t row_values;
 } zen_audio_rows;
 
+typedef struct zen_talker_options {
+  int32_t threads;
+  int32_t context_tokens; /* of a speech: prompt, 9 rows, and one for each frame */
+  int32_t speeches;       /* open at once */
+} zen_talker_options;
+
+typedef struct zen_talker_shape {
+  int32_t text_vocab, thinker_hidden, groups, codes;
+  int32_t first_samples, frame_samples; /* of the first frame, and of each after it */
+  int32_t context_tokens;
+} zen_talker_shape;
+
+typedef struct zen_voice {
+  const char *speaker;
+  float temperature; /* 0: the most likely codes */
+  int32_t top_k;
+  float top_p, repetition_penalty;
+  uint64_t seed;
+} zen_voice;
+
+/* Rows of a prompt; at hidden_at stand the thinker's hidden states in place of tokens. */
+typedef struct zen_prompt_rows {
+  const int32_t *tokens;
+  size_t token_count;
+  const float *hidden; /* [hidden_at][thinker_hidden] */
+  size_t hidden_count;
+  const int32_t *hidden_at; /* ascending */
+  size_t hidden_at_count;
+  const int32_t *positions; /* [tokens][time, height, width]; none: each after the one before */
+  size_t position_count;
+} zen_prompt_rows;
+
+typedef struct zen_speech_frame {
+  int32_t finished;  /* the talker has ended; there is no frame */
+  size_t samples;    /* written, −1 to 1 */
+  int64_t position;  /* of the first of them in the speech */
+} zen_speech_frame;
+
 ZEN_API const char *zen_kernels(void);
 ZEN_API int zen_open(const char *config_json, size_t config_bytes, const zen_open_options *options, zen_model **model,
                      zen_error *error);
 ZEN_API int zen_open_experts(const char *config_json, size_t config_bytes, int32_t threads, zen_experts **experts,
                              zen_error *error);
+
+ZEN_API int zen_open_talker(const char *config_json, size_t config_bytes, const char *const *files, size_t file_count,
+                            const zen_talker_options *options, zen_talker **talker, zen_error *error);
 
 ZEN_API int zen_attach_stage(zen_model *model, int32_t stage, const char *blob_path, zen_error *error);
 ZEN_API int zen_detach_stage(zen_model *model, int32_t stage, zen_error *error);
@@ -241,6 +284,20 @@ ZEN_API int zen_append_frames(zen_audio_stream *stream, const float *frames, siz
                               int32_t provisional, zen_audio_rows *rows, zen_error *error);
 ZEN_API void zen_close_audio_stream(zen_audio_stream *stream);
 ZEN_API void zen_close_audio_encoder(zen_audio_encoder *encoder);
+
+ZEN_API zen_talker_shape zen_talker_shape_of(const zen_talker *talker);
+ZEN_API int zen_open_speech(zen_talker *talker, const zen_voice *voice, int32_t *speech, zen_error *error);
+ZEN_API int zen_prefill_speech(zen_talker *talker, int32_t speech, const zen_prompt_rows *rows, zen_error *error);
+/* tokens: the three that begin an answer. */
+ZEN_API int zen_begin_speech(zen_talker *talker, int32_t speech, const int32_t *tokens, size_t count,
+                             zen_error *error);
+/* text: a token of the answer, ZEN_TEXT_END once after the last, then ZEN_TEXT_PAD. codes: [groups]; samples:
+ * [frame_samples]. */
+ZEN_API int zen_speak(zen_talker *talker, int32_t speech, int32_t text, int32_t *codes, float *samples,
+                      zen_speech_frame *frame, zen_error *error);
+ZEN_API int zen_close_speech(zen_talker *talker, int32_t speech, zen_error *error);
+/* No other call may be running. */
+ZEN_API void zen_close_talker(zen_talker *talker);
 
 #ifdef __cplusplus
 }

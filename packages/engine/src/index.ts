@@ -6,3 +6,11 @@ export { loadEngine } from './load-engine';
 export * from './native';
 export type * from './native-experts';
 export * from './quant';
+export type {
+  PromptRows,
+  SpeechFrame,
+  TalkerOptions,
+  TalkerShape,
+  TalkerVoice,
+} from './talker/native-talker';
+export { TALKER_SAMPLE_RATE, Talker, type TalkerSpeech } from './talker/talker';

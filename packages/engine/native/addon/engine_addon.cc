@@ -9,6 +9,7 @@
 #include "expert_dispatch.h"
 #include "experts_addon.h"
 #include "quant_job.h"
+#include "talker_addon.h"
 
 namespace zen {
 namespace {
@@ -416,10 +417,12 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 
 void InitEngine(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(
-      new Constructors{Napi::Persistent(NativeModel::define(env)), Napi::Persistent(defineExperts(env))});
+      new Constructors{Napi::Persistent(NativeModel::define(env)), Napi::Persistent(defineExperts(env)),
+                       Napi::Persistent(defineTalker(env))});
   exports["kernels"] = Napi::Function::New(env, kernels);
   exports["open"] = Napi::Function::New(env, open);
   exports["openExperts"] = Napi::Function::New(env, openExperts);
+  exports["openTalker"] = Napi::Function::New(env, openTalker);
 }
 
 }  // namespace zen

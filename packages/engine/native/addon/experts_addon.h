@@ -6,7 +6,7 @@ namespace zen {
 
 // What JavaScript cannot make by itself.
 struct Constructors {
-  Napi::FunctionReference model, experts;
+  Napi::FunctionReference model, experts, talker;
 };
 
 Napi::Function defineExperts(Napi::Env env);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "audio/audio_shape.h"
-#include "audio/tensor_files.h"
+#include "model/tensor_files.h"
 
 namespace zen {
 

@@ -1,4 +1,4 @@
-#include "audio/tensor_files.h"
+#include "model/tensor_files.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -108,10 +108,14 @@ void TensorFiles::readHeader(const std::string& path, const Map& map) {
   }
 }
 
-Matrix TensorFiles::matrix(const std::string& name, const std::vector<int64_t>& shape) const {
+const StoredTensor& TensorFiles::find(const std::string& name) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) throw Failure("tensor " + name, "must be there");
-  const StoredTensor& t = found->second;
+  return found->second;
+}
+
+Matrix TensorFiles::matrix(const std::string& name, const std::vector<int64_t>& shape) const {
+  const StoredTensor& t = find(name);
   if (t.shape != shape) throw Failure("tensor " + name, "must have the shape " + shapeText(shape) + ", not " + shapeText(t.shape));
   if (!bytesOf(t.dtype)) throw Failure("tensor " + name, "must be F32, F16 or BF16, not " + t.dtype);
   Matrix m;

@@ -29,6 +29,8 @@ class TensorFiles {
   TensorFiles& operator=(const TensorFiles&) = delete;
 
   bool has(const std::string& name) const { return tensors_.count(name) > 0; }
+  // Throws Failure where there is none of that name.
+  const std::vector<int64_t>& shape(const std::string& name) const { return find(name).shape; }
   // Of that shape, as float32, float16 or bfloat16: a matrix whose rows are the first dimension. Throws Failure.
   Matrix matrix(const std::string& name, const std::vector<int64_t>& shape) const;
   // The same as float32.
@@ -39,6 +41,7 @@ class TensorFiles {
     uint8_t* data;
     uint64_t bytes;
   };
+  const StoredTensor& find(const std::string& name) const;
   void map(const std::string& path);
   void readHeader(const std::string& path, const Map& map);
 
