@@ -15,6 +15,7 @@ describe('words that a text stands for', () => {
     ['on June 21st, the 3rd and the 30th', 'on june twenty first the third and the thirtieth'],
     ['3.14 and 0.75', 'three point one four zero point seven five'],
     ['the train leaves at 9.45', 'the train leaves at nine forty five'],
+    ['at 730 in the morning', 'at seven thirty in the morning'],
     ['On January 21, before 3.15', 'on january twenty first before three fifteen'],
     ["It's OK, Mr. Parker", 'its okay mister parker'],
     ['two metres from the harbour', 'two meters from the harbor'],

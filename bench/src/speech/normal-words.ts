@@ -52,7 +52,8 @@ export function normalWords(text: string): string[] {
       return ` ${cardinal(digits(whole))} dollars ${cents === undefined ? '' : `${cardinal(Number(cents))} cents`} `;
     })
     .replace(/(\d)%/g, '$1 percent')
-    // Some write times with a point.
+    // Some write times with a point, or without one.
+    .replace(/\b(at|before) (\d{1,2})(\d\d)\b/g, '$1 $2:$3')
     .replace(/\b(at|before|the) (\d{1,2})\.(\d\d)\b/g, '$1 $2:$3')
     .replace(new RegExp(`\\b(${MONTHS}) (\\d{1,2})\\b(?!:)`, 'g'), '$1 $2th')
     .replace(/\b(\d{1,2}):(\d\d)\b/g, (_, hours: string, minutes: string) => {
