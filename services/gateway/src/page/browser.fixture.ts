@@ -26,8 +26,8 @@ export function browserMissing(): string | null {
   return null;
 }
 
-export async function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+export async function openBrowser(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...more] });
 }
 
 /** The page, with what went wrong in it. */
@@ -38,11 +38,12 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-/** Opens the page in a profile of its own. */
+/** Opens the page in a profile of its own; `script` runs in it before its own. */
 export async function visit(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
+  script?: string,
 ): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
@@ -57,6 +58,7 @@ export async function visit(
   page.on('request', (request) => {
     if (!request.url().startsWith(url)) problems.push(`calls ${request.url()}`);
   });
+  if (script !== undefined) await page.addInitScript(script);
   await page.goto(url);
   return { page, problems, close: () => context.close() };
 }

@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { conversation, muted, press, release, status } from './voice-session';
 
 /** Elements that the space bar means something to. */
@@ -6,6 +6,12 @@ const OWN_SPACE = 'input, select, textarea, button, a, summary, [contenteditable
 
 /** Held with the pointer, or with the space bar wherever that means nothing else. */
 export function TalkButton() {
+  const button = useRef<HTMLButtonElement>(null);
+  const isOn = status.value === 'on';
+  useEffect(() => {
+    // Whoever has pressed Start speaks next: a space bar that ended the conversation would be a trap.
+    if (isOn && document.activeElement?.id === 'prompt') button.current?.focus();
+  }, [isOn]);
   useEffect(() => {
     const onDown = (event: KeyboardEvent) => {
       if (event.code !== 'Space' || !isForTalking(event.target)) return;
@@ -25,9 +31,10 @@ export function TalkButton() {
   return (
     <button
       id="talk"
+      ref={button}
       type="button"
       class="hold"
-      disabled={status.value !== 'on' || muted.value}
+      disabled={!isOn || muted.value}
       aria-pressed={conversation.value.holding}
       aria-keyshortcuts="Space"
       onPointerDown={(event) => {
