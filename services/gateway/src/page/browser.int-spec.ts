@@ -74,6 +74,19 @@ const STAGES = [0, 1, 2, 3, 4].map((stage) => {
   const answer = () => page.getByRole('article', { name: 'Answer' }).last();
   const fact = (name: string) => answer().getByRole('term').filter({ hasText: name }).locator('+ dd');
 
+  test('without a microphone the page says so, and can be asked again', async () => {
+    await start();
+    await page.getByRole('button', { name: 'Voice' }).click();
+    const begin = page.getByRole('button', { name: 'Start' });
+    await begin.click();
+    await page
+      .getByRole('alert')
+      .getByText(/microphone/i)
+      .waitFor();
+    expect(await begin.isEnabled()).toBe(true);
+    expect(await accessibilityProblems(page)).toEqual([]);
+  });
+
   test('the ladder fills, and an answer that climbs shows which stage wrote what', async () => {
     await start();
     await rung(1).getByText('answers now').waitFor();
