@@ -38,7 +38,7 @@ export class JoeVoice implements VoiceModel {
     return new JoeVoice(model, config);
   }
 
-  async *say({ phonemes, speed, seed }: Utterance): AsyncGenerator<Float32Array> {
+  async *say({ phonemes, speed, seed, expects }: Utterance): AsyncGenerator<Float32Array> {
     const ids = this.idsOf(espeakPhonemes(phonemes));
     if (ids.length === 0) return;
     const { noise, lengthNoise, lengthScale } = this.config;
@@ -54,6 +54,7 @@ export class JoeVoice implements VoiceModel {
     if (!(samples instanceof Float32Array)) {
       throw new SpeechError('bad-model', 'en_US-joe-medium.onnx: its output must be float32');
     }
+    expects?.(samples.length);
     for (let at = 0; at < samples.length; at += BLOCK) yield samples.subarray(at, at + BLOCK);
   }
 
