@@ -62,7 +62,7 @@ const STAYS = (isLoud: boolean) => `new Promise((resolve) => {
   let open: Visit | undefined;
   let page: Page;
   /** Events of the server. */
-  let received: { type: string; audio_end_ms: number }[];
+  let received: { type: string; audio_end_ms: number; error?: { code: string } }[];
 
   beforeAll(async () => {
     talker = await startService('talker', { ZEN_PROBE_LISTEN: '127.0.0.1:0' }, 'voices here');
@@ -93,7 +93,9 @@ const STAYS = (isLoud: boolean) => `new Promise((resolve) => {
   afterEach(async () => {
     await open?.close();
     expect(open?.problems).toEqual([]);
-    expect(received.filter(({ type }) => type === 'error')).toEqual([]);
+    // An answer may be over before the page's wish to cancel it arrives; anything else is a fault of the page.
+    const errors = received.filter(({ type }) => type === 'error');
+    expect(errors.filter(({ error }) => error?.code !== 'response_cancel_not_active')).toEqual([]);
   });
 
   const start = async () => {
