@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Installs the real programs that tests talk to, where they are missing and can be had; a test whose program is
-// missing is skipped and says so. An OCI registry, Redis and a browser come from Debian, an S3 server (moto) from PyPI.
+// missing is skipped and says so. An OCI registry, Redis and a browser come from Debian, an S3 server (moto) from PyPI,
+// LiveKit's agents (Apache-2.0, 290 MB) from npm.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -44,4 +45,13 @@ if (!existsSync(join(moto, 'bin', 'moto_server')) && runs('python3', ['-m', 'ven
     attempt('a Python environment', 'python3', ['-m', 'venv', moto]) &&
     attempt('moto', join(moto, 'bin', 'pip'), ['--disable-pip-version-check', '-q', 'install', ...MOTO]);
   if (!made) rmSync(moto, { recursive: true, force: true });
+}
+// Not in the workspace: a client of one test, with native parts for rooms and video that nothing here uses.
+const livekit = join(tools, 'livekit');
+if (!existsSync(join(livekit, 'node_modules', '@livekit', 'agents-plugin-openai'))) {
+  mkdirSync(livekit, { recursive: true });
+  const packages = ['@livekit/agents@1.9.0', '@livekit/agents-plugin-openai@1.9.0'];
+  const options = ['--prefix', livekit, '--ignore-scripts', '--no-audit', '--no-fund', '--silent'];
+  if (!attempt("LiveKit's agents", 'npm', ['install', ...options, ...packages]))
+    rmSync(livekit, { recursive: true, force: true });
 }

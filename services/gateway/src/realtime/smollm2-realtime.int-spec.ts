@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ThinkerServiceDefinition } from '@zen/contracts';
 import { client, type RpcClient } from '@zen/rpc';
 import { type ServiceProcess, startService } from '@zen/testing';
@@ -12,11 +17,17 @@ const ladder = realLadder();
 const suite = 'folder' in ladder ? describe : describe.skip;
 if ('missing' in ladder) process.stdout.write(`skipped: speech with SmolLM2: ${ladder.missing}\n`);
 
+/** Where scripts/test-servers.mjs puts it. */
+const LIVEKIT = join(__dirname, '../../../../node_modules/.zen/livekit');
+const livekit = existsSync(join(LIVEKIT, 'node_modules/@livekit/agents-plugin-openai'));
+if (!livekit) process.stdout.write("skipped: LiveKit's agents: not installed (scripts/test-servers.mjs)\n");
+
 /** 24 kHz, 16 bits. */
 const BYTES_PER_MS = 48;
 const SILENCE = Buffer.alloc(1200 * BYTES_PER_MS);
 
 suite('a spoken conversation with SmolLM2', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'zen-spoken-'));
   let talker: ServiceProcess;
   let server: RealServer;
   let front: TlsFront;
@@ -50,6 +61,7 @@ suite('a spoken conversation with SmolLM2', () => {
     thinker?.close();
     await server?.stop();
     await talker?.end('SIGTERM');
+    rmSync(folder, { recursive: true });
   });
 
   const speak = (client: { send(event: object): void }, audio: Buffer) => {
@@ -140,6 +152,23 @@ suite('a spoken conversation with SmolLM2', () => {
     expect(seen.filter((type, at) => order.includes(type) && seen.indexOf(type) === at)).toEqual(order);
     // Nothing was asked before: the instructions were computed while the user spoke.
     expect(response.usage?.input_token_details?.cached_tokens).toBeGreaterThan(60);
+  });
+
+  (livekit ? it : it.skip)("hears, answers and speaks to LiveKit's agents", async () => {
+    const file = join(folder, 'question.pcm');
+    writeFileSync(file, Buffer.concat([question, SILENCE]));
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      join(__dirname, '../../livekit/conversation.mjs'),
+      LIVEKIT,
+      server.url,
+      server.model,
+      file,
+    ]);
+    const said = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    expect(said).toMatchObject({ errors: [], speechStarted: 1 });
+    expect(said.heard.toLowerCase()).toContain('capital of france');
+    expect(said.text).not.toBe('');
+    expect(said.audioMs).toBeGreaterThan(said.text.split(' ').length * 100);
   });
 
   it('stops at once when its user speaks, to the step of the engine', async () => {
