@@ -154,6 +154,19 @@ suite('a spoken conversation with SmolLM2', () => {
     expect(response.usage?.input_token_details?.cached_tokens).toBeGreaterThan(60);
   });
 
+  it('keeps every recorded order of events', async () => {
+    const replay = join(__dirname, '../../conformance/replay.mjs');
+    const argv = [replay, server.url, server.model, '--speaks'];
+    const { stdout } = await promisify(execFile)(process.execPath, argv).catch((error) => error);
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .filter((line: string) => !line.startsWith('ok: ')),
+    ).toEqual([]);
+    expect(stdout.match(/^ok: /gm)).toHaveLength(8);
+  });
+
   (livekit ? it : it.skip)("hears, answers and speaks to LiveKit's agents", async () => {
     const file = join(folder, 'question.pcm');
     writeFileSync(file, Buffer.concat([question, SILENCE]));
