@@ -21,6 +21,11 @@ export const settings = {
     help: 'the voices that it has, comma-separated; fetched at the first start',
     default: 'heart',
   },
+  omni: {
+    env: 'ZEN_TALKER_OMNI',
+    type: z.string().min(1).optional(),
+    help: "folder of a Qwen3-Omni model (config.json, safetensors): its speakers are voices too, which speak the thinker's token ids (default: none)",
+  },
   voice: {
     env: 'ZEN_TALKER_VOICE',
     type: voiceName().optional(),
