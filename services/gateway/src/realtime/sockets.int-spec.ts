@@ -39,6 +39,7 @@ afterAll(async () => {
 });
 afterEach(() => {
   thinker.options.pieceMs = null;
+  thinker.options.says = () => undefined;
 });
 
 const authorization = (key = KEY) => ({ headers: { authorization: `Bearer ${key}` } });
@@ -174,6 +175,32 @@ describe('a client', () => {
     await closed(client);
   });
 
+  it('is given calls of its functions, and answered with what they gave', async () => {
+    thinker.options.says = ({ prompt }) => {
+      const turns = prompt?.$case === 'chat' ? prompt.value.messages : [];
+      if (turns.at(-1)?.role === 'tool') return ['It is ', `${turns.at(-1)?.content}.`];
+      return ['<tool_call>{"name": "time", ', '"arguments": {"zone": "UTC"}}</tool_call>'];
+    };
+    const client = await open();
+    const parameters = { type: 'object', properties: { zone: { type: 'string' } } };
+    const tools = [{ type: 'function', name: 'time', description: 'The time.', parameters }];
+    client.send({ type: 'session.update', session: { ...TEXT.session, tools } });
+    client.say('What time is it?');
+    client.send(CREATE);
+    const called = await client.next('response.function_call_arguments.done');
+    expect(called).toMatchObject({ name: 'time' });
+    expect(JSON.parse(called.arguments)).toEqual({ zone: 'UTC' });
+    const { response } = await client.next('response.done');
+    expect(response.output).toMatchObject([{ type: 'function_call', call_id: called.call_id }]);
+    const item = { type: 'function_call_output', call_id: called.call_id, output: '12:00' };
+    client.send({ type: 'conversation.item.create', item });
+    client.send(CREATE);
+    expect((await client.next('response.output_text.done')).text).toBe('It is 12:00.');
+    await client.next('response.done');
+    expect(client.types()).not.toContain('error');
+    await closed(client);
+  });
+
   it('that sends more than an event may hold is closed for it', async () => {
     const client = await open();
     client.send({ type: 'input_audio_buffer.append', audio: 'A'.repeat(65_536) });
@@ -201,6 +228,9 @@ describe('a WebSocket is refused', () => {
   });
 
   it('where there are enough, and one ends with its client', async () => {
+    const metrics = async () => (await fetch(`${running.url}/metrics`)).text();
+    const none = async () => /realtime_sessions 0$/m.test(await metrics());
+    await until('those before are over', none);
     const clients = await Promise.all([
       open(),
       open(),
@@ -208,8 +238,7 @@ describe('a WebSocket is refused', () => {
     ]);
     expect(await refusal('model=paced', authorization())).toMatchObject({ status: 429 });
     await Promise.all(clients.map(closed));
-    const metrics = async () => (await fetch(`${running.url}/metrics`)).text();
-    await until('no session is left', async () => /realtime_sessions 0$/m.test(await metrics()));
+    await until('no session is left', none);
   });
 });
 
