@@ -86,7 +86,7 @@ export class Responses {
   /** The input of those that wait for it was understood, or nothing will be. */
   heard(nowMs: number, sinceMs: number): void {
     for (const { response } of this.all()) {
-      if (!response.asked) response.hops.transcript_ms = Math.max(0, nowMs - sinceMs);
+      if (!response.asked) response.hops.transcript_ms = Math.max(0, Math.round((nowMs - sinceMs) * 10) / 10);
     }
   }
 
