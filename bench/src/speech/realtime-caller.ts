@@ -27,6 +27,17 @@ export interface Answered {
   stage: number | null;
 }
 
+export const unanswered = (status: string): Answered => ({
+  ttftMs: Number.NaN,
+  ttfpMs: Number.NaN,
+  doneMs: Number.NaN,
+  frames: [],
+  text: '',
+  status,
+  hops: {},
+  stage: null,
+});
+
 /** A conversation through `/v1/realtime` by the official client. */
 export class RealtimeCaller {
   private readonly waiting = new Set<(event: RealtimeServerEvent) => void>();
@@ -133,16 +144,7 @@ export class RealtimeCaller {
 
   private async answer(ask: () => void): Promise<Answered> {
     const started = performance.now();
-    const out: Answered = {
-      ttftMs: Number.NaN,
-      ttfpMs: Number.NaN,
-      doneMs: Number.NaN,
-      frames: [],
-      text: '',
-      status: '',
-      hops: {},
-      stage: null,
-    };
+    const out = unanswered('');
     const off = this.onEvent((event) => {
       const atMs = performance.now() - started;
       if (event.type === 'response.output_audio_transcript.delta') {

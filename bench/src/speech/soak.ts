@@ -2,7 +2,7 @@ import { median, quantile, type Row } from '../report';
 import { residentBytes, slope } from './memory-of';
 import { played } from './player';
 import type { SpeechStack } from './speech-stack';
-import { converse, listenOut, turn } from './turns';
+import { attempt, listenOut } from './turns';
 
 /** Caches fill, and code is compiled, in this share of the time; it does not count. */
 const WARM_SHARE = 0.25;
@@ -39,17 +39,13 @@ export async function soak(
   await Promise.all(
     Array.from({ length: sessions }, async (_, session) => {
       for (let i = session; performance.now() < endMs; i++) {
-        try {
-          const caller = await converse(stack);
-          const answer = await turn(caller, questions[i % questions.length] as Int16Array);
+        const answer = await attempt(stack, questions[i % questions.length] as Int16Array, listenOut);
+        if (answer.status === 'failed') {
+          failed++;
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+        } else {
           ttfp.push([hours(), answer.ttfpMs]);
           if (played(answer.frames).longestMs > 100) broken++;
-          await listenOut(answer, answer.doneMs);
-          caller.close();
-        } catch (error) {
-          failed++;
-          console.error(`session ${session}: ${(error as Error).message}`);
-          await new Promise((resolve) => setTimeout(resolve, 1000));
         }
       }
     }),

@@ -69,6 +69,12 @@ const RUN: Record<Exclude<Part, 'paced'>, (stack: SpeechStack, options: SpeechOp
       bars: [
         bar('speech.ttfp.p50.ms', figure(1, 'ttfp p50 ms'), 350, 'lower'),
         bar('speech.4.underrun.s', figure(4, 'underrun s'), 0, 'lower'),
+        bar(
+          'speech.failed',
+          rows.reduce((sum, row) => sum + Number(row.failed), 0),
+          0,
+          'lower',
+        ),
       ],
     };
   },

@@ -1,4 +1,4 @@
-import { type Answered, RealtimeCaller } from './realtime-caller';
+import { type Answered, RealtimeCaller, unanswered } from './realtime-caller';
 import type { SpeechStack } from './speech-stack';
 
 const SESSION = {
@@ -21,12 +21,32 @@ export async function turn(caller: RealtimeCaller, question: Int16Array): Promis
   return caller.commit();
 }
 
+/** One turn of a conversation of its own; where it fails it says so and counts as unanswered. */
+export async function attempt(
+  stack: SpeechStack,
+  question: Int16Array,
+  after: (answer: Answered) => Promise<void> = async () => {},
+): Promise<Answered> {
+  let caller: RealtimeCaller | undefined;
+  try {
+    caller = await converse(stack);
+    const answer = await turn(caller, question);
+    await after(answer);
+    return answer;
+  } catch (error) {
+    console.error(`speech: a turn failed: ${(error as Error).message}`);
+    return unanswered('failed');
+  } finally {
+    caller?.close();
+  }
+}
+
 /** Until what was answered would have been heard to its end. */
-export async function listenOut({ frames }: Answered, endedMs: number): Promise<void> {
+export async function listenOut({ frames, doneMs }: Answered): Promise<void> {
   const first = frames[0];
   if (!first) return;
   const playedMs = first.atMs + frames.reduce((sum, { durationMs }) => sum + durationMs, 0);
-  await new Promise((resolve) => setTimeout(resolve, Math.max(0, playedMs - endedMs)));
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, playedMs - doneMs)));
 }
 
 /** `sessions` callers, each `count` turns one after the other, as people do: nobody asks before the answer is over. */
@@ -42,11 +62,8 @@ export async function closedLoop(
       // Not all in the same moment.
       await new Promise((resolve) => setTimeout(resolve, session * 170));
       for (let i = 0; i < count; i++) {
-        const caller = await converse(stack);
-        const answer = await turn(caller, questions[(session + i) % questions.length] as Int16Array);
-        answers.push(answer);
-        await listenOut(answer, answer.doneMs);
-        caller.close();
+        const question = questions[(session + i) % questions.length] as Int16Array;
+        answers.push(await attempt(stack, question, listenOut));
       }
       return answers;
     }),
@@ -65,10 +82,7 @@ export async function openLoop(
   return Promise.all(
     Array.from({ length: count }, async (_, i) => {
       await new Promise((resolve) => setTimeout(resolve, started + i * everyMs - performance.now()));
-      const caller = await converse(stack);
-      const answer = await turn(caller, questions[i % questions.length] as Int16Array);
-      caller.close();
-      return answer;
+      return attempt(stack, questions[i % questions.length] as Int16Array);
     }),
   );
 }
