@@ -23,6 +23,8 @@ ${configHelp(settings)}
 
 // Voices are made on their own threads; reading and hashing files must not wait behind anything. Read at first use.
 process.env.UV_THREADPOOL_SIZE ??= '16';
+// ONNX Runtime tells its maker how it is used unless it is told not to. Read when the first model is opened.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
 
 runService({
   help: HELP,
