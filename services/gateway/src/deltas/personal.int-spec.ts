@@ -286,12 +286,12 @@ if (missing) process.stdout.write(`skipped: deltas in the flow: ${missing}\n`);
 
   test('metrics have no digest and no alias in them', async () => {
     const running = await fleet.gateway([personalThinker()]);
-    const digest = await fleet.publish('acme', deltaFile(60), 'users/somebody');
-    await ask(running, 'paced:users/somebody');
-    await apiError(ask(running, 'paced:users/nobody'));
+    const digest = await fleet.publish('acme', deltaFile(60), 'users/quokka');
+    await ask(running, 'paced:users/quokka');
+    await apiError(ask(running, 'paced:users/wombat'));
     const text = await (await fetch(`${running.url}/metrics`)).text();
     expect(text).toContain('zen_gateway_delta_answers_total{model="paced",recipe="vec"} 1');
     expect(text).toMatch(/zen_gateway_delta_resolve_seconds_count\{outcome="delta_not_found"\} 1/);
-    for (const name of [digest, digest.slice(7), 'somebody', 'nobody']) expect(text).not.toContain(name);
+    for (const name of [digest, digest.slice(7), 'quokka', 'wombat']) expect(text).not.toContain(name);
   });
 });
