@@ -19,7 +19,9 @@ const run = (argv: string[], env: Record<string, string> = {}) =>
   afterAll(() => endServices());
 
   test('--help says its settings; a bad one stops it by name', () => {
-    expect(run(['--help']).stdout).toMatch(/ZEN_TALKER_VOICES .*\n.*ZEN_TALKER_VOICE /);
+    const { stdout } = run(['--help']);
+    for (const name of ['ZEN_TALKER_VOICES', 'ZEN_TALKER_OMNI', 'ZEN_TALKER_VOICE'])
+      expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
     const bad = run([], { ZEN_TALKER_THREADS: '0', ZEN_TALKER_LEAD: '1ms' });
     expect([bad.status, bad.stderr]).toEqual([
       2,
