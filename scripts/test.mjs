@@ -66,6 +66,7 @@ const jest = (project, extra, shard) => {
   return {
     name: project,
     shard,
+    report,
     file: 'npx',
     argv: [
       'jest',
@@ -90,8 +91,7 @@ const jest = (project, extra, shard) => {
 const CANNOT_RUN = 69;
 
 const cluster = () => {
-  const report = join(reports, 'cluster.json');
-  const { count } = jest('cluster', []);
+  const { count, report } = jest('cluster', []);
   return {
     name: 'cluster',
     file: process.execPath,
