@@ -78,3 +78,16 @@ it('a gateway without more time cuts a response short', async () => {
   expect((await client.gone()).code).toBe(1001);
   await stopped;
 });
+
+it('an answer gives its place at the replica back', async () => {
+  const thinker = new PacedThinker({ pieceMs: 0, maxRunning: 1, maxWaiting: 0 });
+  const running = await openGateway([thinker]);
+  const client = await RealtimeClient.open(running.url, 'model=paced');
+  for (let turn = 0; turn < 4; turn++) {
+    await asked(client, 2);
+    const { response } = await client.next('response.done');
+    expect({ turn, status: response.status }).not.toMatchObject({ status: 'failed' });
+  }
+  client.close();
+  await running.stop();
+});

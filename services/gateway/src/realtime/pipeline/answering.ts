@@ -84,16 +84,21 @@ export class Answering {
     // An answer that cannot be spoken any more fails at once, not with its last word.
     const unspoken = utterance?.spoken.then(() => new Promise<never>(() => {}));
     unspoken?.catch(() => {});
-    for (;;) {
-      const next = unspoken ? await Promise.race([events.next(), unspoken]) : await events.next();
-      if (next.done) throw new GatewayError('internal', 'the answer has no end');
-      if (next.value.kind === 'piece') await this.piece(next.value, utterance);
-      else {
-        await this.end(next.value);
-        // The talker ends only after it: its last audio ends the response.
-        utterance?.end();
-        return;
+    try {
+      for (;;) {
+        const next = unspoken ? await Promise.race([events.next(), unspoken]) : await events.next();
+        if (next.done) throw new GatewayError('internal', 'the answer has no end');
+        if (next.value.kind === 'piece') await this.piece(next.value, utterance);
+        else {
+          await this.end(next.value);
+          // The talker ends only after it: its last audio ends the response.
+          utterance?.end();
+          return;
+        }
       }
+    } finally {
+      // After its last event too: only then is its place at the replica free.
+      await events.return?.();
     }
   }
 
