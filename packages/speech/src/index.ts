@@ -1,4 +1,5 @@
 export { type Clause, ClauseSplitter, MAX_CLAUSE } from './clauses/clause-splitter';
+export { MoreInput } from './more-input';
 export { Phonemizer } from './phonemes/phonemizer';
 export type { EnglishTables, LexiconEntry, TaggerTables, UnknownWord } from './phonemes/tables';
 export type {
@@ -10,6 +11,6 @@ export type {
   VoiceInfo,
   VoiceQuality,
 } from './speech-engine';
-export { SPEECH_FAILURES, SpeechError, type SpeechFailure } from './speech-error';
+export { checkCancelled, SPEECH_FAILURES, SpeechError, type SpeechFailure } from './speech-error';
 export { speakable } from './spoken/speakable';
 export { type SayClause, type SpokenPart, TextSession } from './text-session';

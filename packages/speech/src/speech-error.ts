@@ -32,3 +32,7 @@ export class SpeechError extends Error {
     super(message, options);
   }
 }
+
+export function checkCancelled(signal: AbortSignal): void {
+  if (signal.aborted) throw new SpeechError('cancelled', 'speaking: cancelled', { cause: signal.reason });
+}

@@ -1,6 +1,7 @@
 import { type Clause, ClauseSplitter } from './clauses/clause-splitter';
+import { MoreInput } from './more-input';
 import type { SpeechSession, SpokenClause } from './speech-engine';
-import { SpeechError } from './speech-error';
+import { checkCancelled, SpeechError } from './speech-error';
 
 /** A stretch of a clause's sound. */
 export interface SpokenPart {
@@ -21,8 +22,7 @@ export class TextSession implements SpeechSession {
   private readonly splitter = new ClauseSplitter();
   private ended = false;
   private isRead = false;
-  /** Wakes the reader. */
-  private wake: () => void = () => undefined;
+  private readonly more = new MoreInput();
 
   constructor(private readonly say: SayClause) {}
 
@@ -32,18 +32,18 @@ export class TextSession implements SpeechSession {
     }
     if (this.ended) throw new SpeechError('bad-input', 'text after the end');
     this.splitter.push(input);
-    this.wake();
+    this.more.came();
   }
 
   flush(): void {
     this.splitter.flush();
-    this.wake();
+    this.more.came();
   }
 
   end(): void {
     this.ended = true;
     this.splitter.flush();
-    this.wake();
+    this.more.came();
   }
 
   async *clauses(signal: AbortSignal): AsyncGenerator<SpokenClause> {
@@ -54,7 +54,7 @@ export class TextSession implements SpeechSession {
       const clause = this.splitter.take();
       if (clause) yield* this.spoken(clause, signal);
       else if (this.ended) return;
-      else await this.changed(signal);
+      else await this.more.wait(signal);
     }
   }
 
@@ -64,18 +64,4 @@ export class TextSession implements SpeechSession {
       yield { textStart: clause.start, textEnd: clause.end, ...part };
     }
   }
-
-  private async changed(signal: AbortSignal): Promise<void> {
-    let stop: () => void = () => undefined;
-    await new Promise<void>((resolve) => {
-      stop = resolve;
-      this.wake = resolve;
-      signal.addEventListener('abort', stop, { once: true });
-    });
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-function checkCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new SpeechError('cancelled', 'speaking: cancelled', { cause: signal.reason });
 }

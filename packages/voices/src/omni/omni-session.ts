@@ -1,5 +1,5 @@
 import type { TalkerSpeech } from '@zen/engine';
-import { SpeechError, type SpeechSession, type SpokenClause } from '@zen/speech';
+import { checkCancelled, MoreInput, SpeechError, type SpeechSession, type SpokenClause } from '@zen/speech';
 import type { OmniPrompt } from './omni-prompt';
 import { promptPieces } from './omni-prompt';
 
@@ -27,8 +27,7 @@ export class OmniSession implements SpeechSession {
   private readonly ids: number[] = [];
   private ended = false;
   private isRead = false;
-  /** Wakes the reader. */
-  private wake: () => void = () => undefined;
+  private readonly more = new MoreInput();
 
   constructor(private readonly parts: OmniSessionParts) {}
 
@@ -44,7 +43,7 @@ export class OmniSession implements SpeechSession {
       throw new SpeechError('bad-input', `tokens.ids: ${unknown} must be below ${textVocab}`);
     }
     this.ids.push(...input);
-    this.wake();
+    this.more.came();
   }
 
   /** Nothing waits for more than the next id. */
@@ -52,7 +51,7 @@ export class OmniSession implements SpeechSession {
 
   end(): void {
     this.ended = true;
-    this.wake();
+    this.more.came();
   }
 
   async *clauses(signal: AbortSignal): AsyncGenerator<SpokenClause> {
@@ -100,18 +99,8 @@ export class OmniSession implements SpeechSession {
       const id = this.ids[n];
       if (id !== undefined) return id;
       if (this.ended) return this.ids.length === 0 ? null : n === this.ids.length ? 'end' : 'pad';
-      await this.changed(signal);
+      await this.more.wait(signal);
     }
-  }
-
-  private async changed(signal: AbortSignal): Promise<void> {
-    let stop: () => void = () => undefined;
-    await new Promise<void>((resolve) => {
-      stop = resolve;
-      this.wake = resolve;
-      signal.addEventListener('abort', stop, { once: true });
-    });
-    signal.removeEventListener('abort', stop);
   }
 }
 
@@ -121,8 +110,4 @@ async function working<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw new SpeechError('broken', `the talker: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function checkCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new SpeechError('cancelled', 'speaking: cancelled', { cause: signal.reason });
 }

@@ -19,7 +19,7 @@ import type { AnswerSpec, Headers, Visit } from '../door/visit';
 import { describeAsleep, describeModel } from '../fleet/describe-model';
 import type { Fleet } from '../fleet/fleet';
 import { GatewayError, isPassing } from '../gateway-error';
-import { offerTools, stopAfterCall } from '../tools/tool-use';
+import { offerTools, withTools } from '../tools/tool-use';
 import { asksOf } from './tool-asks';
 
 const MOST_USER = 256;
@@ -134,13 +134,7 @@ function chatSpec(request: ChatRequest, headers: Headers): CheckedCall {
       'sampling.logprobs: not supported together with tools, whose calls are taken out of the text';
     throw new GatewayError('unsupported', message, { param: 'sampling.logprobs' });
   }
-  const { sampling, wish } = spec;
-  return {
-    ...spec,
-    toolUse,
-    sampling: stopAfterCall(sampling, toolUse),
-    wish: { ...wish, structured: true },
-  };
+  return withTools(spec, toolUse);
 }
 
 const fallsText = ({ standIn, without }: ExpertFalls) => `stand-in=${standIn};without=${without}`;

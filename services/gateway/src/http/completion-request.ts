@@ -11,8 +11,7 @@ import { priorityOf, samplingOf } from '../openai/sampling';
 import type { SamplingFields } from '../openai/sampling.schema';
 import { choiceOf, toolsOf } from '../openai/tools.schema';
 import type { Voicing } from '../speech/chat-speech';
-import type { CallRules } from '../tools/call-parser';
-import { offerTools, stopAfterCall } from '../tools/tool-use';
+import { offerTools, withTools } from '../tools/tool-use';
 
 /** A checked request of either completion route: one answer for each choice. */
 export interface CompletionRequest {
@@ -61,17 +60,6 @@ function voicingOf(body: ChatBody, headers: Headers): { voicing?: Voicing } {
     throw new GatewayError('unsupported', message, { param: RESUME_HEADER });
   }
   return { voicing: { ...audio, full: wishFromHeaders(headers).full, priority: priorityOf(priority) } };
-}
-
-/** A program reads the calls; the answer ends with one where one is all. */
-function withTools(spec: CompletionRequest['answers'][number], toolUse: CallRules) {
-  const { sampling, wish } = spec;
-  return {
-    ...spec,
-    toolUse,
-    sampling: stopAfterCall(sampling, toolUse),
-    wish: { ...wish, structured: true },
-  };
 }
 
 export function fromCompletion(body: CompletionBody, headers: Headers): CompletionRequest {

@@ -1,4 +1,5 @@
 import type { ChatMessage, ChatPrompt, Sampling, Tool } from '@zen/contracts';
+import type { AnswerSpec } from '../door/visit';
 import { GatewayError } from '../gateway-error';
 import type { CallRules } from './call-parser';
 import { MAX_CALLS } from './tool-limits';
@@ -45,8 +46,23 @@ export function offerTools({ messages, tools, choice, single }: ToolAsks): Offer
   return { prompt: { messages, tools, answerPrefix: prefixOf(choice, tools) }, use };
 }
 
+/** The question with what its tools change: a program reads the calls, and the answer ends with one where one is all. */
+export function withTools<Q extends Pick<AnswerSpec, 'sampling' | 'wish'>>(
+  question: Q,
+  use: CallRules | undefined,
+) {
+  if (!use) return question;
+  const { sampling, wish } = question;
+  return {
+    ...question,
+    toolUse: use,
+    sampling: stopAfterCall(sampling, use),
+    wish: { ...wish, structured: true },
+  };
+}
+
 /** One call is enough: the thinker need not go on after it. */
-export function stopAfterCall(sampling: Sampling, { mostCalls }: CallRules): Sampling {
+function stopAfterCall(sampling: Sampling, { mostCalls }: CallRules): Sampling {
   const { stop } = sampling;
   if (mostCalls > 1 || stop.length >= MOST_STOPS) return sampling;
   return { ...sampling, stop: [...stop, '</tool_call>'] };

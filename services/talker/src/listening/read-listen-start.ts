@@ -8,9 +8,9 @@ import {
   type TurnDetection,
 } from '@zen/contracts';
 import type { Eagerness, ListenSettings, TurnSettings } from '@zen/hearing';
+import { checkNames } from '../request/check-names';
 import { invalid } from '../talker-error';
 
-const MAX_NAME_BYTES = 256;
 const MAX_PROMPT = 1_000;
 const MAX_PREFIX_MS = 5_000;
 const MAX_SILENCE_MS = 10_000;
@@ -40,13 +40,7 @@ export interface ReadListenStart {
 
 /** Checks a call's first message. */
 export function readListenStart(start: ListenStart, languages: ReadonlySet<string>): ReadListenStart {
-  for (const [field, value] of [
-    ['request_id', start.requestId],
-    ['tenant', start.tenant],
-  ] as const) {
-    const bytes = Buffer.byteLength(value);
-    if (bytes > MAX_NAME_BYTES) throw invalid(field, `${bytes} bytes, limit ${MAX_NAME_BYTES}`);
-  }
+  checkNames(start);
   if (start.language !== '' && !languages.has(start.language)) {
     throw invalid('language', 'is not a language that is known; it must be an ISO 639-1 code such as "en"');
   }

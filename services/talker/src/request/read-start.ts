@@ -2,8 +2,8 @@ import type { Band } from '@zen/admission';
 import { Priority, type SpeakStart, type TalkerPrompt, VoiceQuality } from '@zen/contracts';
 import type { TalkerPrompt as Prompt, SpeechOptions, VoiceInfo } from '@zen/speech';
 import { invalid } from '../talker-error';
+import { checkNames } from './check-names';
 
-const MAX_NAME_BYTES = 256;
 const MIN_SPEED = 0.25;
 const MAX_SPEED = 4;
 const MAX_SEED = 2n ** 64n - 1n;
@@ -43,13 +43,7 @@ export function readVoice(voice: string): string {
 
 /** Checks all of a call's first message but its voice's name, which is `voice`'s. */
 export function readStart(start: SpeakStart, voice: VoiceInfo, drawSeed: () => bigint): ReadStart {
-  for (const [field, value] of [
-    ['request_id', start.requestId],
-    ['tenant', start.tenant],
-  ] as const) {
-    const bytes = Buffer.byteLength(value);
-    if (bytes > MAX_NAME_BYTES) throw invalid(field, `${bytes} bytes, limit ${MAX_NAME_BYTES}`);
-  }
+  checkNames(start);
   const speed = start.speed === 0 ? 1 : start.speed;
   // Said this way round so that NaN is none, either.
   if (!(speed >= MIN_SPEED && speed <= MAX_SPEED)) {

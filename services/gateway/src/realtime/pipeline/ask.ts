@@ -3,7 +3,7 @@ import type { Question, Turn } from '@zen/realtime';
 import { wishFromHeaders } from '../../door/quality-wish';
 import type { AnswerSpec, Headers } from '../../door/visit';
 import { samplingOf } from '../../openai/sampling';
-import { offerTools, stopAfterCall, type ToolChoice } from '../../tools/tool-use';
+import { offerTools, type ToolChoice, withTools } from '../../tools/tool-use';
 
 /** A question of a session as an answer is asked for, without its model. */
 export function askOf(
@@ -22,15 +22,10 @@ export function askOf(
   });
   const sampling = samplingOf({ temperature }, undefined, 0);
   const wish = wishFromHeaders(headers);
-  return {
-    prompt: { $case: 'chat', value: prompt },
-    sampling: use ? stopAfterCall(sampling, use) : sampling,
-    maxTokens,
-    wish: use ? { ...wish, structured: true } : wish,
-    // Somebody listens.
-    priority: Priority.PRIORITY_INTERACTIVE,
-    toolUse: use,
-  };
+  // Somebody listens.
+  const priority = Priority.PRIORITY_INTERACTIVE;
+  const chat = { $case: 'chat' as const, value: prompt };
+  return withTools({ prompt: chat, sampling, maxTokens, wish, priority }, use);
 }
 
 function messageOf({ role, content, calls = [], callId = '' }: Turn): ChatPrompt['messages'][number] {

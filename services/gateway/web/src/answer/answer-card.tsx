@@ -3,6 +3,7 @@ import { models } from '../ladder/follow';
 import { milliseconds, percent } from '../ladder/format';
 import { type AnswerState, latencyOf } from './answer-state';
 import { AnswerText } from './answer-text';
+import { type Fact, Facts } from './facts';
 import { STAGE_REASON } from './stage-reason';
 
 export function AnswerCard(props: { answer: Signal<AnswerState>; title: string; onAgain: () => void }) {
@@ -28,17 +29,17 @@ export function AnswerCard(props: { answer: Signal<AnswerState>; title: string; 
       )}
       {answer.status === 'stopped' && <p class="note">Stopped.</p>}
       {answer.cut && <p class="note">Cut off at the limit of tokens.</p>}
-      {answer.runs.length > 0 && <Facts answer={answer} />}
+      {answer.runs.length > 0 && <AnswerFacts answer={answer} />}
     </article>
   );
 }
 
-function Facts({ answer }: { answer: AnswerState }) {
+function AnswerFacts({ answer }: { answer: AnswerState }) {
   const { ttftMs, tpotMs } = latencyOf(answer);
   const stages = [...new Set(answer.runs.map(({ stage }) => stage))];
   const last = stages[stages.length - 1] ?? 0;
   const quality = models.value.find(({ id }) => id === answer.model)?.stages[last]?.quality;
-  const facts: [name: string, value: string, more?: string | undefined][] = [
+  const facts: Fact[] = [
     [stages.length > 1 ? 'Stages' : 'Stage', stages.join(' → '), STAGE_REASON[answer.reason]],
   ];
   if (quality) facts.push(['Agreement', percent(quality.top1), `KL ${quality.kl_mean.toPrecision(2)}`]);
@@ -46,17 +47,5 @@ function Facts({ answer }: { answer: AnswerState }) {
   if (tpotMs !== null)
     facts.push(['Per token', milliseconds(tpotMs), `${(1000 / tpotMs).toFixed(0)} tokens/s`]);
   if (answer.tokens !== null) facts.push(['Tokens', String(answer.tokens)]);
-  return (
-    <dl class="facts">
-      {facts.map(([name, value, more]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>
-            {value}
-            {more && <span class="more"> {more}</span>}
-          </dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Facts facts={facts} />;
 }

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { Facts } from '../answer/facts';
 import { spokenUnits } from './spoken-text';
 import { turnFacts } from './turn-facts';
 import { conversation } from './voice-session';
@@ -53,19 +54,7 @@ function Assistant({ turn }: { turn: AssistantTurn }) {
         {state !== 'cut' && <span class="unsaid">{text.slice(said)}</span>}
       </p>
       {state === 'cut' && <p class="note">Interrupted; the rest was not heard and is forgotten.</p>}
-      {facts.length > 0 && (
-        <dl class="facts">
-          {facts.map(([name, value, more]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                {value}
-                {more && <span class="more"> {more}</span>}
-              </dd>
-            </div>
-          ))}
-        </dl>
-      )}
+      {facts.length > 0 && <Facts facts={facts} />}
     </article>
   );
 }

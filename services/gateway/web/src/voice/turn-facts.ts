@@ -1,8 +1,7 @@
+import type { Fact } from '../answer/facts';
 import { STAGE_REASON } from '../answer/stage-reason';
 import { milliseconds } from '../ladder/format';
 import type { AssistantTurn } from './voice-turn';
-
-export type Fact = [name: string, value: string, more?: string | undefined];
 
 /** What is worth knowing of an answer: what gave it, and when each step was there after the person had finished. */
 export function turnFacts({ facts, heardMs }: Pick<AssistantTurn, 'facts' | 'heardMs'>): Fact[] {
