@@ -12,7 +12,8 @@ import { chunkHash } from '../sha256';
  * yet, and `partial/<hex>.chunks` one byte per chunk, 1 once that chunk was verified and written. Either survives
  * `kill -9`; after a power failure the record may promise too much, so every process verifies a promised chunk once
  * itself before it builds on it. The blob's own name appears by rename, when all of it is verified and on disk: what has
- * holes never bears it. Who wants some of the chunks only reads `partial/<hex>` and leaves the others alone.
+ * holes never bears it. Who wants some of the chunks only reads `partial/<hex>` and leaves the others alone; who wants
+ * none reads `partial/<hex>.holes`.
  */
 export class StageFile {
   /** What the record promises, 1 for a chunk. */
@@ -107,12 +108,7 @@ export class StageFile {
 
   /** Whether the blob stands under its name. A blob of the wrong size does not count and is replaced. */
   private async published(): Promise<boolean> {
-    try {
-      return (await stat(this.path)).size === this.layer.bytes;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw DiskError.from(error, this.path);
-    }
+    return (await sizeOf(this.path)) === this.layer.bytes;
   }
 
   /** Opens for writing; only the holder of the artifact's lock may. */
@@ -187,18 +183,28 @@ export class StageFile {
   /** Where to read what is wanted: the blob, or the file with holes, which may get the blob's name at any time. */
   async readable(): Promise<string> {
     if (this.complete || (await this.published())) return this.path;
+    if (this.wanted?.every((flag) => flag === 0)) return this.holes();
+    if ((await sizeOf(this.partial)) !== null) return this.partial;
+    // Published between the two looks. Only the writer may make the file with holes: an empty one that takes the place
+    // of one that has just become the blob would be read as weights.
+    if (await this.published()) return this.path;
+    throw new DiskError('file', `${this.partial}: it is gone, and no blob has taken its place`);
+  }
+
+  /** A file of the blob's size for who wants nothing of it, and maps it all the same. */
+  private async holes(): Promise<string> {
+    const path = `${this.partial}.holes`;
     try {
-      // There even where nothing of it is wanted.
-      const file = await open(this.partial, constants.O_RDWR | constants.O_CREAT);
+      const file = await open(path, constants.O_RDWR | constants.O_CREAT);
       try {
         if ((await file.stat()).size !== this.layer.bytes) await file.truncate(this.layer.bytes);
       } finally {
         await file.close();
       }
     } catch (error) {
-      throw DiskError.from(error, this.partial);
+      throw DiskError.from(error, path);
     }
-    return this.partial;
+    return path;
   }
 
   /**
@@ -295,6 +301,16 @@ export class StageFile {
     await this.record?.close();
     this.file = null;
     this.record = null;
+  }
+}
+
+/** Null where there is no such file. */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw DiskError.from(error, path);
   }
 }
 
