@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { DeltaStoreMetrics } from '../../../services/delta-store/src/delta-store-metrics';
 import { GatewayMetrics } from '../../../services/gateway/src/observe/gateway-metrics';
+import { SpeechMetrics } from '../../../services/gateway/src/speech/speech-metrics';
+import { ListenMetrics } from '../../../services/talker/src/listening/listen-metrics';
+import { TalkerMetrics } from '../../../services/talker/src/talker-metrics';
 import { ThinkerMetrics } from '../../../services/thinker/src/thinker-metrics';
 import { describeWith, find, type KubeObject, render, tools } from './render';
 
@@ -24,9 +27,13 @@ function registered(): Map<string, string[]> {
   gateway.limitsAmong(1);
   const thinker = new ThinkerMetrics({} as never);
   thinker.deltas.watch({} as never);
+  new SpeechMetrics(gateway.registry, {} as never, performance.now);
+  const talker = new TalkerMetrics({} as never, performance.now);
+  new ListenMetrics(talker.registry, {} as never);
   const all = [
     ...gateway.registry.getMetricsAsArray(),
     ...thinker.registry.getMetricsAsArray(),
+    ...talker.registry.getMetricsAsArray(),
     ...new DeltaStoreMetrics().registry.getMetricsAsArray(),
   ];
   return new Map(
@@ -163,7 +170,7 @@ describeWith(['helm', 'promtool'], 'promtool', () => {
   let objects: KubeObject[];
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'zen-rules-'));
-    objects = render({ monitoring: EVERYTHING, deltaStore: { enabled: true } });
+    objects = render({ monitoring: EVERYTHING, deltaStore: { enabled: true }, talker: { enabled: true } });
     writeFileSync(
       join(folder, 'rules.yaml'),
       stringify(find(objects, 'PrometheusRule', 'one-zen-rules').spec),
@@ -174,7 +181,7 @@ describeWith(['helm', 'promtool'], 'promtool', () => {
 
   test('the rules are well formed', () => {
     const { status, output } = promtool(['check', 'rules', '--lint-fatal', 'rules.yaml'], folder);
-    expect({ status, output }).toEqual({ status: 0, output: expect.stringContaining('24 rules found') });
+    expect({ status, output }).toEqual({ status: 0, output: expect.stringContaining('27 rules found') });
   });
 
   test('alerts come when they should, and only then', () => {
