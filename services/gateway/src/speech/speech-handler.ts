@@ -1,4 +1,3 @@
-import { encodeAudio } from '@zen/audio';
 import { Priority } from '@zen/contracts';
 import type { FastifyReply } from 'fastify';
 import type { Visit } from '../door/visit';
@@ -6,6 +5,7 @@ import { SseWriter } from '../http/sse-writer';
 import { errorBody } from '../openai/error-body';
 import { priorityOf } from '../openai/sampling';
 import { writeBytes } from './byte-writer';
+import { encodeSpeech } from './encode-speech';
 import { checkModel, SPEECH_MODELS, type SpeechBody, type SpeechFormat } from './speech.schema';
 import type { SpeechDesk } from './speech-desk';
 import { speechFailure } from './speech-failure';
@@ -34,7 +34,6 @@ export class SpeechHandler {
   async handle(body: SpeechBody, full: boolean, visit: Visit, reply: FastifyReply): Promise<void> {
     this.desk.talkers.checkServed();
     checkModel(body.model, SPEECH_MODELS);
-    const format = body.response_format ?? 'mp3';
     const inputTokens = textTokens(body.input);
     const rates = await visit.admit(body.model, inputTokens);
     // Whatever happens, the utterance is over with the answer.
@@ -58,7 +57,7 @@ export class SpeechHandler {
       const { start, pieces } = await audioOf(speech.events(), record.heard);
       // Until here it can still be refused.
       const counted = counting(await primed(pieces));
-      const bytes = await encodeAudio(format, SPEECH_RATE, counted.pieces, signal);
+      const { format, bytes } = await encodeSpeech(body.response_format, counted.pieces, signal);
       const headers = {
         ...(reply.getHeaders() as Record<string, string>),
         ...rates,

@@ -60,6 +60,13 @@ const loudness = (samples: Float32Array) =>
     expect(loudness(samples)).toBeGreaterThan(0.01);
   });
 
+  test('without a format it is mp3 where there is an encoder, else wav', async () => {
+    const body = { model: 'tts-1', voice: 'heart', input: 'Hello.' };
+    const response = await running.post('/v1/audio/speech', body);
+    expect(response.headers.get('content-type')).toBe(hasLame ? 'audio/mpeg' : 'audio/wav');
+    expect(samplesOf(Buffer.from(await response.arrayBuffer()), 'container').length).toBeGreaterThan(2400);
+  });
+
   test('speed makes it shorter', async () => {
     const response = await running.openai.audio.speech.create({
       model: 'tts-1',
