@@ -290,6 +290,7 @@ export class StageFile {
     await publishFile(this.partial, this.path);
     await this.suspend();
     await rm(`${this.partial}.chunks`, { force: true });
+    await rm(`${this.partial}.holes`, { force: true });
     this.complete = true;
   }
 
