@@ -1,6 +1,6 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { FinishReason, GenerateRequest, ThinkerServiceDefinition } from '@zen/contracts';
-import { client } from '@zen/rpc';
+import { client, type RpcError } from '@zen/rpc';
 import { healthClient } from '@zen/testing';
 import { otherProcess } from './other-process.fixture';
 import { collect, type SimulatedThinker, simulatedThinker } from './simulated-thinker.fixture';
@@ -138,18 +138,31 @@ describe('deadlines', () => {
   });
   afterAll(() => server.stop());
 
+  /** The last message has 100 ms to arrive, which a busy machine may sleep through: then our own clock cuts it off. */
+  async function inTime(timeoutMs: number): Promise<Awaited<ReturnType<typeof collect>>> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await collect(server.client.generate(endless, { timeoutMs }));
+      } catch (error) {
+        if (attempt === 20 || (error as RpcError).code !== 'DEADLINE_EXCEEDED') throw error;
+      }
+    }
+  }
+
   test('an answer that has begun says so in its last message', async () => {
-    const answer = await collect(server.client.generate(endless, { timeoutMs: 2000 }));
+    const answer = await inTime(1000);
     expect(answer.finished?.reason).toBe(FinishReason.FINISH_REASON_DEADLINE);
     expect(answer.finished?.usage?.completionTokens).toBe(answer.tokenIds.length);
     expect(answer.tokenIds.length).toBeGreaterThan(0);
   });
 
   test('one that waited in vain fails', async () => {
-    const first = collect(server.client.generate(endless, { timeoutMs: 3000 }));
+    const leaving = new AbortController();
+    const first = collect(server.client.generate(endless, { signal: leaving.signal }));
     const second = collect(server.client.generate(endless, { timeoutMs: 200 }));
     await expect(second).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    expect((await first).tokenIds.length).toBeGreaterThan(0);
+    leaving.abort();
+    await expect(first).rejects.toMatchObject({ code: 'CANCELLED' });
     await idle(server);
   });
 });
