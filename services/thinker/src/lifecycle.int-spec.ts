@@ -157,12 +157,10 @@ describe('deadlines', () => {
   });
 
   test('one that waited in vain fails', async () => {
-    const leaving = new AbortController();
-    const first = collect(server.client.generate(endless, { signal: leaving.signal }));
+    const first = collect(server.client.generate({ ...endless, maxTokens: 150 }));
     const second = collect(server.client.generate(endless, { timeoutMs: 200 }));
     await expect(second).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    leaving.abort();
-    await expect(first).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect((await first).tokenIds).toHaveLength(150);
     await idle(server);
   });
 });
