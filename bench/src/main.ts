@@ -62,6 +62,7 @@ const BENCHES: Record<string, Bench> = {
   },
   costs: {
     about: 'what each stage of a family costs at 1, 8 and 32; recorded for `policy`',
+    options: '--family NAME',
     run: recordCosts,
   },
   policy: {
@@ -82,6 +83,7 @@ const BENCHES: Record<string, Bench> = {
   },
   'deltas-quality': {
     about: 'fine-tunes SmolLM2, makes every recipe of delta: what each keeps, against its bytes',
+    options: '--text NAME, --bars, --fixtures',
     run: deltasQuality,
   },
   experts: {
