@@ -4,6 +4,9 @@ import type { SpeechStack } from './speech-stack';
 
 const PROMPT = 'Tell me a long story about a sailor, a lighthouse and a storm.';
 const SILENCE_MS = 300;
+/** Speech is looked for in steps of 32 ms: each round begins elsewhere in one. */
+const SHIFT_MS = 5;
+const SHIFTS = 7;
 /** Audio that is heard before the caller interrupts. */
 const HEARD_MS = 700;
 
@@ -17,33 +20,45 @@ interface Interruption {
 /** Speaks into answers: how soon after the caller's first sound nothing of the answer comes any more. */
 export async function bargeIn(
   stack: SpeechStack,
-  speech: Int16Array,
+  said: readonly Int16Array[],
   rounds: number,
 ): Promise<{ row: Row; p50Ms: number }> {
-  const all: Interruption[] = [];
-  for (let round = 0; round < rounds; round++) all.push(await interrupt(stack, speech));
+  const bySaid = said.map((): Interruption[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, speech] of said.entries()) {
+      const shiftMs = SHIFT_MS * ((round + at) % SHIFTS);
+      bySaid[at]?.push(await interrupt(stack, speech, SILENCE_MS + shiftMs));
+    }
+  }
+  const all = bySaid.flat();
   const cancelled = all.map(({ cancelledMs }) => cancelledMs);
   const row = {
-    'barge-in': 'since the first sound',
-    rounds,
+    'barge-in': `since the first sound, ${said.length} ways to interrupt`,
+    rounds: all.length,
     'noticed p50 ms': median(all.map(({ noticedMs }) => noticedMs)),
     'last audio p50 ms': median(all.map(({ lastAudioMs }) => lastAudioMs)),
     'cancelled p50 ms': median(cancelled),
+    'cancelled p90 ms': quantile(cancelled, 0.9),
     'cancelled p99 ms': quantile(cancelled, 0.99),
+    'slowest way p50 ms': Math.max(...bySaid.map((one) => median(one.map(({ cancelledMs }) => cancelledMs)))),
   };
   return { row, p50Ms: median(cancelled) };
 }
 
-async function interrupt({ gateway, model }: SpeechStack, speech: Int16Array): Promise<Interruption> {
+async function interrupt(
+  { gateway, model }: SpeechStack,
+  speech: Int16Array,
+  silenceMs: number,
+): Promise<Interruption> {
   const caller = await RealtimeCaller.open(gateway, model, {
     max_output_tokens: 400,
     audio: { input: { turn_detection: { type: 'server_vad' } }, output: { voice: 'heart' } },
   });
   try {
-    const silence = new Int16Array((REALTIME_RATE * SILENCE_MS) / 1000);
+    const silence = new Int16Array((REALTIME_RATE * silenceMs) / 1000);
     const answered = caller.ask(PROMPT);
     await caller.next(({ type }) => type === 'response.output_audio.delta');
-    await new Promise((resolve) => setTimeout(resolve, HEARD_MS - SILENCE_MS));
+    await new Promise((resolve) => setTimeout(resolve, HEARD_MS - silenceMs));
     await caller.speak(silence);
     let onsetMs = Number.NaN;
     let noticedMs = Number.NaN;

@@ -11,8 +11,20 @@ const QUESTIONS = [
   'What should I cook tonight?',
 ];
 
-/** What a caller interrupts with. */
-export const INTERRUPTION = 'Stop, please, I have another question.';
+/**
+ * What a caller interrupts with. How soon that is noticed depends on the first sound: a hiss (`Stop`) is the last to be
+ * taken for speech, a voiced one the first.
+ */
+export const INTERRUPTIONS = [
+  'Stop, please, I have another question.',
+  'Wait a second.',
+  'No, that is wrong.',
+  'Excuse me, can I say something?',
+  'Hold on.',
+  'Please stop talking.',
+  'Actually, I wanted the other one.',
+  'Can you repeat that?',
+];
 
 /** Louder than this, of 32,768, somebody speaks. */
 const AUDIBLE = 700;

@@ -3,7 +3,7 @@ import { bargeIn } from './barge-in';
 import { conversations } from './conversations';
 import { hundredth } from './hundredth';
 import { pacedStages } from './paced-stages';
-import { fromItsOnset, INTERRUPTION, spokenQuestions } from './questions';
+import { fromItsOnset, INTERRUPTIONS, spokenQuestions } from './questions';
 import { roundTrip } from './round-trip';
 import { soak } from './soak';
 import { type Part, readOptions, type SpeechOptions } from './speech-options';
@@ -88,8 +88,8 @@ const RUN: Record<Exclude<Part, 'paced'>, (stack: SpeechStack, options: SpeechOp
     return { rows: [row], bars: [bar('speech.hundredth.ratio', ratio, 1.1, 'lower')] };
   },
   async bargein(stack, { quick }) {
-    const [speaking] = await spokenQuestions(stack.talker, [INTERRUPTION]);
-    const { row, p50Ms } = await bargeIn(stack, fromItsOnset(speaking as Int16Array), quick ? 3 : 15);
+    const said = await spokenQuestions(stack.talker, quick ? INTERRUPTIONS.slice(0, 3) : INTERRUPTIONS);
+    const { row, p50Ms } = await bargeIn(stack, said.map(fromItsOnset), quick ? 1 : 7);
     return { rows: [row], bars: [bar('speech.bargein.p50.ms', p50Ms, 100, 'lower')] };
   },
   async roundtrip(stack, { quick, verbose }) {
