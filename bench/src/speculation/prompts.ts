@@ -27,7 +27,7 @@ const EDITS: { part: CorpusPart; from: string; to: string; edit: string }[] = [
   },
 ];
 
-const CHATS = 3;
+const CHATS = 6;
 
 /** Edits of real code, whose answers repeat most of the prompt, and questions, whose answers do not. */
 export async function benchPrompts(): Promise<BenchPrompt[]> {

@@ -7,7 +7,7 @@ import { type DraftedAnswer, DraftingServer } from './drafted-answer';
 import { type BenchPrompt, benchPrompts } from './prompts';
 import { mixedRatio, stageDraft, stepMs } from './stage-drafts';
 
-const ROUNDS = 2;
+const ROUNDS = 4;
 const ANSWER_TOKENS = { 'code edit': 192, 'free chat': 80 } as const;
 /** Rows whose time is measured: plain decoding and checks of 1, 3, 7 and 15 guesses. */
 const ROWS = [1, 2, 4, 8, 16] as const;
@@ -54,42 +54,41 @@ async function answers(
   const text = engine.tokenizer.encode(PROMPT_TEXT);
   for (let stage = 0; stage <= top; stage++) await drafting.measure(stage, text);
   const stop = Int32Array.from(engine.tokenizer.endIds);
-  const gains: Record<Kind, number[]> = { 'code edit': [], 'free chat': [] };
-  const ratios: Record<Kind, number[]> = { 'code edit': [], 'free chat': [] };
+  const turns = prompts.map(({ kind }) => ({ kind, plain: [] as number[], drafted: [] as number[] }));
   const all: Record<Kind, DraftedAnswer[]> = { 'code edit': [], 'free chat': [] };
-  const rates: Record<Kind, [number[], number[]]> = { 'code edit': [[], []], 'free chat': [[], []] };
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { kind, text: content } of prompts) {
+    for (const [at, { kind, text: content }] of prompts.entries()) {
       const prompt = engine.tokenizer.renderChat([{ role: 'user', content }], { addGenerationPrompt: true });
       const ours = () => drafting.answer(prompt, stop, ANSWER_TOKENS[kind]);
       const theirs = () => plain.answer(prompt, stop, ANSWER_TOKENS[kind]);
       // Who goes first takes turns; the prompt comes from the prefix cache for the second.
       const [b, a] = round % 2 === 0 ? [await theirs(), await ours()] : swap(await ours(), await theirs());
       if (a.tokens.join() !== b.tokens.join()) throw new Error(`drafts changed an answer: ${content}`);
-      const [drafted, undrafted] = [a, b].map(
-        ({ tokens, decodeMs }) => ((tokens.length - 1) / decodeMs) * 1000,
-      );
-      rates[kind][0].push(undrafted as number);
-      rates[kind][1].push(drafted as number);
-      const ratio = (drafted as number) / (undrafted as number);
-      ratios[kind].push(ratio);
-      // Without a draft both did the same steps: what differs is the machine's noise.
-      gains[kind].push(a.draftedSteps === 0 ? 1 : ratio);
+      // The first round reads weights that nobody has read yet.
+      if (round > 0) {
+        turns[at]?.plain.push(b.decodeMs);
+        turns[at]?.drafted.push(a.decodeMs);
+      }
       all[kind].push(a);
     }
   }
+  const gains = { 'code edit': Number.NaN, 'free chat': Number.NaN };
   for (const kind of ['code edit', 'free chat'] as const) {
     const sum = (of: (answer: DraftedAnswer) => number) =>
       all[kind].reduce((total, one) => total + of(one), 0);
     const steps = sum((one) => one.draftedSteps);
+    // Of each prompt the median time, and of those the sum: what somebody gains who asks all of them.
+    const times = (of: 'plain' | 'drafted') =>
+      turns.reduce((total, turn) => total + (turn.kind === kind ? median(turn[of]) : 0), 0);
+    const tokens = sum((one) => one.tokens.length - 1) / ROUNDS;
+    gains[kind] = times('plain') / times('drafted');
     rows.push({
       model: subject.name,
       subject: kind,
       drafter: 'auto',
-      'plain tokens/s': median(rates[kind][0]),
-      'tokens/s': median(rates[kind][1]),
-      gain: median(gains[kind]),
-      'raw ratio': median(ratios[kind]),
+      'plain tokens/s': (1000 * tokens) / times('plain'),
+      'tokens/s': (1000 * tokens) / times('drafted'),
+      gain: gains[kind],
       alpha:
         sum((one) => one.kept) /
         Math.max(
@@ -103,7 +102,7 @@ async function answers(
         median(all[kind].flatMap((one) => one.plainStepMs)),
     });
   }
-  return { 'code edit': median(gains['code edit']), 'free chat': median(gains['free chat']) };
+  return gains;
 }
 
 const swap = <T>(a: T, b: T): [T, T] => [b, a];

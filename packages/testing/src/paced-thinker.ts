@@ -8,6 +8,8 @@ import {
   ReplicaState,
   StageState,
   ThinkerServiceDefinition,
+  type TokenizeRequest,
+  type TokenizeResponse,
   type TokenLogprob,
   Upgrade,
   WatchResponse,
@@ -57,6 +59,8 @@ export interface PacedOptions {
   answersWith: (request: GenerateRequest) => string;
   /** Pairs that fell to a stand-in with each piece. */
   standIns: number;
+  /** Ids of what is to be tokenized; undefined: it has no tokenizer. */
+  tokenize: ((request: TokenizeRequest) => number[]) | undefined;
   tls: ServerTls | undefined;
 }
 
@@ -81,6 +85,7 @@ const DEFAULTS: PacedOptions = {
   deltas: undefined,
   answersWith: ({ delta }) => delta?.digest ?? '',
   standIns: 0,
+  tokenize: undefined,
   tls: undefined,
 };
 
@@ -254,8 +259,10 @@ export class PacedThinker {
   }
 
   @Rpc(ThinkerServiceDefinition, 'tokenize')
-  async tokenize(): Promise<never> {
-    throw new RpcError('UNIMPLEMENTED', 'a paced thinker has no tokenizer');
+  async tokenize(request: TokenizeRequest): Promise<TokenizeResponse> {
+    const { tokenize } = this.options;
+    if (!tokenize) throw new RpcError('UNIMPLEMENTED', 'a paced thinker has no tokenizer');
+    return { tokenIds: tokenize(request) };
   }
 
   @Rpc(ThinkerServiceDefinition, 'detokenize')

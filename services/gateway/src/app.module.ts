@@ -109,7 +109,7 @@ export function appModule(parts: AppParts): DynamicModule {
       { provide: CHAT_SCHEMA, useValue: chatSchema(maxMessages) },
       {
         provide: COMPLETION_HANDLER,
-        useValue: new CompletionHandler(fleet, stallMs, new ChatSpeech(speech, speechMetrics)),
+        useValue: new CompletionHandler(fleet, stallMs, new ChatSpeech(speech, speechMetrics, fleet)),
       },
     ],
   };

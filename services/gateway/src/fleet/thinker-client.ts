@@ -4,7 +4,7 @@ import { type ClientTls, client, type RpcClient } from '@zen/rpc';
 /** What the gateway uses of a thinker. */
 export type ThinkerClient = Pick<
   RpcClient<typeof ThinkerServiceDefinition>,
-  'describe' | 'watch' | 'generate' | 'close'
+  'describe' | 'watch' | 'generate' | 'tokenize' | 'close'
 >;
 
 export type Connect = (address: string) => ThinkerClient;

@@ -35,7 +35,9 @@ export class CompletionHandler {
     const rates = await visit.admit(model, tokens);
     reply.headers(rates);
     const answers = await visit.answers(request.answers.map((spec) => ({ ...spec, model, deltaWish })));
-    const spoken = request.voicing && (await this.speech.open(request.voicing, visit));
+    const { voicing } = request;
+    const [asked] = request.answers;
+    const spoken = voicing && asked && (await this.speech.open(voicing, { ...asked, model }, visit));
     try {
       await this.answer(request, answers, spoken, rates, visit, reply);
     } finally {

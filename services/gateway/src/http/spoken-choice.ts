@@ -66,7 +66,7 @@ async function written(
         return event;
       }
       const { text, calls = [] } = event;
-      spoken.push(text);
+      spoken.push(event);
       if (text !== '' || calls.length > 0) await onPiece(text, calls);
     }
     throw new GatewayError('internal', 'the answer has no end');

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { encodeAudio, type OutputFormat } from '@zen/audio';
 import type { Priority } from '@zen/contracts';
-import type { Visit } from '../door/visit';
+import type { AnswerPiece } from '../answer/answer';
+import type { AnswerSpec, Visit } from '../door/visit';
+import type { Fleet } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
 import type { ChatAudioFormat } from './chat-audio.schema';
+import { promptTokens } from './prompt-tokens';
+import { SaidTokens } from './said-tokens';
 import type { SpeakAnywhere } from './speak-anywhere';
 import type { SpeechDesk } from './speech-desk';
 import { speechFailure } from './speech-failure';
@@ -31,6 +35,7 @@ export class ChatSpeech {
   constructor(
     private readonly desk: SpeechDesk,
     private readonly metrics: SpeechMetrics,
+    private readonly fleet: Pick<Fleet, 'group' | 'sleeperOf'>,
   ) {}
 
   /** @throws GatewayError for a voice that nobody has, before anything is computed */
@@ -42,14 +47,21 @@ export class ChatSpeech {
     }
   }
 
-  /** Resolves once a talker has taken it. */
-  async open(voicing: Voicing, visit: Visit): Promise<SpokenAnswer> {
+  /** Resolves once a talker has taken it. `spec`: of the answer, which has begun. */
+  async open(
+    voicing: Voicing,
+    spec: Pick<AnswerSpec, 'model' | 'prompt'>,
+    visit: Visit,
+  ): Promise<SpokenAnswer> {
     const over = new AbortController();
     const signal = AbortSignal.any([visit.signal, over.signal]);
     try {
-      const speech = this.desk.open({ ...voicing, speed: 1 }, visit, signal);
+      const { takesTokenIds } = this.desk.talkers.voice(voicing.voice);
+      const begun = Promise.resolve();
+      const prompt = takesTokenIds ? promptTokens(this.fleet, spec, begun, signal) : undefined;
+      const speech = this.desk.open({ ...voicing, speed: 1, prompt }, visit, signal);
       const audio = await audioOf(speech.events(), this.metrics.utterance().heard);
-      return new SpokenAnswer(speech, audio, voicing.format, visit, over);
+      return new SpokenAnswer(speech, takesTokenIds, audio, voicing.format, visit, over);
     } catch (error) {
       over.abort();
       throw visit.explained(named(speechFailure(error, visit.signal)));
@@ -61,9 +73,11 @@ export class ChatSpeech {
 export class SpokenAnswer {
   readonly id = `audio_${randomUUID()}`;
   readonly headers: Record<string, string>;
+  private readonly tokens = new SaidTokens();
 
   constructor(
     private readonly speech: SpeakAnywhere,
+    private readonly takesTokens: boolean,
     private readonly audio: SpokenAudio,
     private readonly format: ChatAudioFormat,
     private readonly visit: Visit,
@@ -72,8 +86,9 @@ export class SpokenAnswer {
     this.headers = voiceHeaders(audio.start);
   }
 
-  push(text: string): void {
-    if (text !== '') this.speech.push(text);
+  push(piece: AnswerPiece): void {
+    const input = this.takesTokens ? this.tokens.push(piece) : piece.text;
+    if (input.length > 0) this.speech.push(input);
   }
 
   end(): void {

@@ -97,6 +97,38 @@ test('speaks a text while it is written, from start to end', async () => {
   expect(ended).toEqual([{ address: 'talker-0', error: null }]);
 });
 
+test('a talker is called before it is known what to begin with; text that came meanwhile is said in order', async () => {
+  const lost = new ScriptedTalker([{ messages: 0, error: killed }]);
+  const talkers = [lost, new ScriptedTalker([well])];
+  let begin: (start: SpeakStart) => void = () => {};
+  const start = new Promise<SpeakStart>((resolve) => {
+    begin = resolve;
+  });
+  const { speaking } = utterance(talkers, { start });
+  const events = all(speaking);
+  speaking.push(TEXT.slice(0, 30));
+  speaking.flush();
+  await Promise.resolve();
+  expect(talkers.map(({ texts, starts }) => [texts, starts])).toEqual([
+    [[''], []],
+    [[], []],
+  ]);
+  speaking.push(TEXT.slice(30));
+  begin(SpeakStart.fromPartial({ requestId: 'late' }));
+  await Promise.resolve();
+  speaking.end();
+  expect(codes(await events)).toBe(doubled(TEXT));
+  expect(talkers[1]?.starts).toMatchObject([{ requestId: 'late' }]);
+});
+
+test('what keeps an utterance from beginning is thrown, and its call is left', async () => {
+  const talker = new ScriptedTalker([well]);
+  const { speaking, ended } = utterance([talker], { start: Promise.reject(new Error('no prompt')) });
+  await expect(all(speaking)).rejects.toThrow('no prompt');
+  expect(talker.cancelled).toBe(1);
+  expect(ended).toHaveLength(1);
+});
+
 const CLAUSE_ENDS = [...TEXT.matchAll(/[,.]|$/g)].map((end) => end.index + end[0].length);
 
 test('killed at any message: goes on after the clause that was being said, nothing twice, positions without a gap', async () => {

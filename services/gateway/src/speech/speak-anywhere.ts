@@ -14,7 +14,8 @@ export interface TalkerPlace {
 }
 
 export interface SpeakAnywhereOptions {
-  start: SpeakStart;
+  /** A call is opened before it is known, so that nothing but the text is waited for when it is. */
+  start: SpeakStart | Promise<SpeakStart>;
   /** One that may be asked now and is not among `shunned` (addresses); undefined while there is none. */
   pick(shunned: ReadonlySet<string>): TalkerPlace | undefined;
   signal: AbortSignal;
@@ -39,6 +40,11 @@ const LOOK_EVERY_MS = 50;
 export class SpeakAnywhere {
   private readonly text = new UnsaidText();
   private call: TalkerCall | null = null;
+  /** The same once it has its start: from then on it is given the text as it comes. */
+  private begun: TalkerCall | null = null;
+  private hasBegun = false;
+  /** Why it never begins. */
+  private cause: { error: unknown } | null = null;
   /** Text up to here has been said, is being said, or was given up: the end of a clause. */
   private saidTo = 0;
   /** Text up to here belongs to clauses, or parts of them, that were handed on. */
@@ -56,26 +62,26 @@ export class SpeakAnywhere {
   /** Text cut anywhere, or ids; never blocks. */
   push(input: SpeechInput): void {
     if (this.text.ended) throw new Error('the text has ended');
-    for (const piece of this.text.push(input)) this.call?.input(piece);
+    for (const piece of this.text.push(input)) this.begun?.input(piece);
   }
 
   /** What is there is said now, whether or not its clause is whole. */
   flush(): void {
     this.text.flush();
-    this.call?.flush();
+    this.begun?.flush();
   }
 
   /** No more text comes. */
   end(): void {
     if (this.text.ended) return;
-    for (const piece of this.text.end()) this.call?.input(piece);
-    this.call?.end();
+    for (const piece of this.text.end()) this.begun?.input(piece);
+    this.begun?.end();
   }
 
   /**
    * The utterance, once; leaving it cancels it. A reader that is slow makes the talker wait.
    *
-   * @throws RpcError where it cannot be spoken to its end
+   * @throws RpcError where it cannot be spoken to its end, or what `start` rejects with
    */
   async *events(): AsyncGenerator<SpokenEvent> {
     const { signal, nowMs, mostMoves } = this.options;
@@ -101,12 +107,14 @@ export class SpeakAnywhere {
         }
         return;
       } catch (thrown) {
+        if (this.cause) throw this.cause.error;
         if (!(thrown instanceof RpcError)) throw thrown;
         failure = thrown;
         if (signal.aborted || !goesOn(failure)) throw failure;
       } finally {
         this.call?.cancel();
         this.call = null;
+        this.begun = null;
         // What we ended ourselves says nothing of the talker.
         place.ended(signal.aborted ? null : failure);
       }
@@ -116,6 +124,8 @@ export class SpeakAnywhere {
       else if (atFault(failure, admitted)) fruitless += 1;
       if (admitted) moves += 1;
       if (fruitless >= MOST_FRUITLESS || moves > mostMoves) throw failure;
+      // Nobody is waited for while there is nothing to say.
+      if (!this.hasBegun) failedMs = nowMs();
       if (this.started === null || broken) continue;
       failedMs = nowMs();
       broken = { from: place.address, reason: failure.message, ...this.giveUpClause() };
@@ -147,15 +157,13 @@ export class SpeakAnywhere {
 
   /** One talker's part of it, its offsets and positions made the utterance's. */
   private async *speakAt(place: TalkerPlace): AsyncGenerator<SpokenEvent> {
-    const { started, saidTo, position } = this;
-    const same = started ? { voice: started.voice, seed: started.seed, quality: started.quality } : {};
-    const call = new TalkerCall(place.client, { ...this.options.start, ...same }, this.options.signal);
+    const { saidTo, position } = this;
+    const call = new TalkerCall(place.client, this.options.signal);
     this.call = call;
-    for (const step of this.text.from(saidTo)) {
-      if (step.kind === 'flush') call.flush();
-      else call.input(step.input);
-    }
-    if (this.text.ended) call.end();
+    this.begin(call, saidTo).catch((error: unknown) => {
+      this.cause = { error };
+      call.cancel();
+    });
     let next: SpokenClause | null = null;
     for (let message = await call.next(); message; message = await call.next()) {
       const { event } = message;
@@ -167,14 +175,14 @@ export class SpeakAnywhere {
           if (this.current) throw brokenOff(place.address, 'began a clause before the last one was whole');
           next = this.clauseOf(event.value, saidTo, position);
           if (next.samples > 0) break;
-          this.begin(next);
+          this.enter(next);
           yield next;
           next = null;
           break;
         case 'frame': {
           // Of a clause whose audio never comes nothing has been said.
           if (next) {
-            this.begin(next);
+            this.enter(next);
             yield next;
             next = null;
           }
@@ -192,6 +200,22 @@ export class SpeakAnywhere {
       }
     }
     throw brokenOff(place.address, 'ended without a finish');
+  }
+
+  /** Gives a call its start, and the text from `saidTo` on. */
+  private async begin(call: TalkerCall, saidTo: number): Promise<void> {
+    const start = await this.options.start;
+    if (this.call !== call) return;
+    const { started } = this;
+    const same = started ? { voice: started.voice, seed: started.seed, quality: started.quality } : {};
+    call.start({ ...start, ...same });
+    for (const step of this.text.from(saidTo)) {
+      if (step.kind === 'flush') call.flush();
+      else call.input(step.input);
+    }
+    if (this.text.ended) call.end();
+    this.begun = call;
+    this.hasBegun = true;
   }
 
   private start(started: SpeakStarted): SpokenEvent {
@@ -221,7 +245,7 @@ export class SpeakAnywhere {
   }
 
   /** From here on its clause counts as said. */
-  private begin({ index, textEnd, clauseEnd, samples }: SpokenClause): void {
+  private enter({ index, textEnd, clauseEnd, samples }: SpokenClause): void {
     this.current = samples > 0 ? { index, missing: samples } : null;
     this.clauses = index + 1;
     this.toldTo = textEnd;

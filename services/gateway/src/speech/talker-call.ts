@@ -8,7 +8,10 @@ export type SpeakingTalker = Pick<RpcClient<typeof TalkerServiceDefinition>, 'sp
 /** Messages that wait for a slow reader before the talker does. */
 const MOST_WAITING = 32;
 
-/** One Speak call. What its reader does not take stays with the talker, but for a few frames. */
+/**
+ * One Speak call, open before it is known what is to be said. What its reader does not take stays with the talker, but
+ * for a few frames.
+ */
 export class TalkerCall {
   private readonly stream: OpenStream<SpeakRequest>;
   private readonly waiting: SpeakResponse[] = [];
@@ -17,7 +20,7 @@ export class TalkerCall {
   private fault: RpcError | null = null;
   private wake = () => {};
 
-  constructor(talker: SpeakingTalker, start: SpeakStart, signal: AbortSignal) {
+  constructor(talker: SpeakingTalker, signal: AbortSignal) {
     this.stream = talker.speak(
       {
         message: (message) => {
@@ -36,6 +39,10 @@ export class TalkerCall {
       },
       { signal },
     );
+  }
+
+  /** Before anything else. */
+  start(start: SpeakStart): void {
     this.send({ $case: 'start', value: start });
   }
 

@@ -1,10 +1,11 @@
-import { FinishReason } from '@zen/contracts';
-import type { Wish } from '@zen/realtime';
+import { FinishReason, type VoiceModel } from '@zen/contracts';
+import type { Voicing, Wish } from '@zen/realtime';
 import type { Answer, AnswerEnd, AnswerPiece } from '../../answer/answer';
 import { readDeltaAsks } from '../../deltas/delta-wish';
-import type { Visit } from '../../door/visit';
+import type { AnswerSpec, Visit } from '../../door/visit';
 import { GatewayError } from '../../gateway-error';
 import { httpError } from '../../openai/error-body';
+import { promptTokens } from '../../speech/prompt-tokens';
 import { askOf } from './ask';
 import { gatewayFailure, realtimeFailure } from './failure';
 import { keepsFullVoice } from './full-voice';
@@ -58,25 +59,51 @@ export class Answering {
     const { model, delta: deltaWish } = readDeltaAsks(asks, visit.tenant.userDelta, isModel);
     const spec = { ...askOf(wish.question, caller.headers), model, deltaWish };
     const rates = await visit.admit(model, parts.fleet.trafficTo(model).estimate(spec.prompt));
+    let begin: (answer: Answer) => void = () => {};
+    const begun = new Promise<Answer>((resolve) => {
+      begin = resolve;
+    });
+    // A talker is called with the question, so that the answer's first words wait for nothing.
+    const utterance = voicing && voice ? this.speakWith(voice, voicing, spec, visit, begun) : null;
     const [answer] = await visit.answers([spec]);
     if (!answer) throw new GatewayError('internal', 'no answer was begun');
     const { stage, reason } = answer;
     await tell({ t: 'answering', responseId, model: answer.model, stage, stageReason: reason });
-    let utterance: Utterance | null = null;
-    if (voicing && voice) {
-      const { talkers, desk, logger } = parts;
-      const full = keepsFullVoice(reason, talkers.load(voice.name), spec.wish.full);
-      const spoken = { voice: voice.name, speed: voicing.speed, full, priority: spec.priority };
-      utterance = new Utterance(
-        { requestId: visit.requestId, responseId, voicing, logger },
-        (signal) => desk.open(spoken, visit, signal),
-        this.over.signal,
-        tell,
-      );
-    }
+    begin(answer);
     await this.write(answer, utterance);
     await utterance?.spoken;
     await tell({ t: 'limits', limits: rateLimits(rates) });
+  }
+
+  private speakWith(
+    { name, takesTokenIds }: VoiceModel,
+    voicing: Voicing,
+    spec: AnswerSpec,
+    visit: Visit,
+    begun: Promise<Answer>,
+  ): Utterance {
+    const { talkers, desk, fleet, logger } = this.parts;
+    const load = talkers.load(name);
+    const spoken = {
+      voice: name,
+      speed: voicing.speed,
+      priority: spec.priority,
+      // How far the answer was lowered decides the voice's quality; one that reads tokens has a single one.
+      full: takesTokenIds || begun.then(({ reason }) => keepsFullVoice(reason, load, spec.wish.full)),
+      prompt: takesTokenIds ? promptTokens(fleet, spec, begun, this.over.signal) : undefined,
+    };
+    return new Utterance(
+      {
+        requestId: visit.requestId,
+        responseId: this.wish.responseId,
+        voicing,
+        takesTokens: takesTokenIds,
+        logger,
+      },
+      (signal) => desk.open(spoken, visit, signal),
+      this.over.signal,
+      this.tell,
+    );
   }
 
   private async write(answer: Answer, utterance: Utterance | null): Promise<void> {
@@ -102,9 +129,10 @@ export class Answering {
     }
   }
 
-  private async piece({ text, stage, calls = [] }: AnswerPiece, utterance: Utterance | null): Promise<void> {
+  private async piece(piece: AnswerPiece, utterance: Utterance | null): Promise<void> {
     const { responseId } = this.wish;
-    utterance?.push(text);
+    const { text, stage, calls = [] } = piece;
+    utterance?.push(piece);
     await this.tell({ t: 'text', responseId, text, stage });
     for (const { id, name, arguments: all } of calls) {
       await this.tell({ t: 'call', responseId, callId: id, name, arguments: all, last: true });

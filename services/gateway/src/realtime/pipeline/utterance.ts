@@ -1,5 +1,7 @@
 import type { Voicing } from '@zen/realtime';
 import type { Logger } from '@zen/telemetry';
+import type { AnswerPiece } from '../../answer/answer';
+import { SaidTokens } from '../../speech/said-tokens';
 import type { SpeakAnywhere } from '../../speech/speak-anywhere';
 import { qualityName } from '../../speech/voice-quality';
 import type { Teller } from './pipeline-parts';
@@ -9,6 +11,8 @@ export interface UtteranceOptions {
   requestId: string;
   responseId: string;
   voicing: Voicing;
+  /** Its voice reads the answer's tokens, not its text. */
+  takesTokens: boolean;
   logger: Logger;
 }
 
@@ -18,6 +22,7 @@ export class Utterance {
   readonly spoken: Promise<void>;
   private readonly dropped = new AbortController();
   private readonly speech: SpeakAnywhere;
+  private readonly tokens = new SaidTokens();
   private isEmpty = true;
 
   /** `open`: at some talker, until the signal. */
@@ -35,10 +40,11 @@ export class Utterance {
     this.spoken.catch(() => {});
   }
 
-  push(text: string): void {
-    if (text === '') return;
+  push(piece: AnswerPiece): void {
+    const input = this.options.takesTokens ? this.tokens.push(piece) : piece.text;
+    if (input.length === 0) return;
     this.isEmpty = false;
-    this.speech.push(text);
+    this.speech.push(input);
   }
 
   end(): void {
@@ -61,7 +67,8 @@ export class Utterance {
         }
         case 'clause': {
           if (!encoder) break;
-          const { textStart, textEnd, firstSample, samples } = event;
+          const { firstSample, samples } = event;
+          const [textStart, textEnd] = [this.textAt(event.textStart), this.textAt(event.textEnd)];
           const startMs = encoder.ms(firstSample);
           const endMs = encoder.ms(firstSample + samples);
           await this.tell({ t: 'clause', responseId, textStart, textEnd, startMs, endMs });
@@ -80,5 +87,9 @@ export class Utterance {
           await this.tell({ t: 'speech-ended', responseId });
       }
     }
+  }
+
+  private textAt(said: number): number {
+    return this.options.takesTokens ? this.tokens.textAt(said) : said;
   }
 }
