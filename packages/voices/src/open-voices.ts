@@ -8,6 +8,7 @@ import {
   type VoiceInfo,
 } from '@zen/speech';
 import { clauseSeed } from './normal-noise';
+import { Playback } from './playback';
 import { VOICES } from './voice-catalog';
 import { VoicePool } from './worker/voice-pool';
 
@@ -53,27 +54,21 @@ class Voices implements SpeechEngine {
 
   open(options: SpeechOptions): SpeechSession {
     const { voice, speed, quality, seed } = options;
-    if (!this.voices.some(({ name }) => name === voice)) {
-      const known = this.voices.map(({ name }) => name).join(', ');
-      throw new SpeechError('unknown-voice', `voice: ${voice} is not here (here: ${known})`);
+    const known = this.voices.find(({ name }) => name === voice);
+    if (!known) {
+      const names = this.voices.map(({ name }) => name).join(', ');
+      throw new SpeechError('unknown-voice', `voice: ${voice} is not here (here: ${names})`);
     }
     if (!(speed >= 0.25 && speed <= 4)) {
       throw new SpeechError('bad-option', `speed: ${speed} must be from 0.25 to 4`);
     }
     const base = BigInt.asUintN(64, seed);
-    return new TextSession((clause: Clause, signal) =>
-      this.pool.say(
-        {
-          voice,
-          speed,
-          quality,
-          seed: clauseSeed(base, clause.index),
-          text: clause.text,
-          isCode: clause.isCode,
-        },
-        signal,
-      ),
-    );
+    const playback = new Playback(known.sampleRate);
+    return new TextSession((clause: Clause, signal) => {
+      const { index, text, isCode } = clause;
+      const request = { voice, speed, quality, seed: clauseSeed(base, index), text, isCode };
+      return playback.follow(this.pool.say(request, playback.dueMs(performance.now()), signal));
+    });
   }
 
   close(): Promise<void> {

@@ -202,27 +202,45 @@ describe('VoicePool', () => {
     rmSync(empty, { recursive: true });
   });
 
+  it('says first what is needed first, and what is needed at once in order', async () => {
+    const pool = await VoicePool.open({ home, voices: ['heart'] }, 1, 16);
+    try {
+      const order: string[] = [];
+      const says = async (text: string, dueMs: number) => {
+        await count(pool.say(request(text), dueMs, never()));
+        order.push(text);
+      };
+      await Promise.all([
+        says('At work.', 900),
+        ...[30, 10, 20, 10, 5].map((due, at) => says(`${due} ${at}.`, due)),
+      ]);
+      expect(order).toEqual(['At work.', '5 4.', '10 1.', '10 3.', '20 2.', '30 0.']);
+    } finally {
+      await pool.close();
+    }
+  });
+
   it('lets only so many wait, replaces a thread that breaks down, and stops when it is closed', async () => {
     const pool = await VoicePool.open({ home, voices: ['heart'] }, 1, 1);
     try {
       // The one at work, the one that may wait, and one too many.
-      const working = count(pool.say(request('One two three four five.'), never()));
-      const waiting = count(pool.say(request('Six.'), never()));
-      await fails(pool.say(request('Seven.'), never()), 'busy');
+      const working = count(pool.say(request('One two three four five.'), 0, never()));
+      const waiting = count(pool.say(request('Six.'), 0, never()));
+      await fails(pool.say(request('Seven.'), 0, never()), 'busy');
       await Promise.all([working, waiting]);
 
-      const broken = fails(pool.say(request('This is never said. '.repeat(10)), never()), 'broken');
+      const broken = fails(pool.say(request('This is never said. '.repeat(10)), 0, never()), 'broken');
       const [thread] = (pool as unknown as { threads: { worker: { terminate(): Promise<number> } }[] })
         .threads;
-      const after = count(pool.say(request('This is said.'), never()));
+      const after = count(pool.say(request('This is said.'), 0, never()));
       await thread!.worker.terminate();
       await broken;
       expect(await after).toBeGreaterThan(0);
 
-      const last = fails(pool.say(request('Never. '.repeat(40)), never()), 'closed');
+      const last = fails(pool.say(request('Never. '.repeat(40)), 0, never()), 'closed');
       await pool.close();
       await last;
-      await fails(pool.say(request('No.'), never()), 'closed');
+      await fails(pool.say(request('No.'), 0, never()), 'closed');
     } finally {
       await pool.close();
     }

@@ -9,6 +9,7 @@ const WORKER = join(__dirname, '..', '..', 'dist', 'worker', 'voice-worker.js');
 
 interface Job {
   request: SayRequest;
+  dueMs: number;
   parts: Queue<SpokenPart>;
 }
 
@@ -19,8 +20,8 @@ type Thread =
   | { state: 'gone' };
 
 /**
- * Some threads, each with all voices, that say one clause at a time; who waits is served in order. A thread that breaks
- * down takes its clause with it and is replaced.
+ * Some threads, each with all voices, that say one clause at a time. Of those who wait the one comes first whose listener
+ * will hear silence first. A thread that breaks down takes its clause with it and is replaced.
  */
 export class VoicePool {
   private readonly threads: Thread[] = [];
@@ -44,8 +45,15 @@ export class VoicePool {
     }
   }
 
-  /** The clause's sound; when the reader leaves or the signal fires, the thread stops within a part. */
-  async *say(request: Omit<SayRequest, 'stop'>, signal: AbortSignal): AsyncGenerator<SpokenPart> {
+  /**
+   * The clause's sound; when the reader leaves or the signal fires, the thread stops within a part. `dueMs`: when its
+   * listener needs it, by any clock that all callers share.
+   */
+  async *say(
+    request: Omit<SayRequest, 'stop'>,
+    dueMs: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<SpokenPart> {
     if (this.closed) throw new SpeechError('closed', 'voices: closed');
     if (this.waiting.length >= this.maxWaiting) {
       throw new SpeechError(
@@ -54,14 +62,15 @@ export class VoicePool {
       );
     }
     const stop = new SharedArrayBuffer(4);
-    const job: Job = { request: { ...request, stop }, parts: new Queue() };
+    const job: Job = { request: { ...request, stop }, dueMs, parts: new Queue() };
     const cancel = () => {
       job.parts.fail(new SpeechError('cancelled', 'speaking: cancelled', { cause: signal.reason }));
     };
     signal.addEventListener('abort', cancel, { once: true });
     try {
       if (signal.aborted) cancel();
-      this.waiting.push(job);
+      const after = this.waiting.findIndex((one) => one.dueMs > dueMs);
+      this.waiting.splice(after < 0 ? this.waiting.length : after, 0, job);
       this.next();
       yield* job.parts.items();
     } finally {
