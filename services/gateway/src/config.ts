@@ -329,6 +329,12 @@ export const settings = {
     help: 'sent events of one Realtime session that are kept to be sent again over its next connection',
     default: '4MiB',
   },
+  realtimeHeardBytes: {
+    env: 'ZEN_REALTIME_HEARD',
+    type: bytes(0, 1024 * MIB).default(4 * MIB),
+    help: 'audio of one Realtime session without a transcript yet that is kept for another talker where its own is lost, 48 kB a second; a longer utterance is lost with it',
+    default: '4MiB',
+  },
   realtimeHeartbeatMs: {
     env: 'ZEN_REALTIME_HEARTBEAT',
     type: duration(100, 600_000).default(15_000),

@@ -37,6 +37,7 @@ import { ClientSecrets } from './realtime/client-secrets';
 import { RealtimeDoor } from './realtime/realtime-door';
 import { RealtimeMetrics } from './realtime/realtime-metrics';
 import { ResumeTokens } from './resume/resume-tokens';
+import type { ListenRules } from './speech/listen-anywhere';
 import { openTalkers } from './speech/open-talkers';
 import { SpeechDesk } from './speech/speech-desk';
 import { SpeechMetrics } from './speech/speech-metrics';
@@ -201,6 +202,16 @@ export async function startGateway(
     mostMoves: config.resumeMoves,
     mostWaitMs: config.resumeWaitMs,
   });
+  const listening: ListenRules = {
+    mostMoves: config.resumeMoves,
+    mostWaitMs: config.resumeWaitMs,
+    keptBytes: config.realtimeHeardBytes,
+    onMove: (requestId, move) => {
+      speechMetrics.listenMoved(move.to ? 'moved' : 'lost');
+      const what = move.to ? 'listening goes on elsewhere' : 'listening cannot go on';
+      logger.warn({ requestId, ...move }, what);
+    },
+  };
   const secrets = new ClientSecrets(key, Date.now);
   const realtime: RealtimeDoor = new RealtimeDoor(config, keys, secrets, () => pipeline, Date.now);
   const pipeline = {
@@ -213,6 +224,7 @@ export async function startGateway(
     logger,
     now,
     desk,
+    listening,
   };
   fleet.start();
   talkers.start();
@@ -221,7 +233,7 @@ export async function startGateway(
     speech: desk,
     speechMetrics,
     transcription: new TranscriptionHandler(
-      new Transcriber(talkers),
+      new Transcriber(talkers, { ...listening, nowMs: now }),
       new UploadRoom(config.maxUploadsBytes),
       speechMetrics,
       { maxFileBytes: config.maxAudioBytes, stallMs },

@@ -1,6 +1,7 @@
 import type { Clause, SpeakStart, SpeakStarted } from '@zen/contracts';
-import { pause } from '@zen/pause';
 import { RpcError } from '@zen/rpc';
+import { findPlace } from './find-place';
+import { goesOn, mayKill } from './goes-on';
 import type { SpokenClause, SpokenEvent, SpokenMove } from './spoken-event';
 import { type SpeakingTalker, TalkerCall } from './talker-call';
 import { type SpeechInput, UnsaidText } from './unsaid-text';
@@ -28,9 +29,6 @@ export interface SpeakAnywhereOptions {
 
 /** Failures in a row without a sample after which nobody else is given the text: it may be what kills them. */
 const MOST_FRUITLESS = 2;
-/** A talker that failed is left out for so long, while others may be there. */
-const SHUN_MS = 1000;
-const LOOK_EVERY_MS = 50;
 
 /**
  * One utterance, spoken while its text is written, by whichever talker there is. When the talker goes in the middle
@@ -84,7 +82,7 @@ export class SpeakAnywhere {
    * @throws RpcError where it cannot be spoken to its end, or what `start` rejects with
    */
   async *events(): AsyncGenerator<SpokenEvent> {
-    const { signal, nowMs, mostMoves } = this.options;
+    const { signal, nowMs, mostMoves, mostWaitMs, pick } = this.options;
     const shunned = new Map<string, number>();
     let failedMs = nowMs();
     let last: RpcError | undefined;
@@ -92,7 +90,7 @@ export class SpeakAnywhere {
     let moves = 0;
     let fruitless = 0;
     for (;;) {
-      const place = await this.find(shunned, failedMs, last);
+      const place = await findPlace({ pick, shunned, sinceMs: failedMs, mostWaitMs, last, signal, nowMs });
       const before = this.position;
       let admitted = false;
       let failure: RpcError | null = null;
@@ -134,24 +132,6 @@ export class SpeakAnywhere {
         yield this.finish();
         return;
       }
-    }
-  }
-
-  private async find(
-    shunned: Map<string, number>,
-    sinceMs: number,
-    last: RpcError | undefined,
-  ): Promise<TalkerPlace> {
-    const { pick, signal, nowMs, mostWaitMs } = this.options;
-    for (;;) {
-      if (signal.aborted) throw new RpcError('CANCELLED', 'the caller is gone');
-      for (const [address, atMs] of shunned) if (nowMs() - atMs > SHUN_MS) shunned.delete(address);
-      const place = pick(new Set(shunned.keys()));
-      if (place) return place;
-      if (nowMs() - sinceMs >= mostWaitMs) {
-        throw last ?? new RpcError('UNAVAILABLE', 'no talker can be asked now');
-      }
-      await pause(LOOK_EVERY_MS, signal);
     }
   }
 
@@ -293,25 +273,9 @@ function brokenOff(address: string, what: string): RpcError {
   return new RpcError('UNAVAILABLE', `the talker at ${address} ${what}`);
 }
 
-/** Whether another talker, or the same at another moment, may do better. */
-function goesOn({ code }: RpcError): boolean {
-  switch (code) {
-    case 'UNAVAILABLE':
-    case 'UNKNOWN':
-    case 'ABORTED':
-    case 'INTERNAL':
-    case 'DATA_LOSS':
-    case 'RESOURCE_EXHAUSTED':
-    // Ours would have been seen before.
-    case 'CANCELLED':
-      return true;
-    default:
-      return false;
-  }
-}
-
 /** Whether the text may be what ended it: a talker that failed with it or was lost, not one that was full or leaving. */
-function atFault({ code, metadata }: RpcError, admitted: boolean): boolean {
+function atFault(error: RpcError, admitted: boolean): boolean {
+  const { code } = error;
   if (code === 'INTERNAL' || code === 'UNKNOWN' || code === 'DATA_LOSS') return true;
-  return admitted && code !== 'RESOURCE_EXHAUSTED' && metadata['x-zen-failure'] === undefined;
+  return admitted && mayKill(error);
 }

@@ -13,6 +13,7 @@ export class SpeechMetrics {
   private readonly firstAudio: Histogram;
   private readonly transcripts: Counter;
   private readonly heard: Counter;
+  private readonly listenMoves: Counter;
 
   constructor(
     registry: Registry,
@@ -29,6 +30,9 @@ export class SpeechMetrics {
     this.moves = counter('utterance_moves_total', 'Utterances that went on at another talker', []);
     this.spoken = counter('speech_seconds_total', 'Audio that was spoken', ['voice']);
     this.transcripts = counter('transcripts_total', 'Audio that was transcribed, by outcome', ['outcome']);
+    this.listenMoves = counter('listen_moves_total', 'Listening that lost its talker, by outcome', [
+      'outcome',
+    ]);
     this.heard = counter('transcribed_seconds_total', 'Audio that was transcribed', []);
     this.firstAudio = new Histogram({
       name: 'zen_gateway_first_audio_seconds',
@@ -84,5 +88,10 @@ export class SpeechMetrics {
   transcribed(outcome: 'ok' | 'failed', seconds: number): void {
     this.transcripts.inc({ outcome });
     this.heard.inc({}, seconds);
+  }
+
+  /** `lost`: nobody could go on. */
+  listenMoved(outcome: 'moved' | 'lost'): void {
+    this.listenMoves.inc({ outcome });
   }
 }

@@ -1,6 +1,9 @@
 import { AudioEncoding, type ListenStart, type Transcript } from '@zen/contracts';
 import { RpcError } from '@zen/rpc';
 import type { Visit } from '../door/visit';
+import { findPlace } from './find-place';
+import { goesOn, mayKill } from './goes-on';
+import type { ListenRules } from './listen-anywhere';
 import { listenTo } from './listen-call';
 import { speechFailure } from './speech-failure';
 import type { Talkers } from './talkers';
@@ -20,12 +23,15 @@ export interface TranscriptWish {
   field: string;
 }
 
-/** Tries another talker so often where one fails before it has said anything. */
-const MOST_TRIES = 3;
+/** Talkers that one recording may have taken with it before nobody else is given it. */
+const MOST_FRUITLESS = 3;
 
 /** Transcribes audio in a container at the least busy talker. */
 export class Transcriber {
-  constructor(readonly talkers: Talkers) {}
+  constructor(
+    readonly talkers: Talkers,
+    private readonly rules: Pick<ListenRules, 'mostMoves' | 'mostWaitMs' | 'onMove'> & { nowMs(): number },
+  ) {}
 
   /**
    * Transcripts as they come; final ones follow each other in time.
@@ -33,15 +39,25 @@ export class Transcriber {
    */
   async *transcripts(audio: Buffer, wish: TranscriptWish, visit: Visit): AsyncGenerator<Transcript> {
     this.talkers.checkListening();
-    const shunned = new Set<string>();
-    for (let tries = 1; ; tries++) {
-      const place = this.talkers.listening(wish.model, shunned) ?? this.talkers.listening(wish.model);
-      if (!place)
-        throw speechFailure(new RpcError('UNAVAILABLE', 'no talker can be asked now'), visit.signal);
+    const { mostMoves, mostWaitMs, onMove, nowMs } = this.rules;
+    const { signal, requestId } = visit;
+    const pick = (shunned: ReadonlySet<string>) => this.talkers.listening(wish.model, shunned);
+    const shunned = new Map<string, number>();
+    let sinceMs = nowMs();
+    let last: RpcError | undefined;
+    let from = '';
+    let fruitless = 0;
+    for (let moves = 0; ; moves++) {
+      const search = { pick, shunned, sinceMs, mostWaitMs, last, signal, nowMs };
+      const place = await findPlace(search).catch((error) => {
+        throw visit.explained(speechFailure(error, signal));
+      });
+      const to = place.address;
+      if (last) onMove(requestId, { from, to, reason: last.message, againMs: 0, tookMs: nowMs() - sinceMs });
       let failure: RpcError | null = null;
       let said = false;
       try {
-        for await (const { event } of listenTo(place.client, startOf(wish, visit), audio, visit.signal)) {
+        for await (const { event } of listenTo(place.client, startOf(wish, visit), audio, signal)) {
           if (event?.$case !== 'transcript') continue;
           said = true;
           yield event.value;
@@ -49,14 +65,18 @@ export class Transcriber {
         return;
       } catch (error) {
         failure = RpcError.from(error);
-        const again = failure.code === 'UNAVAILABLE' || failure.code === 'RESOURCE_EXHAUSTED';
-        if (said || !again || tries === MOST_TRIES || visit.signal.aborted) {
-          throw visit.explained(speechFailure(error, visit.signal, wish.field));
+        if (mayKill(failure)) fruitless += 1;
+        const isHopeless = fruitless >= MOST_FRUITLESS || moves >= mostMoves;
+        if (said || isHopeless || !goesOn(failure) || signal.aborted) {
+          throw visit.explained(speechFailure(error, signal, wish.field));
         }
-        shunned.add(place.address);
       } finally {
-        place.ended(visit.signal.aborted ? null : failure);
+        place.ended(signal.aborted ? null : failure);
       }
+      last = failure;
+      from = to;
+      sinceMs = nowMs();
+      shunned.set(from, sinceMs);
     }
   }
 }

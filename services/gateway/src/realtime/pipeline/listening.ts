@@ -1,19 +1,15 @@
 import {
   AudioEncoding,
   Eagerness,
-  type ListenRequest,
   type ListenResponse,
   ListenStart,
   TurnDetection as ProtoDetection,
 } from '@zen/contracts';
-import { type Listening as How, SAMPLE_RATE, type TurnDetection } from '@zen/realtime';
-import type { OpenStream, RpcError } from '@zen/rpc';
+import { durationMs, type Listening as How, SAMPLE_RATE, type TurnDetection } from '@zen/realtime';
 import { GatewayError } from '../../gateway-error';
+import { ListenAnywhere } from '../../speech/listen-anywhere';
 import { realtimeFailure } from './failure';
 import type { PipelineParts, Teller } from './pipeline-parts';
-
-/** Of one message, bytes; a talker takes 1 MiB. */
-const MOST_BYTES = 65_536;
 
 const ENCODINGS = {
   pcm: AudioEncoding.AUDIO_ENCODING_PCM_S16LE,
@@ -38,86 +34,82 @@ export interface ListeningOptions {
   tenant: string;
 }
 
-/** One call to a talker that listens. */
+/** Listens for a session, at whichever talker there is. */
 export class Listening {
   /** Called once nothing more comes of it. */
   onOver = () => {};
-  private readonly stream: OpenStream<ListenRequest>;
-  private over = false;
+  private readonly ear: ListenAnywhere;
 
   /** @throws GatewayError where nobody listens */
   constructor(
-    parts: Pick<PipelineParts, 'talkers'>,
+    { talkers, listening, now: nowMs }: Pick<PipelineParts, 'talkers' | 'listening' | 'now'>,
     private readonly options: ListeningOptions,
     private readonly tell: Teller,
   ) {
-    parts.talkers.checkListening();
-    const place = parts.talkers.listening('');
-    if (!place) throw new GatewayError('unavailable', 'no talker listens now', { retryAfterS: 1 });
-    this.stream = place.client.listen({
-      message: (message) => this.heard(message),
-      ended: (error) => {
-        // What we ended ourselves says nothing of the talker.
-        place.ended(this.over ? null : error);
-        this.ended(error);
-        this.onOver();
-      },
-    });
+    talkers.checkListening();
+    const first = talkers.listening('');
+    if (!first) throw new GatewayError('unavailable', 'no talker listens now', { retryAfterS: 1 });
     const { how, requestId, tenant, tag } = options;
+    const { codec, language, prompt } = how;
     const start = ListenStart.fromPartial({
       requestId,
       tenant,
-      format: { encoding: ENCODINGS[how.codec], sampleRate: SAMPLE_RATE[how.codec], channels: 1 },
-      language: how.language,
-      prompt: how.prompt,
+      format: { encoding: ENCODINGS[codec], sampleRate: SAMPLE_RATE[codec], channels: 1 },
+      language,
+      prompt,
       turnDetection: detectionOf(how.turnDetection),
       partials: tag === '',
     });
-    this.stream.send({ message: { $case: 'start', value: start } });
+    this.ear = new ListenAnywhere({
+      ...listening,
+      start,
+      bytesPerMs: Math.round(1 / durationMs(1, codec)),
+      first,
+      pick: (shunned) => talkers.listening('', shunned),
+      nowMs,
+      heard: (event) => this.heard(event),
+      failed: (error) => {
+        this.onOver();
+        const failure = realtimeFailure(error);
+        void this.tell({ t: 'listen-failed', call: options.call, tag, failure });
+      },
+    });
   }
 
   /** False where the talker is behind: `drained` says when more may come. */
   hear(base64: string): boolean {
-    const bytes = Buffer.from(base64, 'base64');
-    let flowing = true;
-    for (let at = 0; at < bytes.length; at += MOST_BYTES) {
-      const value = bytes.subarray(at, at + MOST_BYTES);
-      flowing = this.stream.send({ message: { $case: 'audio', value } });
-    }
-    return flowing;
+    return this.ear.hear(Buffer.from(base64, 'base64'));
   }
 
   drained(): Promise<void> {
-    return this.stream.drained();
+    return this.ear.drained();
   }
 
   commit(tag: string): void {
-    this.stream.send({ message: { $case: 'commit', value: { tag } } });
+    this.ear.commit(tag);
   }
 
   clear(): void {
-    this.stream.send({ message: { $case: 'clear', value: {} } });
+    this.ear.clear();
   }
 
   turns(detection: TurnDetection | null): void {
-    const value = { turnDetection: detectionOf(detection) };
-    this.stream.send({ message: { $case: 'turnDetection', value } });
+    this.ear.turns(detectionOf(detection));
   }
 
   /** No more audio comes; what was committed is still told. */
   end(): void {
-    this.stream.end();
+    this.ear.end();
   }
 
   cancel(): void {
-    this.over = true;
-    this.stream.cancel();
+    this.ear.cancel();
+    this.onOver();
   }
 
-  private heard({ event }: ListenResponse): void {
-    if (this.over) return;
+  private heard(event: NonNullable<ListenResponse['event']>): void {
     const { call, tag } = this.options;
-    switch (event?.$case) {
+    switch (event.$case) {
       case 'speechStarted': {
         const { positionMs, utterance } = event.value;
         void this.tell({ t: 'speech-started', call, positionMs: Number(positionMs), utterance });
@@ -137,15 +129,6 @@ export class Listening {
         if (tag !== '' && final) this.cancel();
       }
     }
-  }
-
-  private ended(error: RpcError | null): void {
-    if (this.over) return;
-    this.over = true;
-    const { call, tag } = this.options;
-    const why =
-      error ?? new GatewayError('unavailable', 'the talker ended its listening', { retryAfterS: 1 });
-    void this.tell({ t: 'listen-failed', call, tag, failure: realtimeFailure(why) });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Gate } from '../../door/gate';
 import type { Headers, Visit } from '../../door/visit';
 import type { Fleet } from '../../fleet/fleet';
 import type { Tenant } from '../../keys/tenant';
+import type { ListenRules } from '../../speech/listen-anywhere';
 import type { SpeechDesk } from '../../speech/speech-desk';
 import type { Talkers } from '../../speech/talkers';
 import type { RealtimeMetrics } from '../realtime-metrics';
@@ -18,6 +19,7 @@ export interface PipelineParts {
   deltas: DeltaResolver;
   talkers: Talkers;
   desk: SpeechDesk;
+  listening: ListenRules;
   metrics: RealtimeMetrics;
   logger: Logger;
   now(): number;
