@@ -27,6 +27,8 @@ export interface Question {
   /** 0: up to the context length. */
   maxTokens: number;
   temperature: number;
+  /** Lowest stage that may answer. */
+  minStage: number;
 }
 
 /** How the answer is to be spoken. */

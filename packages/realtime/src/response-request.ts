@@ -53,6 +53,7 @@ export function readResponse(
       maxTokens:
         params.max_output_tokens === undefined ? config.maxOutputTokens : tokensOf(params.max_output_tokens),
       temperature: params.temperature ?? config.temperature,
+      minStage: config.minStage,
     },
     input: params.input ? inputTurns(params.input as (Item | ItemReference)[], conversation) : null,
   };

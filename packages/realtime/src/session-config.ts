@@ -52,6 +52,8 @@ export interface SessionConfig {
   /** 0: no limit of its own. */
   maxOutputTokens: number;
   temperature: number;
+  /** Answers come from this stage of the model or a higher one. */
+  minStage: number;
   /** Whether the oldest turns are left out where a conversation no longer fits its model. */
   truncates: boolean;
   /** Whether responses say how long each hop took, and which audio says which words. */
@@ -87,6 +89,7 @@ export function newSession(type: SessionConfig['type'], model: string): SessionC
     toolChoice: 'auto',
     maxOutputTokens: 0,
     temperature: 0.8,
+    minStage: 0,
     truncates: true,
     timings: false,
   };
@@ -95,6 +98,7 @@ export function newSession(type: SessionConfig['type'], model: string): SessionC
 /** Fields that only the older API or Zen has. */
 export interface MoreOfSession {
   temperature?: number;
+  'x-zen'?: { min_stage?: number };
 }
 
 /** What the update names changes, everything else stays. Throws a RealtimeFailure for what cannot change. */
@@ -114,6 +118,7 @@ export function updated(
     input: updatedInput(config.input, update.audio?.input ?? {}),
     timings: include ? include.includes(TIMINGS) : config.timings,
     temperature: update.temperature ?? config.temperature,
+    minStage: update['x-zen']?.min_stage ?? config.minStage,
   };
   if (update.type === 'transcription') return { ...config, ...shared };
   if (update.model !== undefined && update.model !== config.model) {
@@ -195,7 +200,7 @@ export function tokensOf(most: number | 'inf'): number {
 /** The session as its client sees it. */
 export function described(
   config: SessionConfig,
-): RealtimeSessionCreateRequest | RealtimeTranscriptionSessionCreateRequest {
+): (RealtimeSessionCreateRequest | RealtimeTranscriptionSessionCreateRequest) & Pick<MoreOfSession, 'x-zen'> {
   const { input, output, maxOutputTokens } = config;
   const { transcription } = input;
   const heard = {
@@ -229,6 +234,7 @@ export function described(
     max_output_tokens: maxOutputTokens === 0 ? 'inf' : maxOutputTokens,
     truncation,
     ...include,
+    ...(config.minStage === 0 ? {} : { 'x-zen': { min_stage: config.minStage } }),
   };
 }
 

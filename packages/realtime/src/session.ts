@@ -33,8 +33,9 @@ export class RealtimeSession {
   begin(): Output[] {
     const { core } = this;
     const { resumeToken } = core.options;
-    const more = resumeToken === null ? {} : { 'x-zen': { resume_token: resumeToken } };
-    core.send({ type: 'session.created', session: { ...core.described, ...more } });
+    const session = core.described;
+    const more = resumeToken === null ? {} : { 'x-zen': { ...session['x-zen'], resume_token: resumeToken } };
+    core.send({ type: 'session.created', session: { ...session, ...more } });
     const conversation = { id: core.conversationId, object: 'realtime.conversation' } as const;
     core.send({ type: 'conversation.created', conversation });
     return core.take();

@@ -335,6 +335,12 @@ export const settings = {
     help: 'audio of one Realtime session without a transcript yet that is kept for another talker where its own is lost, 48 kB a second; a longer utterance is lost with it',
     default: '4MiB',
   },
+  realtimeMinStage: {
+    env: 'ZEN_REALTIME_MIN_STAGE',
+    type: integer(0, 4).default(0),
+    help: 'lowest stage that answers in a Realtime session that names no floor of its own',
+    default: '0',
+  },
   realtimeHeartbeatMs: {
     env: 'ZEN_REALTIME_HEARTBEAT',
     type: duration(100, 600_000).default(15_000),

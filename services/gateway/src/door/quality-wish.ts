@@ -4,7 +4,7 @@ import { expertFloorFrom } from '../answer/expert-floor';
 import { GatewayError } from '../gateway-error';
 import type { Headers } from './visit';
 
-const MAX_STAGE = 4;
+export const MAX_STAGE = 4;
 const MAX_OBJECTIVE_MS = 600_000;
 
 /** The stage wish in HTTP headers. */

@@ -3,9 +3,10 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DEFAULT_SESSION_LIMITS, newSession, RealtimeSession, type SessionConfig } from '@zen/realtime';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { QualityWish } from '../answer/answer';
 import type { GatewayConfig } from '../config';
 import { readDeltaAsks } from '../deltas/delta-wish';
-import { wishFromHeaders } from '../door/quality-wish';
+import { MAX_STAGE, wishFromHeaders } from '../door/quality-wish';
 import { GatewayError } from '../gateway-error';
 import type { KeyRing } from '../keys/key-ring';
 import type { Tenant } from '../keys/tenant';
@@ -26,6 +27,7 @@ export type RealtimeSettings = Pick<
   | 'realtimeKeptBytes'
   | 'realtimeResumeMs'
   | 'realtimeHeartbeatMs'
+  | 'realtimeMinStage'
 >;
 
 interface Caught {
@@ -122,8 +124,9 @@ export class RealtimeDoor {
     return { caller: { model: model ?? '', headers, tenant, enter }, session: claims?.session ?? null };
   }
 
-  private configOf({ intent, model }: Handshake, session: object | null): SessionConfig {
-    const asked = withSession(newSession(intent, model ?? ''), session);
+  private configOf({ intent, model, headers }: Handshake, session: object | null): SessionConfig {
+    const minStage = this.floorOf(wishFromHeaders(headers));
+    const asked = withSession({ ...newSession(intent, model ?? ''), minStage }, session);
     if (asked.type === 'transcription') return asked;
     if (asked.model === '') {
       throw new GatewayError('invalid_request', 'model: name one, ?model=NAME', { param: 'model' });
@@ -138,6 +141,11 @@ export class RealtimeDoor {
     if (!isModel(name))
       throw new GatewayError('model_not_found', `model: "${name}" is not served here`, { param: 'model' });
     return asked;
+  }
+
+  /** Where the client names none it is the gateway's own; who pins a stage has said enough. */
+  private floorOf({ minStage, pin }: QualityWish): number {
+    return minStage ?? Math.min(this.settings.realtimeMinStage, pin ?? MAX_STAGE);
   }
 
   private checkRoom(): void {

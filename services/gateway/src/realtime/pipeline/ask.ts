@@ -7,7 +7,7 @@ import { offerTools, type ToolChoice, withTools } from '../../tools/tool-use';
 
 /** A question of a session as an answer is asked for, without its model. */
 export function askOf(
-  { turns, tools, toolChoice, maxTokens, temperature }: Question,
+  { turns, tools, toolChoice, maxTokens, temperature, minStage }: Question,
   headers: Headers,
 ): Omit<AnswerSpec, 'model' | 'deltaWish'> {
   const { prompt, use } = offerTools({
@@ -21,7 +21,8 @@ export function askOf(
     single: false,
   });
   const sampling = samplingOf({ temperature }, undefined, 0);
-  const wish = wishFromHeaders(headers);
+  // The header's floor, or the gateway's own, is what the session began with.
+  const wish = { ...wishFromHeaders(headers), minStage };
   // Somebody listens.
   const priority = Priority.PRIORITY_INTERACTIVE;
   const chat = { $case: 'chat' as const, value: prompt };

@@ -10,6 +10,7 @@ import {
   temperatureField,
   toolsField,
   transcriptionField,
+  zenField,
 } from './session.schema';
 
 const FORMATS = {
@@ -43,6 +44,7 @@ export const betaSession = z
     max_response_output_tokens: optional(maxTokensField),
     include: includeField,
     tracing: unsupported('tracing by the client; the gateway has its own'),
+    'x-zen': zenField,
   })
   .transform((old) => ({
     type: 'realtime' as const,
@@ -62,6 +64,7 @@ export const betaSession = z
     temperature: old.temperature,
     max_output_tokens: old.max_response_output_tokens,
     include: old.include,
+    'x-zen': old['x-zen'],
   }));
 
 export const betaTranscriptionSession = z

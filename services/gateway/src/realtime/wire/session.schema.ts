@@ -1,5 +1,6 @@
 import { TIMINGS } from '@zen/realtime';
 import { z } from 'zod';
+import { MAX_STAGE } from '../../door/quality-wish';
 import { optional, unsupported } from '../../openai/sampling.schema';
 import { TOOL_NAME } from '../../tools/tool-limits';
 
@@ -100,6 +101,9 @@ export const includeField = optional(
   z.array(z.enum(['item.input_audio_transcription.logprobs', TIMINGS])).max(8),
 );
 
+/** Of what Zen adds; what it says itself there (`resume_token`) may come back. */
+export const zenField = optional(z.object({ min_stage: optional(whole(0, MAX_STAGE)) }));
+
 export const realtimeSession = z.object({
   type: z.literal('realtime'),
   model: optional(z.string().max(256)),
@@ -116,6 +120,7 @@ export const realtimeSession = z.object({
   include: includeField,
   prompt: unsupported('stored prompts'),
   tracing: unsupported('tracing by the client; the gateway has its own'),
+  'x-zen': zenField,
 });
 
 export const transcriptionSession = z.object({
