@@ -1,27 +1,18 @@
-import {
-  DescribeTalkerResponse as Described,
-  type DescribeTalkerResponse,
-  descriptorSetPath,
-  type ListenRequest,
-  ListenResponse,
-  type SpeakRequest,
-  SpeakResponse,
-  TalkerServiceDefinition,
-  TranscriberServiceDefinition,
-  WatchTalkerResponse,
-} from '@zen/contracts';
-import { type CallContext, Rpc, RpcServer } from '@zen/rpc';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { PacedThinker } from '@zen/testing';
 
 /** The published stages, milliseconds: what is heard, the thinker's first token, and three of the talker. */
 export const STAGES_MS = { preprocessing: 72, thinker: 88, talker: 57, predictor: 14, codec: 3 };
 
-const FRAME_MS = 80;
+const DIST = join(__dirname, '..', '..', '..', 'services', 'talker', 'dist');
+const VOICE = 'paced';
 const RATE = 24_000;
 const PIECES = 12;
 const PIECE_MS = 10;
-/** Audio of each piece of text. */
-const PIECE_FRAMES = 4;
+/** With the first one a clause is whole: what follows its end is there, too. */
+const PIECE = 'So it is. And ';
+const CLAUSE_SECONDS = 0.32;
 
 /** A timer that a millisecond does not slip through: what it oversleeps would count as the platform's. */
 async function exactly(ms: number, signal: AbortSignal): Promise<void> {
@@ -31,108 +22,89 @@ async function exactly(ms: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Ears and a voice without models that take exactly the stages' time. */
-class PacedTalker {
-  @Rpc(TalkerServiceDefinition, 'speak')
-  async *speak(
-    requests: AsyncIterable<SpeakRequest>,
-    { signal }: CallContext,
-  ): AsyncGenerator<SpeakResponse> {
-    const started = { voice: 'paced', sampleRate: RATE, quality: 1, seed: 1n, queueUs: 0n };
-    yield SpeakResponse.fromPartial({ event: { $case: 'started', value: started } });
-    const pcm = Buffer.alloc((2 * RATE * FRAME_MS) / 1000);
-    const { talker, predictor, codec } = STAGES_MS;
-    let position = 0n;
-    let characters = 0;
-    let clause = 0;
-    for await (const { message } of requests) {
-      if (message?.$case !== 'text') continue;
-      if (clause === 0) await exactly(talker + predictor + codec, signal);
-      const samples = BigInt((PIECE_FRAMES * pcm.length) / 2);
-      const place = { index: clause, textStart: characters, textEnd: characters + message.value.length };
-      yield SpeakResponse.fromPartial({
-        event: { $case: 'clause', value: { ...place, firstSample: position, samples } },
-      });
-      for (let frame = 0; frame < PIECE_FRAMES; frame++) {
-        yield SpeakResponse.fromPartial({ event: { $case: 'frame', value: { pcm, position, clause } } });
-        position += BigInt(pcm.length / 2);
-      }
-      characters += message.value.length;
-      clause++;
-    }
-    const finished = { samples: position, textLength: characters, computeUs: 0n };
-    yield SpeakResponse.fromPartial({ event: { $case: 'finished', value: finished } });
-  }
+/** Says the first clause after the talker's three stages, and those after it at once. */
+class PacedVoice {
+  readonly voices = [{ name: VOICE, language: 'en', sampleRate: RATE, takesTokenIds: false }];
 
-  @Rpc(TalkerServiceDefinition, 'describeTalker')
-  async describeTalker(): Promise<DescribeTalkerResponse> {
-    return Described.fromPartial({
-      voices: [{ name: 'paced', language: 'en', sampleRate: RATE }],
-      defaultVoice: 'paced',
-      transcriber: 'paced',
-      maxSpeaking: 1000,
-      maxListening: 1000,
+  // biome-ignore lint/suspicious/noExplicitAny: the talker's own class, which is no library
+  constructor(private readonly TextSession: any) {}
+
+  open(): object {
+    let isFirst = true;
+    return new this.TextSession(async function* (_: object, signal: AbortSignal) {
+      const { talker, predictor, codec } = STAGES_MS;
+      if (isFirst) await exactly(talker + predictor + codec, signal);
+      isFirst = false;
+      yield { samples: new Float32Array(RATE * CLAUSE_SECONDS), computeUs: 0, isLast: true };
     });
   }
 
-  @Rpc(TalkerServiceDefinition, 'watchTalker')
-  async *watchTalker(_: object, { signal }: CallContext): AsyncGenerator<WatchTalkerResponse> {
-    yield { talker: await this.describeTalker() };
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-  }
+  async close(): Promise<void> {}
+}
 
-  @Rpc(TranscriberServiceDefinition, 'listen')
-  async *listen(
-    requests: AsyncIterable<ListenRequest>,
-    { signal }: CallContext,
-  ): AsyncGenerator<ListenResponse> {
-    let utterance = 0;
-    let open = false;
-    const heard = async (tag: string): Promise<ListenResponse> => {
+/** Hears speech in everything, and words after the time of preprocessing. */
+const pacedEars = {
+  silero: {
+    stream: () => ({
+      push: async ({ length }: Float32Array) => Array(length / 512).fill(1),
+      close: () => {},
+    }),
+    close: async () => {},
+  },
+  transcriber: {
+    name: 'paced',
+    languages: new Set(['en']),
+    transcribe: async (_: object, __: string, signal: AbortSignal) => {
       await exactly(STAGES_MS.preprocessing, signal);
-      const value = {
-        utterance: utterance++,
-        text: 'Hello there.',
-        final: true,
-        stableLength: 12,
-        tag,
-        language: 'en',
-      };
-      return ListenResponse.fromPartial({ event: { $case: 'transcript', value } });
-    };
-    for await (const { message } of requests) {
-      open ||= message?.$case === 'audio';
-      if (message?.$case !== 'commit') continue;
-      open = false;
-      yield await heard(message.value.tag);
-    }
-    if (open) yield await heard('');
-  }
+      const found = { text: 'Hello there.', ids: [1], wordEnds: [], language: 'en', computeUs: 0 };
+      return { ...found, logProbability: 0, noSpeechProbability: 0, segments: [], words: [] };
+    },
+    close: async () => {},
+  },
+};
+
+/** The real talker service with a voice and ears that take the stages' time. Services are no libraries, hence the paths. */
+async function startTalker(): Promise<string> {
+  const from = (name: string) => require(require.resolve(name, { paths: [DIST] }));
+  const { settings } = require(join(DIST, 'config.js')) as { settings: object };
+  const service = require(join(DIST, 'talker.js')) as {
+    startTalker(
+      config: object,
+      open: () => object[],
+      logger: object,
+      ears: () => object,
+    ): Promise<{ address: string }>;
+  };
+  const config = from('@zen/config').readConfig(settings, {
+    ZEN_LISTEN: '127.0.0.1:0',
+    ZEN_TALKER_VOICES: VOICE,
+  });
+  const voice = { voices: [VOICE], open: async () => new PacedVoice(from('@zen/speech').TextSession) };
+  const logger = from('@zen/telemetry').createLogger('talker', 'warn');
+  const ears = { open: async () => pacedEars };
+  const { address } = await service.startTalker(
+    config,
+    () => [voice],
+    logger,
+    () => ears,
+  );
+  return address;
 }
 
 /** Run as a child: says where its thinker and its talker listen. */
 async function main(): Promise<void> {
   const thinker = new PacedThinker({
     pieceMs: 0,
-    piece: () => 'so it is, ',
+    piece: () => PIECE,
     before: (index, { maxTokens }, { signal }) => {
       // A beginning that is computed ahead makes no piece.
       if (index >= (maxTokens || PIECES)) return;
       return exactly(index === 0 ? STAGES_MS.thinker : PIECE_MS, signal);
     },
   });
-  const server = await RpcServer.start([new PacedTalker()], {
-    listen: '127.0.0.1:0',
-    maxMessageBytes: 2 ** 24,
-    maxConcurrentStreams: 10_000,
-    translate: () => undefined,
-    onError: (error, method) => process.stderr.write(`paced talker: ${method}: ${error}\n`),
-    descriptorSetPath,
-    tls: undefined,
-  });
-  server.setServing(true);
-  process.send?.({ thinker: await thinker.start(), talker: server.address });
-  process.once('disconnect', () => process.exit(0));
+  process.send?.({ thinker: await thinker.start(), talker: await startTalker() });
+  await once(process, 'disconnect');
+  process.exit(0);
 }
 
 if (require.main === module) void main();

@@ -27,8 +27,11 @@ export interface SpeechStack {
   stop(): void;
 }
 
-/** Gateway, thinker and talker with real weights, warm enough to answer. */
-export async function startSpeechStack(sessions: number): Promise<SpeechStack> {
+/** Gateway, thinker (with `thinkerEnv`) and talker with real weights, warm enough to answer. */
+export async function startSpeechStack(
+  sessions: number,
+  thinkerEnv: Record<string, string> = {},
+): Promise<SpeechStack> {
   const children: ChildProcess[] = [];
   const stop = () => {
     for (const child of children) child.kill('SIGKILL');
@@ -41,7 +44,7 @@ export async function startSpeechStack(sessions: number): Promise<SpeechStack> {
       ZEN_TALKER_MAX_SPEAKING: String(Math.max(16, 2 * sessions)),
     });
     children.push(voice);
-    const thinker = await ThinkerProcess.spawn(ladderOf({ name: MODEL }));
+    const thinker = await ThinkerProcess.spawn(ladderOf({ name: MODEL }), thinkerEnv);
     children.push(endWithThis(thinker.child));
     await Promise.all([thinker.complete(), talkerReady(talker, voice)]);
     const { child, url } = await startGateway({ ZEN_THINKERS: thinker.address, ZEN_TALKERS: talker });
