@@ -52,7 +52,7 @@ export async function visit(
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
     // A refused call is part of several tests; the page says it in words, and the browser on its console.
-    const refused = /Failed to load resource/.test(message.text());
+    const refused = /Failed to load resource|^WebSocket connection to .* failed/.test(message.text());
     if (message.type() === 'error' && !refused) problems.push(message.text());
   });
   page.on('request', (request) => {

@@ -13,6 +13,7 @@ import {
   type Visit,
   visit,
 } from './browser.fixture';
+import { type CutProxy, openCutProxy } from './cut-proxy.fixture';
 import { microphoneFlags, recordSentence } from './fake-microphone.fixture';
 
 jest.setTimeout(180_000);
@@ -62,7 +63,10 @@ const STAYS = (isLoud: boolean) => `new Promise((resolve) => {
   let open: Visit | undefined;
   let page: Page;
   /** Events of the server. */
-  let received: { type: string; audio_end_ms: number; error?: { code: string } }[];
+  let received: { type: string; event_id?: string; audio_end_ms: number; error?: { code: string } }[];
+  let wire: CutProxy;
+  /** WebSockets that the page has opened, or tried to. */
+  let attempts = 0;
 
   beforeAll(async () => {
     talker = await startService('talker', { ZEN_PROBE_LISTEN: '127.0.0.1:0' }, 'voices here');
@@ -71,23 +75,27 @@ const STAYS = (isLoud: boolean) => `new Promise((resolve) => {
     const file = join(folder, 'question.wav');
     await recordSentence(server.url, 'Please tell me a long story about the blue sky.', 3, file);
     browser = await openBrowser(microphoneFlags(file));
+    wire = await openCutProxy(server.url);
   });
   afterAll(async () => {
     await browser?.close();
+    wire?.close();
     await server?.stop();
     await talker?.end('SIGTERM');
     endServices();
     if (folder) await rm(folder, { recursive: true });
   });
   beforeEach(async () => {
-    open = await visit(browser, `${server.url}/`, {}, EAVESDROP);
+    open = await visit(browser, `${wire.url}/`, {}, EAVESDROP);
     page = open.page;
     // Three models share the machine with whatever else runs.
     page.setDefaultTimeout(120_000);
     received = [];
-    page.on('websocket', (socket) =>
-      socket.on('framereceived', ({ payload }) => received.push(JSON.parse(String(payload)))),
-    );
+    attempts = 0;
+    page.on('websocket', (socket) => {
+      attempts += 1;
+      socket.on('framereceived', ({ payload }) => received.push(JSON.parse(String(payload))));
+    });
     await page.getByRole('button', { name: 'Voice' }).click();
   });
   afterEach(async () => {
@@ -118,14 +126,19 @@ const STAYS = (isLoud: boolean) => `new Promise((resolve) => {
   };
   const peak = () => page.evaluate(OUT_PEAK) as Promise<number>;
 
-  test('one holds the space bar, asks, is understood and answered, and interrupts', async () => {
-    await start();
+  /** Holds the space bar while the sentence is said once. */
+  const ask = async () => {
     await page.evaluate(STAYS(false));
     await page.keyboard.down('Space');
     await page.getByText('Listening to you').waitFor();
     await page.evaluate(STAYS(true));
     await page.evaluate(STAYS(false));
     await page.keyboard.up('Space');
+  };
+
+  test('one holds the space bar, asks, is understood and answered, and interrupts', async () => {
+    await start();
+    await ask();
     await understood();
     await spoken();
     await picture(page, 'voice-light');
@@ -149,5 +162,34 @@ const STAYS = (isLoud: boolean) => `new Promise((resolve) => {
     await spoken();
     await page.getByRole('button', { name: 'Muted' }).click();
     await interrupted();
+  });
+
+  test('a connection that drops while the answer is spoken: it is said, and the conversation goes on', async () => {
+    await start();
+    await ask();
+    await understood();
+    await spoken();
+    wire.cut();
+    await page.getByText('The connection is lost; trying again').waitFor();
+    const said = (await page.locator('.answer .said').first().textContent()) ?? '';
+    expect(said).toMatch(/\w/);
+    const sessions = () => received.filter(({ type }) => type === 'session.created').length;
+    // It is away for longer than the first attempt to come back.
+    await until('an attempt has failed', () => attempts > 1);
+    wire.mend();
+    await page.getByText('Connected.', { exact: true }).waitFor();
+    expect(received.map(({ type }) => type)).toContain('x-zen.session.resumed');
+    const caption = async () => (await page.locator('.answer').first().textContent()) ?? '';
+    expect(await page.locator('.answer').count()).toBe(1);
+    expect((await caption()).startsWith(said)).toBe(true);
+    // The next turn interrupts what is still said of the first answer, and is answered.
+    await ask();
+    await page.locator('.prompt[data-state="understood"]').nth(1).getByText(/sky/i).waitFor();
+    await page.locator('.answer').nth(1).locator('.said').getByText(/\w/).waitFor();
+    expect((await caption()).startsWith(said)).toBe(true);
+    // One session all along, and every event of it once.
+    expect(sessions()).toBe(1);
+    const ids = received.flatMap(({ event_id: id }) => id ?? []);
+    expect(ids).toEqual(ids.map((_, at) => `event_${at + 1}`));
   });
 });

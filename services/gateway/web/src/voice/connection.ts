@@ -3,6 +3,8 @@ import { SentBook } from './sent-book';
 
 /** Half a minute of sound and what else is sent meanwhile. */
 const KEPT_UNITS = 2 ** 21;
+/** Refused so often in a row by a server that is there, a session is not there any more. */
+const REFUSALS = 2;
 /** Before each attempt to come back, milliseconds; the server waits as long for its client. */
 const WAITS_MS = [0, 500, 1000, 2000, 4000, 8000, 8000];
 
@@ -33,6 +35,7 @@ export class Connection {
   private book = new SentBook(KEPT_UNITS);
   private resumption: Resumption | null = null;
   private attempts = 0;
+  private refusals = 0;
   private opened = false;
   private timer: number | undefined;
   private closed = false;
@@ -42,6 +45,8 @@ export class Connection {
     private readonly model: string,
     private readonly key: string,
     private readonly events: ConnectionEvents,
+    /** Whether the server answers at all: a browser does not say why a WebSocket did not open. */
+    private readonly isServerThere: () => Promise<boolean>,
   ) {
     this.open();
   }
@@ -76,6 +81,7 @@ export class Connection {
       accepted = true;
       this.opened = true;
       this.attempts = 0;
+      this.refusals = 0;
     };
     socket.onmessage = ({ data }) => {
       if (socket === this.socket) this.message(JSON.parse(data));
@@ -118,14 +124,20 @@ export class Connection {
   private dropped(accepted: boolean): void {
     this.ready = false;
     if (this.closed) return;
-    // A session that is refused is not there any more.
-    if (!accepted) this.resumption = null;
     const waitMs = this.opened ? WAITS_MS[this.attempts++] : undefined;
     if (waitMs === undefined) {
       this.events.onGone(this.opened);
       return;
     }
     this.events.onLost();
+    if (!accepted && this.resumption) void this.doubt(this.resumption);
     this.timer = window.setTimeout(() => this.open(), waitMs);
+  }
+
+  /** A network that is away is no reason to forget a session, and a server that refuses it is one. */
+  private async doubt(resumption: Resumption): Promise<void> {
+    if (!(await this.isServerThere()) || this.resumption !== resumption || this.ready) return;
+    this.refusals += 1;
+    if (this.refusals >= REFUSALS) this.resumption = null;
   }
 }

@@ -1,10 +1,11 @@
 import { signal } from '@preact/signals';
 import { ApiError } from '../api/api-error';
+import { serverIsThere } from '../api/server-is-there';
 import { type Voice, voices } from '../api/voices';
 import { announce } from '../shell/announcer';
 import { apiKey, keyWanted, modelName } from '../shell/session';
 import { AudioIo } from './audio-io';
-import { Connection } from './connection';
+import { Connection, type ConnectionEvents } from './connection';
 import { historyItems } from './history-items';
 import { levelOf, pcmToBase64, WIRE_RATE } from './pcm';
 import { type Happening, type Mode, VoiceMachine, type VoiceState, type Wish } from './voice-machine';
@@ -100,7 +101,8 @@ function reconnect(): void {
 }
 
 function connect(): Connection {
-  return new Connection(modelName.value, apiKey.value, {
+  const key = apiKey.value;
+  const events: ConnectionEvents = {
     onBegin: () => {
       grant(machine.reset());
       connection?.send({ type: 'session.update', session: sessionNow() });
@@ -114,7 +116,8 @@ function connect(): Connection {
     onLost: () => turnTo('lost'),
     onGone: (opened) =>
       end(opened ? 'The server went away.' : 'The server does not take spoken conversations now.'),
-  });
+  };
+  return new Connection(modelName.value, key, events, () => serverIsThere(key));
 }
 
 /** What the session is to be like, as the controls say. */
