@@ -44,6 +44,11 @@ The texts in packages/ladder/corpus carry the licences that its README.md names.
 packages/speech reads English by the rules of misaki (Apache-2.0, hexgrad) and cuts words by those of spaCy (MIT,
 ExplosionAI GmbH), as the Python package hibari-tts (Apache-2.0, Copyright 2026 Maureese Williams) has them; the tables
 and networks that it reads come with the voices and are not part of this repository.
+
+The gateway's container image also holds Debian's program lame (LGPL-2.0-or-later) with the libraries that it loads
+(among them libmp3lame, libsndfile and libmpg123, LGPL). It runs as a process of its own; no code of Zen is linked with
+it. The image has their copyrights in /usr/share/doc, the texts of their licences in /usr/share/common-licenses and
+their versions in /app/sbom.cdx.json; their sources are those of these versions in Debian, https://snapshot.debian.org.
 `;
 if (process.argv.includes('--write')) writeFileSync('NOTICE', notice);
 else if (readFileSync('NOTICE', 'utf8') !== notice) {

@@ -1,5 +1,5 @@
 // Lists what an image holds as CycloneDX 1.6: the npm packages of a deployed service with their licences and digests,
-// and the Debian packages of the runtime image.
+// and the Debian packages.
 //   node sbom.mjs APP STATUS_D     writes APP/sbom.cdx.json
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

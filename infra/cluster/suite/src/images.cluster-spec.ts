@@ -78,6 +78,23 @@ describe.each(['gateway', 'thinker', 'talker', 'delta-store'])('the image of %s'
       expect(output).toBe(`@zen/${service} true\n`);
     }));
 
+  if (service === 'gateway') {
+    it('holds the program lame with its licences, listed', () =>
+      space.guard('lame', async () => {
+        const script = `
+          const { existsSync, readFileSync } = require('node:fs');
+          const { components } = JSON.parse(readFileSync('/app/sbom.cdx.json'));
+          const added = ['lame', 'libmp3lame0', 'libsndfile1', 'libmpg123-0'];
+          const listed = added.filter((name) => components.some((c) => c.name === name && /^pkg:deb.*@[0-9]/.test(c.purl)));
+          const texts = ['LGPL-2', 'LGPL-2.1'].map((name) => '/usr/share/common-licenses/' + name);
+          for (const name of added) texts.push('/usr/share/doc/' + name + '/copyright');
+          const { stdout } = require('node:child_process').spawnSync('lame', ['--version'], { encoding: 'utf8' });
+          console.log(listed.join(), texts.filter((text) => !existsSync(text)).join(), stdout.split(' ')[0]);`;
+        const { output } = await runOnce('lame', node(script));
+        expect(output).toBe('lame,libmp3lame0,libsndfile1,libmpg123-0  LAME\n');
+      }));
+  }
+
   if (service === 'talker') {
     it('holds ONNX Runtime for this machine, and for no other', () =>
       space.guard('runtime', async () => {

@@ -15,6 +15,8 @@ const SPEECH = { model: 'tts-1', voice: 'heart', response_format: 'pcm', priorit
 const SENTENCE = 'The old lighthouse keeper counted the ships that went by in the evening. ';
 /** Minutes: far more than all buffers on the way hold. */
 const TEXT = SENTENCE.repeat(50);
+/** An MP3 frame at 24 kHz and 64 kbit/s: its size, and how each begins (MPEG-2, layer III). */
+const FRAME = { bytes: 192, begins: 0xfff3 };
 
 // Two talkers that have their voice from a claim, as nothing can be fetched here.
 describe('speech in the cluster', () => {
@@ -40,11 +42,11 @@ describe('speech in the cluster', () => {
     await space.remove();
   });
 
-  async function speak(input: string): Promise<Response> {
+  async function speak(input: string, other: object = {}): Promise<Response> {
     const response = await fetch(`http://${gateway.address}/v1/audio/speech`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ ...SPEECH, input }),
+      body: JSON.stringify({ ...SPEECH, input, ...other }),
       signal: AbortSignal.timeout(300_000),
     });
     if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
@@ -93,6 +95,25 @@ describe('speech in the cluster', () => {
       expect(bytes).toBeGreaterThan(2 * 48_000);
       expect(bytes).toBeLessThan(10 * 48_000);
     }));
+
+  it.each([
+    ['asked for', 'mp3'],
+    ['no format', undefined],
+  ])('speaks MP3: %s', (_, response_format) =>
+    space.guard('mp3', async () => {
+      const response = await speak(SENTENCE, { response_format });
+      expect(response.headers.get('content-type')).toBe('audio/mpeg');
+      const bytes = Buffer.from(await response.arrayBuffer());
+      const starts = Array.from({ length: bytes.length / FRAME.bytes }, (_, at) =>
+        bytes.readUInt16BE(at * FRAME.bytes),
+      );
+      expect(bytes.length % FRAME.bytes).toBe(0);
+      expect(new Set(starts)).toEqual(new Set([FRAME.begins]));
+      // Between two and ten seconds.
+      expect(bytes.length).toBeGreaterThan(2 * 8000);
+      expect(bytes.length).toBeLessThan(10 * 8000);
+    }),
+  );
 
   it('a talker killed in the middle of a sentence: the other goes on with the next, nothing is said twice', () =>
     space.guard('kill', async () => {
