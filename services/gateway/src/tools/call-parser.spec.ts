@@ -68,6 +68,29 @@ const CASES: [string, string, Parsed][] = [
     `<tool_call>\n${call('add', '{}')}`,
     { text: '<tool_call>\n', calls: [{ name: 'add', arguments: '{}' }] },
   ],
+  [
+    'a fence instead of the tag, as Qwen2.5-Coder writes it',
+    '```json\n{\n  "name": "weather",\n  "arguments": {"city": "Kiel"}\n}\n```',
+    { text: '', calls: [WEATHER] },
+  ],
+  [
+    'several in fences, then text',
+    '```json\n{"name":"add","arguments":{}}\n{"name": "weather", "arguments":{"city": "Kiel"}}\n```\n```\n{"name":"add","arguments":{"a":"```"}}\n```\n\nI wait.',
+    {
+      text: '\n\nI wait.',
+      calls: [{ name: 'add', arguments: '{}' }, WEATHER, { name: 'add', arguments: '{"a":"```"}' }],
+    },
+  ],
+  [
+    'neither tag nor fence',
+    '\n{"name": "add", "arguments": {"a": 1}}\n{"name": "weather", "arguments": {"city": "Kiel"}}\n Done',
+    { text: '\n Done', calls: [{ name: 'add', arguments: '{"a": 1}' }, WEATHER] },
+  ],
+  [
+    'a tag after a call without one',
+    `{"name": "add", "arguments": {}}\n${call('weather', '{"city": "Kiel"}')}`,
+    { text: '', calls: [{ name: 'add', arguments: '{}' }, WEATHER] },
+  ],
 ];
 
 /** Whatever is no right call stays text to the letter. */
@@ -83,6 +106,15 @@ const TEXTS: [string, string][] = [
   ['no JSON', '<tool_call>add(1, 2)</tool_call>'],
   ['an answer that breaks off in the call', 'so \n<tool_call>\n{"name": "add", "argu'],
   ['an answer that breaks off in the tag', 'so \n<tool_ca'],
+  ['a fence after text', 'So:\n```json\n{"name": "add", "arguments": {}}\n```'],
+  ['a fence of another tool', '```json\n{"name": "subtract", "arguments": {}}\n```\n'],
+  ['a fence that breaks off', '```json\n{"name": "add", "argum'],
+  ['an object that says more than a call', ' {"name": "add", "arguments": {}, "age": 7}'],
+  ['an object without arguments', '{"name": "add"}'],
+  ['bare arguments as text', '{"name": "add", "arguments": "{}"}'],
+  ['another object', '{"names": ["add"]} and'],
+  ['code', '```js\n{"name": "add", "arguments": {}}\n```'],
+  ['white space for long', `${' '.repeat(300)}{"name": "add", "arguments": {}}`],
   ['JSON too deep', call('add', `{"a":${'['.repeat(200)}${']'.repeat(200)}}`)],
   ['a call too long', call('add', `{"a":"${'x'.repeat(300_000)}"}`)],
 ];

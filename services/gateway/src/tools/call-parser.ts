@@ -3,6 +3,11 @@ import { callOf, type WrittenCall } from './written-call';
 
 const OPEN = '<tool_call>';
 const CLOSE = '</tool_call>';
+const FENCE = '```';
+/** How a call without the tag begins, less white space. */
+const BARE = ['{"name":"', `${FENCE}{"name":"`, `${FENCE}json{"name":"`];
+/** Characters of an answer in which that has to show. */
+const BARE_BEGINS = 256;
 /** Longest call, characters; what is longer stays text. */
 const MAX_CALL = 256 * 1024;
 
@@ -19,20 +24,23 @@ export interface CallRules {
   mostCalls: number;
 }
 
-type State = 'text' | 'call' | 'after' | 'over';
+type State = 'start' | 'text' | 'call' | 'after' | 'over';
 
 /**
  * Takes calls of tools out of an answer while it is written: `<tool_call>{"name": …, "arguments": {…}}</tool_call>`,
- * the form of Hermes and Qwen. A call counts once its JSON is whole and right; whatever is not stays text, to the
- * letter. White space around calls and after the last is dropped. What has come out at any point depends on the text so far alone, not
- * on how it was cut into pieces.
+ * the form of Hermes and Qwen. Qwen2.5-Coder leaves the tag out, or fences the call as JSON: at the beginning of an
+ * answer, and after such a call, that counts too where it has a name and arguments and nothing else. A call counts once
+ * its JSON is whole and right; whatever is not stays text, to the letter. White space around calls and after the last
+ * is dropped. What has come out at any point depends on the text so far alone, not on how it was cut into pieces.
  */
 export class CallParser {
-  private state: State = 'text';
-  /** What is not decided yet. In `call` it begins with the tag. */
+  private state: State = 'start';
+  /** What is not decided yet. In `call` it begins with what opens the call. */
   private held = '';
-  /** White space before the tag, in case that it is none. */
+  /** White space before that, in case that it is no call. */
   private space = '';
+  /** What ends the call, if it comes. */
+  private close = CLOSE;
   private calls = 0;
   private scan = new ObjectScan();
   private out: Parsed = { text: '', calls: [] };
@@ -48,7 +56,8 @@ export class CallParser {
   /** At the end of the answer: what was held back is text now. */
   finish(): Parsed {
     if (this.state === 'call') this.out.text += this.space + this.held;
-    if (this.state === 'text' && !(this.calls > 0 && this.held.trim() === '')) this.out.text += this.held;
+    if (/start|text/.test(this.state) && !(this.calls > 0 && this.held.trim() === ''))
+      this.out.text += this.held;
     this.state = 'over';
     this.held = '';
     return this.take();
@@ -57,6 +66,8 @@ export class CallParser {
   /** Whether there is more to decide. */
   private step(): boolean {
     switch (this.state) {
+      case 'start':
+        return this.stepStart();
       case 'text':
         return this.stepText();
       case 'call':
@@ -69,6 +80,28 @@ export class CallParser {
     }
   }
 
+  private stepStart(): boolean {
+    const begins = this.held.slice(0, BARE_BEGINS).replace(/\s/g, '');
+    const bare = BARE.find((form) => begins.startsWith(form));
+    if (!bare) {
+      if (this.held.length < BARE_BEGINS && BARE.some((form) => form.startsWith(begins))) return false;
+      this.state = 'text';
+      return true;
+    }
+    if (bare.startsWith(FENCE)) this.close = FENCE;
+    else if (this.close !== FENCE) this.close = '';
+    this.open(this.held.search(/\S/), this.held.indexOf('{'));
+    return true;
+  }
+
+  /** From `at` on it may be a call; its object begins after white space at `object`. */
+  private open(at: number, object: number): void {
+    this.space = this.held.slice(0, at);
+    this.held = this.held.slice(at);
+    this.scan = new ObjectScan(object - at);
+    this.state = 'call';
+  }
+
   private stepText(): boolean {
     const tag = this.held.indexOf(OPEN);
     const open = tag >= 0 ? tag : this.held.length - openingAt(this.held);
@@ -78,10 +111,9 @@ export class CallParser {
       this.held = this.held.slice(shown);
       return false;
     }
-    this.space = this.held.slice(shown, tag);
-    this.held = this.held.slice(tag);
-    this.scan = new ObjectScan(OPEN.length);
-    this.state = 'call';
+    this.held = this.held.slice(shown);
+    this.close = CLOSE;
+    this.open(tag - shown, tag - shown + OPEN.length);
     return true;
   }
 
@@ -89,7 +121,7 @@ export class CallParser {
     const found = this.scan.go(this.held);
     if (found === 'open') return false;
     if (found !== 'wrong') {
-      const call = callOf(this.held.slice(found.from, found.to), this.rules.names);
+      const call = callOf(this.held.slice(found.from, found.to), this.rules.names, this.close !== CLOSE);
       if (call) {
         this.out.calls.push(call);
         this.held = this.held.slice(found.to);
@@ -104,10 +136,13 @@ export class CallParser {
   }
 
   private stepAfter(): boolean {
+    const { close } = this;
     const rest = this.held.trimStart();
-    if (rest.length < CLOSE.length && CLOSE.startsWith(rest)) return false;
-    if (rest.startsWith(CLOSE)) this.held = rest.slice(CLOSE.length);
-    this.state = 'text';
+    if (rest.length < close.length && close.startsWith(rest)) return false;
+    this.state = close === CLOSE ? 'text' : 'start';
+    if (close === '' || !rest.startsWith(close)) return true;
+    this.held = rest.slice(close.length);
+    this.close = '';
     return true;
   }
 

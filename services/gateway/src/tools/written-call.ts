@@ -5,10 +5,14 @@ export interface WrittenCall {
   arguments: string;
 }
 
-/** The call that a JSON object is, or undefined where it is none of these tools. */
-export function callOf(json: string, names: ReadonlySet<string>): WrittenCall | undefined {
+/**
+ * The call that a JSON object is, or undefined where it is none of these tools. `exact`: nothing else says that it is
+ * one, so it has a name, an object of arguments and no other member.
+ */
+export function callOf(json: string, names: ReadonlySet<string>, exact = false): WrittenCall | undefined {
   const call = parsed(json);
   if (!isObject(call) || typeof call.name !== 'string' || !names.has(call.name)) return undefined;
+  if (exact && !(isObject(call.arguments) && Object.keys(call).length === 2)) return undefined;
   const given = call.arguments ?? {};
   // Some models write the arguments as OpenAI's API gives them: as text.
   const text = typeof given === 'string' ? given : (memberText(json, 'arguments') ?? '{}');
