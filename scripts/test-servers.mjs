@@ -48,10 +48,11 @@ if (!existsSync(join(moto, 'bin', 'moto_server')) && runs('python3', ['-m', 'ven
 }
 // Not in the workspace: a client of one test, with native parts for rooms and video that nothing here uses.
 const livekit = join(tools, 'livekit');
-if (!existsSync(join(livekit, 'node_modules', '@livekit', 'agents-plugin-openai'))) {
+// npm writes this file when all packages are there.
+if (!existsSync(join(livekit, 'node_modules', '.package-lock.json'))) {
   mkdirSync(livekit, { recursive: true });
   const packages = ['@livekit/agents@1.9.0', '@livekit/agents-plugin-openai@1.9.0'];
-  const options = ['--prefix', livekit, '--ignore-scripts', '--no-audit', '--no-fund', '--silent'];
+  const options = ['--prefix', livekit, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   if (!attempt("LiveKit's agents", 'npm', ['install', ...options, ...packages]))
     rmSync(livekit, { recursive: true, force: true });
 }
