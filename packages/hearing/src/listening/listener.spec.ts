@@ -230,3 +230,16 @@ test('a failure is told to whoever pushes next, and closing stops what is under 
   other.listener.close();
   expect(other.transcriber.asked[0]!.signal.aborted).toBe(true);
 });
+
+test('what comes at once is not looked ahead at, and what is then spoken is', async () => {
+  const { listener, say, transcriber } = listen();
+  const urgencies = () => transcriber.asked.map(({ urgency }) => urgency);
+  // Ten seconds in no time, with a pause in which nobody prepares for an end.
+  await listener.push(audio(...silence(280), 7, 8, 9, ...silence(8), 7, 8, ...silence(12)));
+  await settled();
+  expect(urgencies()).toEqual(['final']);
+  for (let i = 0; i < 40; i++) await say(0);
+  await say(7, 8, 9);
+  for (let i = 0; i < 12; i++) await say(0);
+  expect(urgencies()).toEqual(['final', 'ahead']);
+});

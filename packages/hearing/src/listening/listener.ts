@@ -17,6 +17,8 @@ const PARTIAL_EVERY = 0.4 * LISTEN_RATE;
 const PARTIAL_REST = 2;
 /** Audio that comes faster than this beyond what has passed is a file: nobody watches it being said. */
 const LIVE_LEAD_MS = 3_000;
+/** After so much audio it is looked at how fast it comes now. */
+const PACE_MS = 1_000;
 /** A partial that is less likely than this is kept back. */
 const LEAST_LIKELY = -1;
 /** Silence without turn detection after which a commit is likely. */
@@ -51,7 +53,10 @@ export class Listener {
   /** Where the last utterance ended. */
   private lastEnd = 0;
   private silentSteps = 0;
-  private readonly startedMs: number;
+  private startedMs: number;
+  /** When the last portion was done with, and since when how much came and how long its sender let it wait. */
+  private pushedMs: number;
+  private pace = { audioMs: 0, restMs: 0 };
   private open = new Set<Promise<void>>();
   private order: Promise<void> = Promise.resolve();
   private failure: unknown = null;
@@ -61,11 +66,13 @@ export class Listener {
     private readonly settings: ListenSettings,
   ) {
     this.startedMs = parts.nowMs();
+    this.pushedMs = this.startedMs;
     this.detector = settings.turns && new TurnDetector(settings.turns);
   }
 
   /** The next samples, 16 kHz mono, any number. Resolves when more can be taken. One call after the other. */
   async push(samples: Float32Array): Promise<void> {
+    this.followPace(toMs(samples.length));
     const all = new Float32Array(this.rest.length + samples.length);
     all.set(this.rest);
     all.set(samples, this.rest.length);
@@ -78,6 +85,7 @@ export class Listener {
       if (this.failure) throw this.failure;
     }
     this.rest = all.slice(whole);
+    this.pushedMs = this.parts.nowMs();
   }
 
   /** What was heard up to here is one utterance. */
@@ -189,6 +197,22 @@ export class Listener {
 
   private get isLive(): boolean {
     return toMs(this.position) < this.parts.nowMs() - this.startedMs + LIVE_LEAD_MS;
+  }
+
+  /**
+   * What came at once before (audio that another talker has heard once, too) says nothing any more when audio comes as
+   * it is spoken.
+   */
+  private followPace(audioMs: number): void {
+    const { pace } = this;
+    const nowMs = this.parts.nowMs();
+    pace.audioMs += audioMs;
+    // Without the time that we took ourselves.
+    pace.restMs += nowMs - this.pushedMs;
+    if (pace.audioMs < PACE_MS) return;
+    if (pace.restMs >= pace.audioMs / 2)
+      this.startedMs = Math.min(this.startedMs, nowMs - toMs(this.position));
+    this.pace = { audioMs: 0, restMs: 0 };
   }
 
   /** The beginning of what has been going on for too long to be kept is decided. */
