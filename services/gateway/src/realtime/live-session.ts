@@ -292,6 +292,8 @@ function beat(socket: WebSocket, everyMs: number): () => void {
     isAlive = true;
   });
   const timer = setInterval(() => {
+    // Nothing is read of one whose audio has to wait, so no pong either.
+    if (socket.isPaused) return;
     if (!isAlive) {
       socket.terminate();
       return;

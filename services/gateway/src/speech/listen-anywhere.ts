@@ -1,10 +1,11 @@
-import type { ListenRequest, ListenResponse, ListenStart, Transcript, TurnDetection } from '@zen/contracts';
+import type { ListenRequest, ListenResponse, ListenStart, TurnDetection } from '@zen/contracts';
 import { type OpenStream, RpcError } from '@zen/rpc';
 import { findPlace } from './find-place';
 import { goesOn, mayKill } from './goes-on';
+import { SameSpeech } from './same-speech';
 import type { TalkerClient } from './talker-client';
 import type { Place } from './talkers';
-import { type EndedSpeech, type ListenMessage, type Replay, UnansweredSpeech } from './unanswered-speech';
+import { type ListenMessage, type Replay, UnansweredSpeech } from './unanswered-speech';
 
 export type ListenPlace = Place<Pick<TalkerClient['transcriber'], 'listen'>>;
 
@@ -47,31 +48,22 @@ const MOST_FRUITLESS = 3;
 
 /**
  * One listening, at whichever talker there is. When the talker goes in the middle (killed, drained, cut off), another
- * hears again what no final transcript has answered. Positions and numbers of utterances go on, who was told of a start
- * or an end is not told again, and what is settled in a partial stays.
+ * hears again what no final transcript has answered.
  */
 export class ListenAnywhere {
   private readonly stop = new AbortController();
   private readonly speech: UnansweredSpeech;
+  private readonly told: SameSpeech;
   private place: ListenPlace | null = null;
   private stream: OpenStream<ListenRequest> | null = null;
   private flowing = true;
   private hasEnded = false;
   /** The talker at hand knows of it. */
   private isClosed = false;
-  /** Bytes that the talker at hand was given, and where its own count begins. */
+  /** Bytes that the talker at hand was given. */
   private sentTo = 0;
-  private base = 0;
   /** What it is to be told behind which audio. */
   private steps: Replay['steps'] = [];
-  /** Ends that are told to it again, by the tags that stand for them. */
-  private again = new Map<string, EndedSpeech>();
-  /** Whose start it is to find again; somebody who is not found until then is taken to have stopped. */
-  private lookedFor: { utterance: number; untilMs: number } | null = null;
-  /** Its numbers of utterances, and ours. */
-  private readonly numbers = new Map<number, number>();
-  private nextNumber = 0;
-  private settled = { utterance: -1, text: '' };
   /** Since the last final transcript. */
   private moves = 0;
   private fruitless = 0;
@@ -80,6 +72,7 @@ export class ListenAnywhere {
   constructor(private readonly options: ListenAnywhereOptions) {
     const { start, bytesPerMs, keptBytes, first } = options;
     this.speech = new UnansweredSpeech(bytesPerMs, keptBytes, start.turnDetection);
+    this.told = new SameSpeech(this.speech, bytesPerMs, options.heard);
     this.begin(first, start.turnDetection);
   }
 
@@ -88,7 +81,8 @@ export class ListenAnywhere {
     if (this.stop.signal.aborted) return true;
     const { speech } = this;
     speech.hear(audio, this.stream ? this.sentTo : Number.POSITIVE_INFINITY);
-    if (this.lookedFor && this.options.nowMs() >= this.lookedFor.untilMs) this.giveUpLooking();
+    const tag = this.told.giveUp(this.options.nowMs());
+    if (tag !== null) this.tell({ $case: 'commit', value: { tag } });
     this.pump();
     return this.stream ? this.isDrained : speech.hasRoom;
   }
@@ -105,7 +99,7 @@ export class ListenAnywhere {
 
   clear(): void {
     this.speech.clear();
-    this.lookedFor = null;
+    this.told.cleared();
     this.tell({ $case: 'clear', value: {} });
   }
 
@@ -142,7 +136,6 @@ export class ListenAnywhere {
     this.place = place;
     this.flowing = true;
     this.isClosed = false;
-    this.numbers.clear();
     const stream = place.client.listen({
       message: ({ event }) => {
         if (stream === this.stream && event && !this.stop.signal.aborted) this.heard(event);
@@ -192,102 +185,11 @@ export class ListenAnywhere {
   }
 
   private heard(event: NonNullable<ListenResponse['event']>): void {
-    switch (event.$case) {
-      case 'speechStarted':
-        this.started(event.value.utterance, this.position(event.value.positionMs));
-        break;
-      case 'speechStopped': {
-        const utterance = this.numbers.get(event.value.utterance);
-        if (utterance === undefined) return;
-        this.stopped(utterance, this.position(event.value.positionMs));
-        break;
-      }
-      case 'transcript':
-        if (event.value.final) this.final(event.value);
-        else this.partial(event.value);
+    if (event.$case === 'transcript' && event.value.final) {
+      this.moves = 0;
+      this.fruitless = 0;
     }
-  }
-
-  private started(theirs: number, positionMs: number): void {
-    const { lookedFor } = this;
-    this.lookedFor = null;
-    if (lookedFor) {
-      this.numbers.set(theirs, lookedFor.utterance);
-      return;
-    }
-    const utterance = this.number(theirs);
-    this.speech.started(utterance, positionMs);
-    this.options.heard({ $case: 'speechStarted', value: { utterance, positionMs: BigInt(positionMs) } });
-  }
-
-  private stopped(utterance: number, positionMs: number): void {
-    this.speech.stopped(utterance, positionMs);
-    this.options.heard({ $case: 'speechStopped', value: { utterance, positionMs: BigInt(positionMs) } });
-  }
-
-  private partial(transcript: Transcript): void {
-    // Of what has ended only the final words are still wanted.
-    if (this.again.size > 0 && !this.numbers.has(transcript.utterance)) return;
-    const utterance = this.number(transcript.utterance);
-    const { text, stableLength } = transcript;
-    const { settled } = this;
-    if (settled.utterance === utterance && !text.startsWith(settled.text)) return;
-    if (settled.utterance !== utterance || stableLength > settled.text.length)
-      this.settled = { utterance, text: text.slice(0, stableLength) };
-    this.transcript(transcript, { utterance });
-  }
-
-  private final(transcript: Transcript): void {
-    const { tag } = transcript;
-    const again = this.again.get(tag);
-    const utterance = again?.utterance ?? this.number(transcript.utterance);
-    this.numbers.delete(transcript.utterance);
-    this.again.delete(tag);
-    this.speech.answered((one) =>
-      again ? one === again : tag === '' ? one.utterance === utterance : one.tag === tag,
-    );
-    this.moves = 0;
-    this.fruitless = 0;
-    // A commit of the client's has taken it.
-    if (!again && tag !== '') this.lookedFor = null;
-    const startMs = again?.startMs ?? undefined;
-    this.transcript(transcript, {
-      utterance,
-      ...(again ? { tag: again.tag } : {}),
-      ...(startMs === undefined ? {} : { startMs: BigInt(startMs) }),
-    });
-  }
-
-  private transcript(transcript: Transcript, ours: Partial<Transcript>): void {
-    const startMs = BigInt(this.position(transcript.startMs));
-    const endMs = BigInt(this.position(transcript.endMs));
-    this.options.heard({ $case: 'transcript', value: { ...transcript, startMs, endMs, ...ours } });
-  }
-
-  private number(theirs: number): number {
-    const known = this.numbers.get(theirs);
-    if (known !== undefined) return known;
-    const ours = this.nextNumber++;
-    this.numbers.set(theirs, ours);
-    return ours;
-  }
-
-  private position(ms: bigint): number {
-    return this.base / this.options.bytesPerMs + Number(ms);
-  }
-
-  /** Nobody is left waiting for the end of what was told to have begun. */
-  private giveUpLooking(): void {
-    const { lookedFor, speech } = this;
-    this.lookedFor = null;
-    const ended = lookedFor && speech.endUnheard(lookedFor.utterance);
-    if (!ended) return;
-    const { utterance } = lookedFor;
-    const tag = `unheard_${utterance}`;
-    this.again.set(tag, ended);
-    const positionMs = BigInt(Math.floor(ended.at / this.options.bytesPerMs));
-    this.options.heard({ $case: 'speechStopped', value: { utterance, positionMs } });
-    this.tell({ $case: 'commit', value: { tag } });
+    this.told.hear(event);
   }
 
   private ended(error: RpcError | null): void {
@@ -320,13 +222,12 @@ export class ListenAnywhere {
       this.fail(failure);
       return;
     }
-    const { base, turnDetection, steps, ended, open } = this.speech.replay();
+    const replay = this.speech.replay();
+    const { base, turnDetection, steps } = replay;
     const { end } = this.speech;
-    this.base = base;
     this.sentTo = base;
     this.steps = steps;
-    this.again = ended;
-    this.lookedFor = open === null ? null : { utterance: open, untilMs: nowMs() + mostWaitMs };
+    this.told.goOn(replay, nowMs() + mostWaitMs);
     const againMs = Math.round((end - base) / options.bytesPerMs);
     const reason = failure.message;
     options.onMove(options.start.requestId, {
