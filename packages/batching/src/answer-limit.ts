@@ -1,12 +1,12 @@
 import { BatchingError } from './batching-error';
-import type { BatchRequest } from './request';
+import { type BatchRequest, promptLength } from './request';
 
 /** Tokens that a request may get within a context of `limit` tokens; throws a BatchingError where it does not fit. */
 export function answerLimit(
   { prompt, maxTokens, sampled = [] }: Pick<BatchRequest, 'prompt' | 'maxTokens' | 'sampled'>,
   limit: number,
 ): number {
-  const length = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+  const length = promptLength(prompt);
   if (length === 0) throw new BatchingError('prompt-empty', 'prompt: 0 tokens, must be at least 1');
   if (length >= limit) {
     throw new BatchingError('prompt-too-long', `prompt: ${length} tokens, limit ${limit - 1}`);

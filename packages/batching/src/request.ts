@@ -12,7 +12,14 @@ export const PRIORITY_WEIGHT: Readonly<Record<Priority, number>> = { batch: 1, n
 export type Prompt =
   | { kind: 'tokens'; tokens: Int32Array }
   /** One row of `width` float32 per position. */
-  | { kind: 'embeddings'; rows: Float32Array; width: number };
+  | { kind: 'embeddings'; rows: Float32Array; width: number }
+  /** Tokens of all positions; rows stand in place of those at `rowAt`, ascending and at least one. */
+  | { kind: 'mixed'; tokens: Int32Array; rows: Float32Array; width: number; rowAt: Int32Array };
+
+/** Its positions. */
+export function promptLength(prompt: Prompt): number {
+  return prompt.kind === 'embeddings' ? prompt.rows.length / prompt.width : prompt.tokens.length;
+}
 
 export interface BatchRequest {
   /** Fairness is between tenants first, then between their requests. */

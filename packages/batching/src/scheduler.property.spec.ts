@@ -7,17 +7,22 @@ import { draftTokens } from './step-costs';
 
 const PRIORITIES: Priority[] = ['batch', 'normal', 'interactive'];
 
-/** A random request: short and long prompts, some sampled, some of embeddings, some that share a prefix. */
+/** A random request: short and long prompts, some sampled, some of embeddings or with rows between tokens, some that share a prefix. */
 function randomRequest(random: () => number): BatchRequest {
   const int = (below: number) => Math.floor(random() * below);
   const length = 1 + int(random() < 0.2 ? 300 : 40);
   const shared = random() < 0.3;
   const tokens = Int32Array.from({ length }, (_, i) => (shared ? i : int(1000)));
   const rows = Float32Array.from({ length: length * 2 }, () => random());
+  const kind = random();
+  const rowAt = Int32Array.from([...tokens.keys()].filter((at) => at % 9 > 5 || at === length - 1));
+  const mixed = { kind: 'mixed' as const, tokens, rows: rows.slice(0, 2 * rowAt.length), width: 2, rowAt };
+  const whole =
+    kind < 0.15 ? { kind: 'embeddings' as const, rows, width: 2 } : { kind: 'tokens' as const, tokens };
   return request(1, 1 + int(40), {
     tenant: 'abc'[int(3)] as string,
     priority: PRIORITIES[int(3)] as Priority,
-    prompt: random() < 0.15 ? { kind: 'embeddings', rows, width: 2 } : { kind: 'tokens', tokens },
+    prompt: kind > 0.85 ? mixed : whole,
     sampling: { ...greedy, temperature: int(2), seed: BigInt(int(1000)) },
     stage: random() < 0.5 ? null : int(3),
   });

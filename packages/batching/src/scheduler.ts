@@ -22,6 +22,8 @@ export interface StepPlan {
   planned: readonly PlannedItem[];
 }
 
+const NO_TOKENS = new Int32Array(0);
+
 /**
  * One continuous batch over one backend. Its owner calls `plan`, runs the step, and reports with `complete`;
  * `onWork` says that a call of `plan` may find something to do. Time comes in as an argument, in microseconds.
@@ -214,8 +216,9 @@ export class Scheduler {
         Int32Array.from(sequence.sampled),
         request.identity,
       );
-      if (sequence.computed === 0 && request.prompt.kind === 'tokens') {
-        sequence.computed = this.backend.matchPrefix(sequence.handle, stage, sequence.tokens());
+      const leading = sequence.computed === 0 ? sequence.leadingTokens() : NO_TOKENS;
+      if (leading.length > 0) {
+        sequence.computed = this.backend.matchPrefix(sequence.handle, stage, leading);
         if (sequence.computed > 0) sequence.kvStage = stage;
       }
     } catch (cause) {
@@ -241,7 +244,7 @@ export class Scheduler {
 
   private advance(sequence: Sequence, item: StepItem, output: StepOutput): void {
     const { request, generation, sampled } = sequence;
-    const width = request.prompt.kind === 'embeddings' ? request.prompt.width : 1;
+    const width = request.prompt.kind === 'tokens' ? 1 : request.prompt.width;
     sequence.misses = 0;
     sequence.expertFalls = addFalls(sequence.expertFalls, output.expertFalls);
     sequence.computed += item.embeddings === null ? item.tokens.length : item.embeddings.length / width;

@@ -1,5 +1,6 @@
 import { Generation } from './generation';
-import { type BatchRequest, type Limits, PRIORITY_RANK, PRIORITY_WEIGHT } from './request';
+import { nextRun } from './next-run';
+import { type BatchRequest, type Limits, PRIORITY_RANK, PRIORITY_WEIGHT, promptLength } from './request';
 import type { Drafting } from './speculation/speculator';
 import { type ExpertFalls, NO_FALLS, type StepItem } from './step-backend';
 
@@ -48,8 +49,7 @@ export class Sequence {
     readonly submittedUs: number,
     readonly generation: Generation,
   ) {
-    const { prompt } = request;
-    this.promptLength = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+    this.promptLength = promptLength(request.prompt);
     this.sampled = [...(request.sampled ?? [])];
     this.weight = PRIORITY_WEIGHT[request.priority];
   }
@@ -100,37 +100,26 @@ export class Sequence {
     return Math.min(PRIORITY_RANK.interactive, PRIORITY_RANK[this.request.priority] + aged);
   }
 
-  /** All tokens so far; only for a prompt of tokens. */
-  tokens(): Int32Array {
-    return this.tokenRange(0, this.length);
+  /** The leading tokens, which other sequences may share: all so far, or those before the first row of embeddings. */
+  leadingTokens(): Int32Array {
+    const { prompt } = this.request;
+    if (prompt.kind === 'embeddings') return new Int32Array(0);
+    return this.tokenRange(0, prompt.kind === 'mixed' ? (prompt.rowAt[0] as number) : this.length);
   }
 
   /** The next `count` positions as one item, or fewer where embeddings and tokens meet. */
   item(count: number, stage: number, handle: number): StepItem {
     const { prompt, expertFloor = 'standIn' } = this.request;
-    let end = this.computed + count;
-    if (prompt.kind === 'embeddings' && this.computed < this.promptLength) {
-      end = Math.min(end, this.promptLength);
-      const embeddings = prompt.rows.subarray(this.computed * prompt.width, end * prompt.width);
-      return {
-        sequence: handle,
-        tokens: new Int32Array(0),
-        embeddings,
-        stage,
-        sample: end === this.length,
-        draft: null,
-        expertFloor,
-      };
-    }
-    const tokens = this.tokenRange(this.computed, end);
+    const { end, embeddings } = nextRun(prompt, this.computed, this.computed + count);
+    const tokens = embeddings === null ? this.tokenRange(this.computed, end) : new Int32Array(0);
     const sample = end === this.length;
-    return { sequence: handle, tokens, embeddings: null, stage, sample, draft: null, expertFloor };
+    return { sequence: handle, tokens, embeddings, stage, sample, draft: null, expertFloor };
   }
 
   private tokenRange(start: number, end: number): Int32Array {
     const { prompt } = this.request;
     const range = new Int32Array(end - start);
-    if (prompt.kind === 'tokens' && start < this.promptLength) {
+    if (prompt.kind !== 'embeddings' && start < this.promptLength) {
       range.set(prompt.tokens.subarray(start, Math.min(end, this.promptLength)));
     }
     for (let i = Math.max(start, this.promptLength); i < end; i++) {

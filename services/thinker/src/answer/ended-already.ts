@@ -1,4 +1,4 @@
-import { answerLimit, type BatchRequest, type GenerationEvent, NO_FALLS } from '@zen/batching';
+import { answerLimit, type BatchRequest, type GenerationEvent, NO_FALLS, promptLength } from '@zen/batching';
 import type { Tokenizer } from '@zen/tokenizer';
 
 type Finished = Extract<GenerationEvent, { type: 'finished' }>;
@@ -16,7 +16,7 @@ export function endedAlready(
   const { prompt, sampled = [] } = request;
   const end = endOf(request, tokenizer, contextTokens);
   if (!end && !stopped) return null;
-  const promptTokens = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+  const promptTokens = promptLength(prompt);
   const used = { promptTokens, cachedTokens: 0 };
   const computed = { draftTokens: 0, acceptedDraftTokens: 0, expertFalls: NO_FALLS };
   const { reason, stopIndex } = end ?? { reason: 'stopText', stopIndex: -1 };

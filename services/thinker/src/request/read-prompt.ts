@@ -3,6 +3,7 @@ import type { GenerateRequest } from '@zen/contracts';
 import type { Tokenizer } from '@zen/tokenizer';
 import { checkBytes, checkCount, naming, type PromptLimits } from './prompt-limits';
 import { renderChat } from './read-chat';
+import { readEmbeddings } from './read-embeddings';
 import { checkId } from './read-sampling';
 import { invalid } from './thinker-error';
 
@@ -26,7 +27,7 @@ export function readPrompt(
       return { kind: 'tokens', tokens: Int32Array.from(tokenIds) };
     }
     case 'embeddings':
-      return readEmbeddings(prompt.value.rows, limits);
+      return readEmbeddings(prompt.value, limits);
   }
 }
 
@@ -39,19 +40,4 @@ export function encodeText(
   checkBytes('text', Buffer.byteLength(text), tokenizer, limits);
   const maxTokens = limits.promptTokens;
   return naming('text', () => tokenizer.encode(text, { addBos: true, parseSpecial, maxTokens }));
-}
-
-function readEmbeddings(rows: Uint8Array, limits: PromptLimits): Prompt {
-  const width = limits.hiddenSize;
-  if (rows.byteLength % (4 * width) !== 0) {
-    throw invalid(
-      'embeddings.rows',
-      `${rows.byteLength} bytes, must be a multiple of ${4 * width} (${width} float32)`,
-    );
-  }
-  checkCount('embeddings', rows.byteLength / (4 * width), limits);
-  // A copy, because the message's own memory need not be aligned to 4 bytes.
-  const values = new Float32Array(new Uint8Array(rows).buffer);
-  if (!values.every(Number.isFinite)) throw invalid('embeddings.rows', 'a value is not finite');
-  return { kind: 'embeddings', rows: values, width };
 }

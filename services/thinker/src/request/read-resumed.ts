@@ -1,4 +1,4 @@
-import type { Prompt } from '@zen/batching';
+import { type Prompt, promptLength } from '@zen/batching';
 import type { PromptLimits } from './prompt-limits';
 import { checkId } from './read-sampling';
 import { invalid } from './thinker-error';
@@ -12,7 +12,7 @@ export function readResumed(
   maxTokens: number,
   { promptTokens, vocabSize }: PromptLimits,
 ): readonly number[] {
-  const length = prompt.kind === 'tokens' ? prompt.tokens.length : prompt.rows.length / prompt.width;
+  const length = promptLength(prompt);
   const room = Math.max(0, promptTokens + 1 - length);
   const most = maxTokens === 0 ? room : Math.min(maxTokens, room);
   if (ids.length > most) throw invalid(FIELD, `${ids.length} ids after ${length} of prompt, limit ${most}`);

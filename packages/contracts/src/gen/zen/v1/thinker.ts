@@ -40,7 +40,7 @@ export interface GenerateRequest {
     { $case: "text"; value: string }
     | { $case: "tokens"; value: TokenPrompt }
     | //
-    /** Rows of little-endian float32, one per position, hidden_size wide. */
+    /** Rows in place of token embeddings, at all positions or between tokens. */
     { $case: "embeddings"; value: EmbeddingPrompt }
     | undefined;
   sampling:
@@ -91,8 +91,17 @@ export interface DeltaRef {
   token: string;
 }
 
+/**
+ * Positions follow each other: right for sound, whose rows have one position each. Pictures, whose positions have three
+ * parts, cannot be said with it.
+ */
 export interface EmbeddingPrompt {
+  /** Little-endian float32, hidden_size wide, of at most 1e6: one for each of row_positions, or for every position. */
   rows: Buffer;
+  /** Of all positions, those of the rows included, which are not read. Empty: there are rows only. */
+  tokenIds: number[];
+  /** Where in token_ids the rows are, ascending; at least one where there are token_ids. */
+  rowPositions: number[];
 }
 
 export interface GenerateResponse {
@@ -792,13 +801,27 @@ export const DeltaRef: MessageFns<DeltaRef> = {
 };
 
 function createBaseEmbeddingPrompt(): EmbeddingPrompt {
-  return { rows: Buffer.alloc(0) };
+  return { rows: Buffer.alloc(0), tokenIds: [], rowPositions: [] };
 }
 
 export const EmbeddingPrompt: MessageFns<EmbeddingPrompt> = {
   encode(message: EmbeddingPrompt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.rows.length !== 0) {
       writer.uint32(10).bytes(message.rows);
+    }
+    if (message.tokenIds.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.tokenIds) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.rowPositions.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.rowPositions) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -824,6 +847,42 @@ export const EmbeddingPrompt: MessageFns<EmbeddingPrompt> = {
             message.rows = Buffer.from(reader.bytes());
             continue;
           }
+          case 2: {
+            if (tag === 16) {
+              message.tokenIds.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.tokenIds.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.rowPositions.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.rowPositions.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -837,13 +896,31 @@ export const EmbeddingPrompt: MessageFns<EmbeddingPrompt> = {
   },
 
   fromJSON(object: any): EmbeddingPrompt {
-    return { rows: isSet(object.rows) ? Buffer.from(bytesFromBase64(object.rows)) : Buffer.alloc(0) };
+    return {
+      rows: isSet(object.rows) ? Buffer.from(bytesFromBase64(object.rows)) : Buffer.alloc(0),
+      tokenIds: globalThis.Array.isArray(object?.tokenIds)
+        ? object.tokenIds.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.token_ids)
+        ? object.token_ids.map((e: any) => globalThis.Number(e))
+        : [],
+      rowPositions: globalThis.Array.isArray(object?.rowPositions)
+        ? object.rowPositions.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.row_positions)
+        ? object.row_positions.map((e: any) => globalThis.Number(e))
+        : [],
+    };
   },
 
   toJSON(message: EmbeddingPrompt): unknown {
     const obj: any = {};
     if (message.rows.length !== 0) {
       obj.rows = base64FromBytes(message.rows);
+    }
+    if (message.tokenIds?.length) {
+      obj.tokenIds = message.tokenIds.map((e) => Math.round(e));
+    }
+    if (message.rowPositions?.length) {
+      obj.rowPositions = message.rowPositions.map((e) => Math.round(e));
     }
     return obj;
   },
@@ -854,6 +931,8 @@ export const EmbeddingPrompt: MessageFns<EmbeddingPrompt> = {
   fromPartial<I extends Exact<DeepPartial<EmbeddingPrompt>, I>>(object: I): EmbeddingPrompt {
     const message = createBaseEmbeddingPrompt();
     message.rows = object.rows ?? Buffer.alloc(0);
+    message.tokenIds = object.tokenIds?.map((e) => e) || [];
+    message.rowPositions = object.rowPositions?.map((e) => e) || [];
     return message;
   },
 };
