@@ -23,12 +23,17 @@ export interface SpeechOptions {
   prompt?: TalkerPrompt;
 }
 
-/** What stood before the answer, for voices that take token ids. */
+/** What stood before the answer, for voices that take token ids, or a piece of it. */
 export interface TalkerPrompt {
   tokenIds: Uint32Array;
   /** hiddenPositions.length × the thinker's hidden size. */
   hiddenRows: Float32Array;
+  /** Places in this piece's ids, ascending. */
   hiddenPositions: Uint32Array;
+  /** [tokenIds][time, height, width]; null: each after the one before. */
+  ropePositions: Uint32Array | null;
+  /** Another piece follows. */
+  more: boolean;
 }
 
 /** A stretch of the input and its audio. Stretches follow each other without a gap. */
@@ -50,6 +55,8 @@ export interface SpokenClause {
 export interface SpeechSession {
   /** Text cut anywhere between characters, or ids; kept, never blocks. */
   push(input: string | Uint32Array): void;
+  /** The next piece of a prompt whose last one said `more`; only of voices that take token ids. */
+  pushPrompt?(piece: TalkerPrompt): void;
   /** Says what is there, whether or not its clause is whole. */
   flush(): void;
   /** No more input comes. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '@zen/config';
+import { TalkerPrompt } from '@zen/contracts';
 import { createLogger } from '@zen/telemetry';
 import { openOmni } from '@zen/voices';
 import { settings } from './config';
@@ -12,7 +13,7 @@ jest.setTimeout(60_000);
 /** A tiny random Qwen3-Omni speaker, and what the reference implementation made with it. */
 const FOLDER = join(__dirname, '../../../packages/engine/fixtures/omni');
 const golden = goldenOf(readFileSync(join(FOLDER, 'golden.safetensors')));
-const PROMPT = { tokenIds: golden('prompt'), hiddenRows: Buffer.alloc(0), hiddenPositions: [] };
+const PROMPT = TalkerPrompt.fromPartial({ tokenIds: golden('prompt') });
 const ANSWER = golden('answer');
 const FRAME = 1920;
 const SHORT = 555;
@@ -63,6 +64,70 @@ describe('a talker with a Qwen3-Omni model', () => {
     }
     call.stream.cancel();
     expect(await call.over).toMatchObject({ code: 'CANCELLED' });
+  });
+
+  test('a prompt in pieces is the same prompt, a picture and sound in it', async () => {
+    const tokens = [...PROMPT.tokenIds];
+    tokens.splice(11, 2, 101, 100);
+    const piece = (from: number, to: number) => {
+      const at = [11, 12].filter((place) => place >= from && place < to);
+      return {
+        tokenIds: tokens.slice(from, to),
+        hiddenRows: Buffer.from(
+          Float32Array.from({ length: 32 * at.length }, (_, i) => Math.sin(i + at[0]! * 32)).buffer,
+        ),
+        hiddenPositions: at.map((place) => place - from),
+        ropePositions: Array.from({ length: 3 * (to - from) }, (_, i) => from + Math.floor(i / 3)),
+        more: to < tokens.length,
+      };
+    };
+    const said = async (size: number) => {
+      const call = talker.speak({ voice: 'ethan', prompt: piece(0, Math.min(size, tokens.length)) });
+      for (let from = size; from < tokens.length; from += size) {
+        call.send({ $case: 'prompt', value: piece(from, Math.min(tokens.length, from + size)) });
+      }
+      call.send({ $case: 'tokens', value: { ids: ANSWER.slice(0, 3) } });
+      await call.until(1 + 2 * 3);
+      call.stream.cancel();
+      expect(await call.over).toMatchObject({ code: 'CANCELLED' });
+      return pcmOf(call).subarray(0, 2 * (3 * FRAME - SHORT));
+    };
+    const whole = await said(tokens.length);
+    expect(whole).toHaveLength(2 * (3 * FRAME - SHORT));
+    for (const size of [1, 5, 12]) expect(Buffer.compare(await said(size), whole)).toBe(0);
+  });
+
+  test('pieces that do not belong are refused by name', async () => {
+    const part = TalkerPrompt.fromPartial({ tokenIds: PROMPT.tokenIds.slice(0, 9), more: true });
+    const last = TalkerPrompt.fromPartial({ tokenIds: PROMPT.tokenIds.slice(9) });
+    type Message = Parameters<SpeakCaller['send']>[0];
+    const tokens: Message = { $case: 'tokens', value: { ids: [1] } };
+    const piece = (value: TalkerPrompt): Message => ({ $case: 'prompt', value });
+    const refused = async (prompt: TalkerPrompt, messages: Message[], message: string) => {
+      const call = talker.speak({ voice: 'ethan', prompt });
+      for (const one of messages) call.send(one);
+      call.end();
+      expect(await call.over).toMatchObject({ code: 'INVALID_ARGUMENT', message });
+    };
+    await refused(part, [tokens], "tokens: came before the prompt's last piece");
+    await refused(part, [], 'prompt: ended before its last piece');
+    await refused(
+      PROMPT,
+      [piece(last)],
+      'prompt: no piece is waited for: the one before it did not say `more`',
+    );
+    await refused(
+      part,
+      [piece(part), piece(TalkerPrompt.create())],
+      'prompt.token_ids: a piece must have at least one',
+    );
+    const rope = TalkerPrompt.fromPartial({
+      ...last,
+      ropePositions: new Array(3 * last.tokenIds.length).fill(1),
+    });
+    await refused(part, [piece(rope)], 'prompt.rope_positions: must be in every piece or in none');
+    const mute = TalkerPrompt.fromPartial({ tokenIds: PROMPT.tokenIds.slice(9, 12) });
+    await refused(part, [piece(mute)], 'prompt.token_ids: must hold the beginning of an answer');
   });
 
   test('drawn voices follow their seed', async () => {

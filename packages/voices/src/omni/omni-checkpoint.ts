@@ -59,6 +59,9 @@ export function readOmniCheckpoint(folder: string): OmniCheckpoint {
       imStart: id('im_start_token_id'),
       user: id('user_token_id'),
       assistant: id('assistant_token_id'),
+      audio: id('thinker_config.audio_token_id'),
+      image: id('thinker_config.image_token_id'),
+      video: id('thinker_config.video_token_id'),
     },
     contextTokens: id('talker_config.text_config.max_position_embeddings'),
   };

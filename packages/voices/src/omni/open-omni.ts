@@ -1,7 +1,7 @@
 import { EngineError, TALKER_SAMPLE_RATE, Talker } from '@zen/engine';
 import { type SpeechEngine, SpeechError, type SpeechOptions, type SpeechSession } from '@zen/speech';
 import { type OmniCheckpoint, readOmniCheckpoint } from './omni-checkpoint';
-import { omniPrompt } from './omni-prompt';
+import { OmniPrompt } from './omni-prompt';
 import { OmniSession } from './omni-session';
 
 export interface OpenOmniOptions {
@@ -67,20 +67,8 @@ class OmniVoices implements SpeechEngine {
       throw new SpeechError('bad-option', `speed: ${voice} speaks at 1 only, ${speed} was asked`);
     if (!prompt) throw new SpeechError('bad-option', `prompt: ${voice} needs the thinker's prompt`);
     const { thinkerHidden, textVocab, contextTokens } = this.talker.shape;
-    const own = omniPrompt(prompt, thinkerHidden, this.checkpoint.turns);
-    const room = contextTokens - BEGIN_ROWS - own.tokens.length;
-    if (room < 1) {
-      throw new SpeechError(
-        'bad-input',
-        `prompt.token_ids: must have at most ${contextTokens - BEGIN_ROWS - 1} of users' tokens`,
-      );
-    }
-    const unknown = prompt.tokenIds.find((id) => id >= textVocab);
-    if (unknown !== undefined) {
-      throw new SpeechError('bad-input', `prompt.token_ids: ${unknown} must be below ${textVocab}`);
-    }
-    return new OmniSession({
-      prompt: own,
+    const session = new OmniSession({
+      prompt: new OmniPrompt(this.checkpoint.turns, thinkerHidden, textVocab),
       openSpeech: () =>
         this.talker.openSpeech({
           ...DRAWN,
@@ -90,9 +78,11 @@ class OmniVoices implements SpeechEngine {
         }),
       width: thinkerHidden,
       textVocab,
-      room,
+      rows: contextTokens - BEGIN_ROWS,
       nowUs: () => performance.now() * 1000,
     });
+    session.pushPrompt(prompt);
+    return session;
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Priority, SpeakStart } from '@zen/contracts';
+import { type Priority, type SpeakStart, TalkerPrompt } from '@zen/contracts';
 import type { Visit } from '../door/visit';
 import { GatewayError } from '../gateway-error';
 import { allowedPriority } from '../keys/tenant';
@@ -67,7 +67,7 @@ async function start(
     tenant: visit.tenant.name,
     priority: allowedPriority(priority, visit.tenant),
     quality: voiceQuality(load, isFull),
-    prompt: tokenIds && { tokenIds, hiddenRows: Buffer.alloc(0), hiddenPositions: [] },
+    prompt: tokenIds && TalkerPrompt.fromPartial({ tokenIds }),
     seed: seed === undefined ? undefined : BigInt(seed),
   };
 }

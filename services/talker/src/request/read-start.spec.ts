@@ -9,7 +9,7 @@ const read = (change: object, voice = HEART) =>
   readStart({ ...SpeakStart.create(), ...change }, voice, () => 9n);
 
 test('what is left out has its default', () => {
-  expect(read({ requestId: 'r', tenant: 't' })).toEqual({
+  expect(read({ requestId: 'r', tenant: 't' })).toMatchObject({
     requestId: 'r',
     tenant: 't',
     band: 'normal',
@@ -43,13 +43,19 @@ const floats = (...values: number[]) => Buffer.from(Float32Array.from(values).bu
 
 test('a prompt is taken over, whatever the alignment of its bytes', () => {
   const shifted = Buffer.concat([Buffer.alloc(1), floats(1, 2, 3, 4)]).subarray(1);
-  const prompt = { tokenIds: [5, 6, 7], hiddenRows: shifted, hiddenPositions: [0, 2] };
+  const prompt = TalkerPrompt.fromPartial({
+    tokenIds: [5, 6, 7],
+    hiddenRows: shifted,
+    hiddenPositions: [0, 2],
+  });
   expect(read({ prompt }, OMNI).options.prompt).toEqual({
     tokenIds: Uint32Array.of(5, 6, 7),
     hiddenRows: Float32Array.of(1, 2, 3, 4),
     hiddenPositions: Uint32Array.of(0, 2),
+    ropePositions: null,
+    more: false,
   });
-  const ids = { tokenIds: [5], hiddenRows: Buffer.alloc(0), hiddenPositions: [] };
+  const ids = TalkerPrompt.fromPartial({ tokenIds: [5] });
   expect(read({ prompt: ids }, OMNI).options.prompt?.hiddenRows).toHaveLength(0);
 });
 
@@ -63,7 +69,7 @@ test.each<[Partial<TalkerPrompt>, string]>([
   [{ hiddenPositions: [0], hiddenRows: Buffer.alloc(4 * 16_385) }, 'prompt.hidden_rows: 65540 bytes'],
   [{ hiddenPositions: [0], hiddenRows: floats(1, Number.NaN) }, 'prompt.hidden_rows: number 1 is not finite'],
 ])('prompt %# is refused by name', (change, message) => {
-  const prompt = { tokenIds: [1, 2, 3], hiddenRows: Buffer.alloc(0), hiddenPositions: [], ...change };
+  const prompt = { ...TalkerPrompt.fromPartial({ tokenIds: [1, 2, 3] }), ...change };
   expect(() => read({ prompt }, OMNI)).toThrow(message);
 });
 

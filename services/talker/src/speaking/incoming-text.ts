@@ -1,5 +1,6 @@
-import type { SpeakRequest } from '@zen/contracts';
+import type { SpeakRequest, TalkerPrompt } from '@zen/contracts';
 import type { SpeechSession, VoiceInfo } from '@zen/speech';
+import { PromptReader } from '../request/prompt-reader';
 import { invalid } from '../talker-error';
 
 const MAX_PIECE_BYTES = 65_536;
@@ -26,10 +27,11 @@ export class IncomingText {
   private marks: Mark[] = [];
 
   constructor(
-    private readonly session: Pick<SpeechSession, 'push' | 'flush' | 'end'>,
+    private readonly session: Pick<SpeechSession, 'push' | 'pushPrompt' | 'flush' | 'end'>,
     private readonly voice: VoiceInfo,
     private readonly maxBytes: number,
     private readonly nowUs: () => number,
+    private readonly prompts: PromptReader = new PromptReader(voice),
   ) {}
 
   /** Reads to the end of the text; `moved` is called for each message. Throws a TalkerError for a bad one. */
@@ -40,6 +42,7 @@ export class IncomingText {
       this.message(value as SpeakRequest);
       moved();
     }
+    if (this.prompts.waits) throw invalid('prompt', 'ended before its last piece');
     this.mark(true);
     this.session.end();
   }
@@ -75,6 +78,9 @@ export class IncomingText {
         this.mark(true);
         this.session.flush();
         return;
+      case 'prompt':
+        this.prompt(message.value);
+        return;
       case 'start':
         throw invalid('start', 'came before');
       default:
@@ -93,8 +99,18 @@ export class IncomingText {
     this.session.push(text);
   }
 
+  private prompt(piece: TalkerPrompt): void {
+    if (this.voice.takesTokenIds && !this.prompts.waits) {
+      throw invalid('prompt', 'no piece is waited for: the one before it did not say `more`');
+    }
+    const read = this.prompts.read(piece);
+    if (!this.session.pushPrompt) throw invalid('prompt', `${this.voice.name} takes it in one piece`);
+    this.session.pushPrompt(read);
+  }
+
   private ids(ids: number[]): void {
     if (!this.voice.takesTokenIds) throw invalid('tokens', `${this.voice.name} takes text`);
+    if (this.prompts.waits) throw invalid('tokens', "came before the prompt's last piece");
     if (ids.length > MAX_PIECE_IDS) throw invalid('tokens.ids', `${ids.length} ids, limit ${MAX_PIECE_IDS}`);
     this.count('tokens', 4 * ids.length);
     this.length += ids.length;

@@ -73,7 +73,7 @@ export class Speaker {
       const { info, engine } = voice;
       const session = engine.open(start.options);
       yield started(start, info.sampleRate, queueUs);
-      const text = new IncomingText(session, info, this.limits.textBytes, nowUs);
+      const text = new IncomingText(session, info, this.limits.textBytes, nowUs, start.prompts);
       ledger = new ClauseLedger((from, at) => text.wordEnd(from, at));
       text.take(messages, () => idle.moved()).catch((error) => over.abort(error));
       const made = new ReadAhead(

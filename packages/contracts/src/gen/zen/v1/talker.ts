@@ -160,7 +160,9 @@ export interface SpeakRequest {
   /** Ids of the thinker's answer, in order; only for engines whose input is ids (VoiceModel.takes_token_ids). */
   { $case: "tokens"; value: SpeakTokens } | //
   /** The text up to here is said now, whether or not its clause is whole. */
-  { $case: "flush"; value: SpeakFlush } | undefined;
+  { $case: "flush"; value: SpeakFlush } | //
+  /** More of SpeakStart.prompt, while that or the piece before this one says `more`; before the first tokens. */
+  { $case: "prompt"; value: TalkerPrompt } | undefined;
 }
 
 export interface SpeakFlush {
@@ -183,12 +185,23 @@ export interface SpeakStart {
   seed?: bigint | undefined;
 }
 
-/** A talker of the omni kind is prefilled with the thinker's prompt, as soon as it is there. */
+/**
+ * A talker of the omni kind is prefilled with the thinker's prompt, as soon as it is there. A long one comes in pieces,
+ * cut anywhere: together at most 262,144 ids and 128 MiB of rows.
+ */
 export interface TalkerPrompt {
   tokenIds: number[];
   /** Rows of little-endian float32, hidden_size of the thinker wide, for the positions of `hidden_positions`. */
   hiddenRows: Buffer;
+  /** Places in this piece's token_ids, ascending: all that stand for sound, pictures and video in what users say. */
   hiddenPositions: number[];
+  /**
+   * The thinker's time, height and width of each token, below 2^24: in every piece or in none. Needed where users show
+   * pictures or video; without them each token is after the one before it.
+   */
+  ropePositions: number[];
+  /** Another piece follows. */
+  more: boolean;
 }
 
 export interface SpeakTokens {
@@ -429,6 +442,9 @@ export const SpeakRequest: MessageFns<SpeakRequest> = {
       case "flush":
         SpeakFlush.encode(message.message.value, writer.uint32(34).fork()).join();
         break;
+      case "prompt":
+        TalkerPrompt.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -478,6 +494,14 @@ export const SpeakRequest: MessageFns<SpeakRequest> = {
             message.message = { $case: "flush", value: SpeakFlush.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "prompt", value: TalkerPrompt.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -500,6 +524,8 @@ export const SpeakRequest: MessageFns<SpeakRequest> = {
         ? { $case: "tokens", value: SpeakTokens.fromJSON(object.tokens) }
         : isSet(object.flush)
         ? { $case: "flush", value: SpeakFlush.fromJSON(object.flush) }
+        : isSet(object.prompt)
+        ? { $case: "prompt", value: TalkerPrompt.fromJSON(object.prompt) }
         : undefined,
     };
   },
@@ -514,6 +540,8 @@ export const SpeakRequest: MessageFns<SpeakRequest> = {
       obj.tokens = SpeakTokens.toJSON(message.message.value);
     } else if (message.message?.$case === "flush") {
       obj.flush = SpeakFlush.toJSON(message.message.value);
+    } else if (message.message?.$case === "prompt") {
+      obj.prompt = TalkerPrompt.toJSON(message.message.value);
     }
     return obj;
   },
@@ -545,6 +573,12 @@ export const SpeakRequest: MessageFns<SpeakRequest> = {
       case "flush": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "flush", value: SpeakFlush.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "prompt": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "prompt", value: TalkerPrompt.fromPartial(object.message.value) };
         }
         break;
       }
@@ -805,7 +839,7 @@ export const SpeakStart: MessageFns<SpeakStart> = {
 };
 
 function createBaseTalkerPrompt(): TalkerPrompt {
-  return { tokenIds: [], hiddenRows: Buffer.alloc(0), hiddenPositions: [] };
+  return { tokenIds: [], hiddenRows: Buffer.alloc(0), hiddenPositions: [], ropePositions: [], more: false };
 }
 
 export const TalkerPrompt: MessageFns<TalkerPrompt> = {
@@ -826,6 +860,16 @@ export const TalkerPrompt: MessageFns<TalkerPrompt> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.ropePositions.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.ropePositions) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.more !== false) {
+      writer.uint32(40).bool(message.more);
     }
     return writer;
   },
@@ -887,6 +931,32 @@ export const TalkerPrompt: MessageFns<TalkerPrompt> = {
 
             break;
           }
+          case 4: {
+            if (tag === 32) {
+              message.ropePositions.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ropePositions.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -916,6 +986,12 @@ export const TalkerPrompt: MessageFns<TalkerPrompt> = {
         : globalThis.Array.isArray(object?.hidden_positions)
         ? object.hidden_positions.map((e: any) => globalThis.Number(e))
         : [],
+      ropePositions: globalThis.Array.isArray(object?.ropePositions)
+        ? object.ropePositions.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.rope_positions)
+        ? object.rope_positions.map((e: any) => globalThis.Number(e))
+        : [],
+      more: isSet(object.more) ? globalThis.Boolean(object.more) : false,
     };
   },
 
@@ -930,6 +1006,12 @@ export const TalkerPrompt: MessageFns<TalkerPrompt> = {
     if (message.hiddenPositions?.length) {
       obj.hiddenPositions = message.hiddenPositions.map((e) => Math.round(e));
     }
+    if (message.ropePositions?.length) {
+      obj.ropePositions = message.ropePositions.map((e) => Math.round(e));
+    }
+    if (message.more !== false) {
+      obj.more = message.more;
+    }
     return obj;
   },
 
@@ -941,6 +1023,8 @@ export const TalkerPrompt: MessageFns<TalkerPrompt> = {
     message.tokenIds = object.tokenIds?.map((e) => e) || [];
     message.hiddenRows = object.hiddenRows ?? Buffer.alloc(0);
     message.hiddenPositions = object.hiddenPositions?.map((e) => e) || [];
+    message.ropePositions = object.ropePositions?.map((e) => e) || [];
+    message.more = object.more ?? false;
     return message;
   },
 };
