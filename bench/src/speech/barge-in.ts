@@ -7,6 +7,7 @@ const SILENCE_MS = 300;
 /** Speech is looked for in steps of 32 ms: each round begins elsewhere in one. */
 const SHIFT_MS = 5;
 const SHIFTS = 7;
+const MOST_TRIES = 5;
 /** Audio that is heard before the caller interrupts. */
 const HEARD_MS = 700;
 
@@ -27,7 +28,7 @@ export async function bargeIn(
   for (let round = 0; round < rounds; round++) {
     for (const [at, speech] of said.entries()) {
       const shiftMs = SHIFT_MS * ((round + at) % SHIFTS);
-      bySaid[at]?.push(await interrupt(stack, speech, SILENCE_MS + shiftMs));
+      bySaid[at]?.push(await interruptOne(stack, speech, SILENCE_MS + shiftMs));
     }
   }
   const all = bySaid.flat();
@@ -45,11 +46,25 @@ export async function bargeIn(
   return { row, p50Ms: median(cancelled) };
 }
 
+/** Answers differ in length: one that was over before it could be interrupted says nothing. */
+async function interruptOne(
+  stack: SpeechStack,
+  speech: Int16Array,
+  silenceMs: number,
+): Promise<Interruption> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const found = await interrupt(stack, speech, silenceMs);
+    if (found) return found;
+  }
+  throw new Error(`${MOST_TRIES} answers in a row were not interrupted`);
+}
+
+/** Null where the answer was over first. */
 async function interrupt(
   { gateway, model }: SpeechStack,
   speech: Int16Array,
   silenceMs: number,
-): Promise<Interruption> {
+): Promise<Interruption | null> {
   const caller = await RealtimeCaller.open(gateway, model, {
     max_output_tokens: 400,
     audio: { input: { turn_detection: { type: 'server_vad' } }, output: { voice: 'heart' } },
@@ -75,8 +90,9 @@ async function interrupt(
     const { status } = await answered;
     const cancelledMs = performance.now() - onsetMs;
     off();
-    if (status !== 'cancelled') throw new Error(`the answer was not interrupted but ${status}`);
     await saying;
+    if (status === 'completed') return null;
+    if (status !== 'cancelled') throw new Error(`the answer was not interrupted but ${status}`);
     return { noticedMs, lastAudioMs, cancelledMs };
   } finally {
     caller.close();

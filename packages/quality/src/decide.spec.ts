@@ -207,6 +207,20 @@ describe('decide, a family', () => {
     });
   });
 
+  test('an empty member is not risen to while more runs below than it could bear', () => {
+    const tight = { objective: { ttftMs: 1000, tpotMs: 10 } };
+    const busyBelow = { running: 20, maxRunning: 256 };
+    // Answers that go on for longer than a level looks ahead.
+    const demand = { ...QUIET, meanAnswerTokens: 5000 };
+    const after = (small: object) => {
+      const controller = new RungController(EXACT);
+      ask(family(busy, {}), tight, { controller, demand });
+      return ask(family({}, small), tight, { controller, demand, nowMs: 5000 });
+    };
+    expect(after(busyBelow)).toMatchObject({ model: 'small', reason: 'load' });
+    expect(after({})).toMatchObject({ model: 'big' });
+  });
+
   test('full is the best member’s top, and nothing else', () => {
     expect(ask(family(busy, {}), { full: true, objective: hopeless })).toMatchObject({
       model: 'big',

@@ -13,7 +13,7 @@ export interface RungOutlook extends PlacedRung {
   /** Corrected by what was observed. */
   prediction: Prediction | null;
   pressure: number | null;
-  /** The same after the arrivals of one dwell. */
+  /** The same after the arrivals of one dwell, with what runs at other members. */
   pressureAhead: number | null;
   /** Measurably cheaper than the rung above it. The highest one is always a rung. */
   rung: boolean;
@@ -40,13 +40,28 @@ export function outlook(
       ({ model, stages }) =>
         model === rung.model && stages.some((state) => state.stage === rung.stage && wanted(state)),
     );
-    return able.length === 0 ? [] : [best(rung, able, context)];
+    return able.length === 0 ? [] : [best(rung, able, elsewhere(rung, replicas) / able.length, context)];
   });
   markRungs(rows);
   return rows;
 }
 
-function best(rung: PlacedRung, able: readonly Replica[], context: OutlookContext): RungOutlook {
+/**
+ * Sequences of the other members. A level moves all requests of a class, so what runs elsewhere now will run here; and
+ * members on one node take time from each other meanwhile.
+ */
+function elsewhere({ model }: PlacedRung, replicas: readonly Replica[]): number {
+  const others = replicas.filter((replica) => replica.model !== model);
+  return others.reduce((sum, { load }) => sum + load.running + load.waiting, 0);
+}
+
+/** `joining`: sequences that each of them will have beside its own. */
+function best(
+  rung: PlacedRung,
+  able: readonly Replica[],
+  joining: number,
+  context: OutlookContext,
+): RungOutlook {
   const { demand, objective, horizonMs, corrections, nowMs } = context;
   const row: RungOutlook = {
     ...rung,
@@ -66,7 +81,8 @@ function best(rung: PlacedRung, able: readonly Replica[], context: OutlookContex
   });
   for (const { id, load } of able) {
     const now = predict(load, rung.stage, share);
-    const later = predict(load, rung.stage, share, horizonMs);
+    const joined = { ...load, waiting: load.waiting + joining };
+    const later = predict(joined, rung.stage, share, horizonMs);
     if (!now || !later) continue;
     const prediction = corrected(now);
     const value = pressure(prediction, objective);
