@@ -26,8 +26,9 @@ export interface OmniSessionParts {
 const PIECE = 64;
 
 /**
- * An answer spoken while its ids come. The prompt is computed piece by piece, before the first of them is there; frame n needs ids 0 to
- * n, so it leaves while later ones are still being thought. Each frame is a clause of its own: [n, n + 1) of the ids.
+ * An answer spoken while its ids come. The prompt is computed piece by piece, before the first of them is there; frame n
+ * needs ids 0 to n, so it leaves while later ones are still being thought. Each frame is a clause of its own: [n, n + 1)
+ * of the ids.
  */
 export class OmniSession implements SpeechSession {
   private readonly ids: number[] = [];

@@ -7,7 +7,7 @@ import type { Fleet } from '../fleet/fleet';
 import { GatewayError } from '../gateway-error';
 import type { ChatAudioFormat } from './chat-audio.schema';
 import { promptTokens } from './prompt-tokens';
-import { SaidTokens } from './said-tokens';
+import { SaidAnswer } from './said-answer';
 import type { SpeakAnywhere } from './speak-anywhere';
 import type { SpeechDesk } from './speech-desk';
 import { speechFailure } from './speech-failure';
@@ -61,7 +61,7 @@ export class ChatSpeech {
       const prompt = takesTokenIds ? promptTokens(this.fleet, spec, begun, signal) : undefined;
       const speech = this.desk.open({ ...voicing, speed: 1, prompt }, visit, signal);
       const audio = await audioOf(speech.events(), this.metrics.utterance().heard);
-      return new SpokenAnswer(speech, takesTokenIds, audio, voicing.format, visit, over);
+      return new SpokenAnswer(speech, new SaidAnswer(takesTokenIds), audio, voicing.format, visit, over);
     } catch (error) {
       over.abort();
       throw visit.explained(named(speechFailure(error, visit.signal)));
@@ -73,11 +73,10 @@ export class ChatSpeech {
 export class SpokenAnswer {
   readonly id = `audio_${randomUUID()}`;
   readonly headers: Record<string, string>;
-  private readonly tokens = new SaidTokens();
 
   constructor(
     private readonly speech: SpeakAnywhere,
-    private readonly takesTokens: boolean,
+    private readonly said: SaidAnswer,
     private readonly audio: SpokenAudio,
     private readonly format: ChatAudioFormat,
     private readonly visit: Visit,
@@ -87,7 +86,7 @@ export class SpokenAnswer {
   }
 
   push(piece: AnswerPiece): void {
-    const input = this.takesTokens ? this.tokens.push(piece) : piece.text;
+    const input = this.said.push(piece);
     if (input.length > 0) this.speech.push(input);
   }
 

@@ -17,6 +17,9 @@ export function goesOn({ code }: RpcError): boolean {
   }
 }
 
+/** Talkers that one recording may have taken with it before nobody else is given it. */
+export const MOST_FRUITLESS = 3;
+
 /** Whether what it was given may be what ended it: a talker that was full or is leaving says so. */
 export function mayKill({ code, metadata }: RpcError): boolean {
   return code !== 'RESOURCE_EXHAUSTED' && metadata['x-zen-failure'] === undefined;

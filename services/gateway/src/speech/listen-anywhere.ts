@@ -1,7 +1,7 @@
 import type { ListenRequest, ListenResponse, ListenStart, TurnDetection } from '@zen/contracts';
 import { type OpenStream, RpcError } from '@zen/rpc';
 import { findPlace } from './find-place';
-import { goesOn, mayKill } from './goes-on';
+import { goesOn, MOST_FRUITLESS, mayKill } from './goes-on';
 import { SameSpeech } from './same-speech';
 import type { TalkerClient } from './talker-client';
 import type { Place } from './talkers';
@@ -43,8 +43,6 @@ export interface ListenAnywhereOptions extends ListenRules {
 }
 
 const MOST_BYTES = 65_536;
-/** Talkers that one utterance may have taken with it before nobody else is given it. */
-const MOST_FRUITLESS = 3;
 
 /**
  * One listening, at whichever talker there is. When the talker goes in the middle (killed, drained, cut off), another

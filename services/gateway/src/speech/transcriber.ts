@@ -2,7 +2,7 @@ import { AudioEncoding, type ListenStart, type Transcript } from '@zen/contracts
 import { RpcError } from '@zen/rpc';
 import type { Visit } from '../door/visit';
 import { findPlace } from './find-place';
-import { goesOn, mayKill } from './goes-on';
+import { goesOn, MOST_FRUITLESS, mayKill } from './goes-on';
 import type { ListenRules } from './listen-anywhere';
 import { listenTo } from './listen-call';
 import { speechFailure } from './speech-failure';
@@ -22,9 +22,6 @@ export interface TranscriptWish {
   /** The field that the audio came in. */
   field: string;
 }
-
-/** Talkers that one recording may have taken with it before nobody else is given it. */
-const MOST_FRUITLESS = 3;
 
 /** Transcribes audio in a container at the least busy talker. */
 export class Transcriber {

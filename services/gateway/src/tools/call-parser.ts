@@ -56,8 +56,8 @@ export class CallParser {
   /** At the end of the answer: what was held back is text now. */
   finish(): Parsed {
     if (this.state === 'call') this.out.text += this.space + this.held;
-    if (/start|text/.test(this.state) && !(this.calls > 0 && this.held.trim() === ''))
-      this.out.text += this.held;
+    const isText = this.state === 'start' || this.state === 'text';
+    if (isText && !(this.calls > 0 && this.held.trim() === '')) this.out.text += this.held;
     this.state = 'over';
     this.held = '';
     return this.take();

@@ -1,4 +1,5 @@
 import type { SpeakRequest } from '@zen/contracts';
+import { PromptReader } from '../request/prompt-reader';
 import { IncomingText } from './incoming-text';
 
 type Message = NonNullable<SpeakRequest['message']>;
@@ -12,7 +13,7 @@ async function take(messages: (Message | undefined)[], { takesTokenIds = false, 
   };
   let nowUs = 0;
   const voice = { name: 'v', language: 'en', sampleRate: 24_000, takesTokenIds };
-  const text = new IncomingText(session, voice, maxBytes, () => nowUs);
+  const text = new IncomingText(session, voice, maxBytes, () => nowUs, new PromptReader(voice));
   let moved = 0;
   async function* requests() {
     // Ten milliseconds apart.

@@ -1,6 +1,6 @@
 import type { SpeakRequest, TalkerPrompt } from '@zen/contracts';
 import type { SpeechSession, VoiceInfo } from '@zen/speech';
-import { PromptReader } from '../request/prompt-reader';
+import type { PromptReader } from '../request/prompt-reader';
 import { invalid } from '../talker-error';
 
 const MAX_PIECE_BYTES = 65_536;
@@ -31,7 +31,7 @@ export class IncomingText {
     private readonly voice: VoiceInfo,
     private readonly maxBytes: number,
     private readonly nowUs: () => number,
-    private readonly prompts: PromptReader = new PromptReader(voice),
+    private readonly prompts: PromptReader,
   ) {}
 
   /** Reads to the end of the text; `moved` is called for each message. Throws a TalkerError for a bad one. */

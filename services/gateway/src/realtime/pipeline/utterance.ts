@@ -1,7 +1,7 @@
 import type { Voicing } from '@zen/realtime';
 import type { Logger } from '@zen/telemetry';
 import type { AnswerPiece } from '../../answer/answer';
-import { SaidTokens } from '../../speech/said-tokens';
+import { SaidAnswer } from '../../speech/said-answer';
 import type { SpeakAnywhere } from '../../speech/speak-anywhere';
 import { qualityName } from '../../speech/voice-quality';
 import type { Teller } from './pipeline-parts';
@@ -22,7 +22,7 @@ export class Utterance {
   readonly spoken: Promise<void>;
   private readonly dropped = new AbortController();
   private readonly speech: SpeakAnywhere;
-  private readonly tokens = new SaidTokens();
+  private readonly said: SaidAnswer;
   private isEmpty = true;
 
   /** `open`: at some talker, until the signal. */
@@ -32,6 +32,7 @@ export class Utterance {
     signal: AbortSignal,
     private readonly tell: Teller,
   ) {
+    this.said = new SaidAnswer(options.takesTokens);
     this.speech = open(AbortSignal.any([signal, this.dropped.signal]));
     this.spoken = this.speak().catch((error: unknown) => {
       if (!this.dropped.signal.aborted) throw error;
@@ -41,7 +42,7 @@ export class Utterance {
   }
 
   push(piece: AnswerPiece): void {
-    const input = this.options.takesTokens ? this.tokens.push(piece) : piece.text;
+    const input = this.said.push(piece);
     if (input.length === 0) return;
     this.isEmpty = false;
     this.speech.push(input);
@@ -68,7 +69,7 @@ export class Utterance {
         case 'clause': {
           if (!encoder) break;
           const { firstSample, samples } = event;
-          const [textStart, textEnd] = [this.textAt(event.textStart), this.textAt(event.textEnd)];
+          const [textStart, textEnd] = [this.said.textAt(event.textStart), this.said.textAt(event.textEnd)];
           const startMs = encoder.ms(firstSample);
           const endMs = encoder.ms(firstSample + samples);
           await this.tell({ t: 'clause', responseId, textStart, textEnd, startMs, endMs });
@@ -87,9 +88,5 @@ export class Utterance {
           await this.tell({ t: 'speech-ended', responseId });
       }
     }
-  }
-
-  private textAt(said: number): number {
-    return this.options.takesTokens ? this.tokens.textAt(said) : said;
   }
 }
