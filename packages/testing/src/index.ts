@@ -2,6 +2,7 @@ export { CertificateAuthority } from './certificate-authority';
 export { DeltaStoreProcess, type DeltaStoreProcessOptions, deltaStoreMissing } from './delta-store-process';
 export { ExpertCalls, ExpertPodProcess } from './expert-pod-process';
 export { FolderServer } from './folder-server';
+export { goldenOf } from './golden-values';
 export { healthClient } from './health-client';
 export { kvIsolation, type SharedBackend } from './kv-isolation';
 export { noiseDelta } from './noise-delta';

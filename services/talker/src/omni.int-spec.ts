@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readConfig } from '@zen/config';
 import { TalkerPrompt } from '@zen/contracts';
 import { createLogger } from '@zen/telemetry';
+import { goldenOf } from '@zen/testing';
 import { openOmni } from '@zen/voices';
 import { settings } from './config';
 import { openEngines } from './speaking/open-engines';
@@ -189,14 +190,3 @@ test('ZEN_TALKER_OMNI makes its speakers voices', async () => {
 });
 
 const pcmOf = (call: SpeakCaller | undefined) => Buffer.concat(call?.frames.map(({ pcm }) => pcm) ?? []);
-
-/** Every tensor of the file is float32. */
-function goldenOf(file: Buffer): (name: string) => number[] {
-  const length = Number(file.readBigUInt64LE());
-  const header = JSON.parse(file.toString('utf8', 8, 8 + length));
-  return (name) => {
-    const [from, to] = header[name].data_offsets;
-    const bytes = file.subarray(8 + length + from, 8 + length + to);
-    return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
-  };
-}

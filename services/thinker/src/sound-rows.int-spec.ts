@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GenerateRequest, TokenLogprob } from '@zen/contracts';
+import { GREEDY } from '@zen/engine';
 import { endServices, packTinyMixture, serviceMissing } from '@zen/testing';
 import { openEngine } from './serving/open-engine';
 import { complete, startProcess, type ThinkerProcess } from './thinker-process.fixture';
@@ -69,24 +70,7 @@ whenBuilt('rows of sound between tokens, through a thinker process', () => {
     for (const [stage, path] of ladder.stagePaths.entries()) await backend.attachStage(stage, path);
     closeEngine = () => void backend.close();
     inProcess = async ({ tokens, rows, rowAt }, count = ANSWER) => {
-      const sequence = backend.createSequence(
-        {
-          temperature: 0,
-          topK: 0,
-          topP: 1,
-          minP: 0,
-          repetitionPenalty: 1,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          seed: 0n,
-          logitBiasTokens: new Int32Array(0),
-          logitBiasValues: new Float32Array(0),
-          stop: [],
-          stopTokens: new Int32Array(0),
-          logprobs: TOP,
-        },
-        new Int32Array(0),
-      );
+      const sequence = backend.createSequence({ ...GREEDY, logprobs: TOP }, new Int32Array(0));
       const items: { tokens: Int32Array; embeddings: Float32Array | null }[] = [...tokens].map(
         (token, at) => {
           const row = rowAt.indexOf(at);

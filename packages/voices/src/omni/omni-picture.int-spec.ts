@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Talker } from '@zen/engine';
 import type { TalkerPrompt } from '@zen/speech';
+import { goldenOf } from '@zen/testing';
 import { openOmni } from './open-omni';
 
 /** A tiny random speaker, and what the reference implementation said after a picture of two by two. */
@@ -91,15 +92,4 @@ function pieces(size: number, begin: number[]): TalkerPrompt[] {
     });
   }
   return all;
-}
-
-/** Every tensor of the file is float32. */
-function goldenOf(file: Buffer): (name: string) => number[] {
-  const length = Number(file.readBigUInt64LE());
-  const header = JSON.parse(file.toString('utf8', 8, 8 + length));
-  return (name) => {
-    const [from, to] = header[name].data_offsets;
-    const bytes = file.subarray(8 + length + from, 8 + length + to);
-    return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
-  };
 }
