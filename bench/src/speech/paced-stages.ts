@@ -10,7 +10,8 @@ const SAID_MS = 100;
 
 /**
  * What the platform adds: the client, the real gateway, the real talker service with a voice and ears that take the
- * published times of the stages and not a moment more, and a thinker that does. Each stage here begins when the one before it has ended, as published.
+ * published times of the stages and not a moment more, and a thinker that does. Each stage here begins when the one
+ * before it has ended, as published.
  */
 export async function pacedStages(rounds: number, warmUp = WARM_UP): Promise<{ row: Row; addedMs: number }> {
   const stack = await startPacedStack();
