@@ -58,6 +58,27 @@ test('a slow neighbour slows every stage alike, and says nothing on the cost of 
   expect((model.cost(3)?.decodeBaseUs ?? 0) / 8000).toBeGreaterThan(1.3);
 });
 
+test('a long prompt that comes a little late does not change the price of a decode', () => {
+  const model = new CostModel();
+  const costs: [number, number, number] = [25_000, 9000, 6300];
+  // What a thinker measures of a new stage before anybody asks.
+  for (const [decodes, promptTokens] of [
+    [0, 48],
+    [0, 48],
+    [1, 0],
+    [1, 0],
+    [4, 0],
+    [4, 0],
+  ] as const)
+    model.observe(step(decodes, promptTokens, costs));
+  const before = model.cost(2);
+  const late = step(0, 123, costs);
+  model.observe({ ...late, elapsedUs: 1.07 * late.elapsedUs });
+  const after = model.cost(2);
+  expect((after?.decodeBaseUs ?? 0) / (before?.decodeBaseUs ?? 1)).toBeCloseTo(1, 1);
+  expect((after?.decodePerSequenceUs ?? 0) / (before?.decodePerSequenceUs ?? 1)).toBeCloseTo(1, 1);
+});
+
 test('is never negative, and knows only what it has seen', () => {
   const model = new CostModel();
   for (let i = 0; i < 50; i++)

@@ -23,7 +23,7 @@ const PACE_GAIN = 0.1;
 const MAX_SURPRISE = 4;
 /** Measures of a stage before it says something on the pace. */
 const SETTLED = 6;
-/** How strongly the last estimate holds where recent steps say nothing, relative to one step. */
+/** How strongly the last estimate holds where recent steps say nothing, relative to one step of the usual weight. */
 const ANCHOR = 0.02;
 /** Regressors are scaled to a typical size, so that one anchor fits all. */
 const SCALE = [1, 1 / 4, 1 / 64] as const;
@@ -33,7 +33,8 @@ const SCALE = [1, 1 / 4, 1 / 64] as const;
  * second to the next is how much of the machine there is, and it slows every stage alike. The fit of each stage
  * is an exponentially forgotten least squares over its steps at pace 1, with a long memory: were it to follow such
  * changes itself, a batch of four in a slow second and a batch of one in a fast one would look like the cost of a
- * sequence. Directions that its steps do not show (a batch of one says nothing on the cost of a second sequence)
+ * sequence. What the fit makes small is the relative error, since a step is late by a share of its length: else one long
+ * prompt that came a little late would outweigh ten decodes and change their price. Directions that its steps do not show (a batch of one says nothing on the cost of a second sequence)
  * keep the last estimate.
  */
 export class CostModel {
@@ -48,9 +49,11 @@ export class CostModel {
     const expected = fit.at(x);
     if (fit.count >= SETTLED && expected > 0 && elapsedUs > 0) {
       const surprise = elapsedUs / expected / Math.exp(this.pace);
-      this.pace += PACE_GAIN * Math.log(Math.min(MAX_SURPRISE, Math.max(1 / MAX_SURPRISE, surprise)));
+      const bounded = Math.min(MAX_SURPRISE, Math.max(1 / MAX_SURPRISE, surprise));
+      this.pace += PACE_GAIN * Math.log(bounded);
     }
-    fit.add(x, elapsedUs / Math.exp(this.pace));
+    const y = elapsedUs / Math.exp(this.pace);
+    if (y > 0) fit.add(x, y, fit.count >= SETTLED && expected > 0 ? expected : y);
   }
 
   cost(stage: number): StageCost | undefined {
@@ -79,6 +82,9 @@ class Fit {
     [0, 0, 0],
   ];
   private readonly response = [0, 0, 0];
+  /** Sums of the weights, and of as many ones, forgotten like the moments. */
+  private weights = 0;
+  private ones = 0;
   /** Measures so far. */
   count = 0;
 
@@ -86,20 +92,26 @@ class Fit {
     return x.reduce((sum, value, i) => sum + value * this.estimate[i]!, 0);
   }
 
-  add(x: readonly number[], y: number): void {
+  /** The error of `y` counts relative to `typical`, above 0. */
+  add(x: readonly number[], y: number, typical: number): void {
+    const weight = 1 / (typical * typical);
     for (let i = 0; i < 3; i++) {
-      for (let j = 0; j < 3; j++) this.moments[i]![j] = MEMORY * this.moments[i]![j]! + x[i]! * x[j]!;
-      this.response[i] = MEMORY * this.response[i]! + x[i]! * y;
+      for (let j = 0; j < 3; j++)
+        this.moments[i]![j] = MEMORY * this.moments[i]![j]! + weight * x[i]! * x[j]!;
+      this.response[i] = MEMORY * this.response[i]! + weight * x[i]! * y;
     }
+    this.weights = MEMORY * this.weights + weight;
+    this.ones = MEMORY * this.ones + 1;
     this.estimate = this.solve([0, 1, 2]);
     this.count++;
   }
 
   /** Least squares over the `free` coefficients, the others 0; a negative cost is taken out and the rest solved again. */
   private solve(free: number[]): number[] {
+    const anchor = (ANCHOR * this.weights) / this.ones;
     const matrix = free.map((i) => [
-      ...free.map((j) => this.moments[i]![j]! + (i === j ? ANCHOR : 0)),
-      this.response[i]! + ANCHOR * this.estimate[i]!,
+      ...free.map((j) => this.moments[i]![j]! + (i === j ? anchor : 0)),
+      this.response[i]! + anchor * this.estimate[i]!,
     ]);
     const solution = gauss(matrix);
     const negative = free.filter((_, k) => solution[k]! < 0);
