@@ -4,7 +4,7 @@ import type { FamilyServer, MemberCapacity, RequestSizes } from './family-server
 import { loadOf } from './load-shapes';
 import type { MeasuredFamily } from './measure-family';
 import { type Asker, playLoad } from './open-loop';
-import { type Score, scoreOf } from './score';
+import { type Score, type Served, scoreOf } from './score';
 
 export interface RealRun {
   load: string;
@@ -12,59 +12,88 @@ export interface RealRun {
   score: Score;
 }
 
+interface Policy {
+  policy: string;
+  asker: Asker;
+}
+
 export interface RealOptions {
   sizes: RequestSizes;
-  seed: number;
+  /** A burst of each; what is told is of all of them together. */
+  seeds: readonly number[];
+  /** Of one burst. */
   seconds: number;
 }
 
 const DWELL_MS = 2000;
 /** Of the naive threshold on the real server: requests in flight. */
-const THRESHOLDS = [2, 4];
+const THRESHOLDS = [2, 4, 6];
+/** Between two bursts, by the clock of the score, so that no change counts as one soon after the last of another. */
+const APART_MS = 600_000;
 
 /**
- * The same burst against every policy, one after the other on one server. The fixed top rung asks for full
- * quality; the naive threshold counts its own requests and pins the rung; ours only names the family. Then each
- * member alone with a burst of its own size: its top stage, and ours along its stages.
+ * The same bursts against every policy on one server, a burst with each policy before the next burst and every time
+ * another one first. The fixed top rung asks for full quality; the naive threshold counts its own requests and pins
+ * the rung; ours only names the family. Then each member alone with bursts of its own size: its top stage, and ours
+ * along its stages.
  */
 export async function realRuns(
   { url, objective, capacities }: FamilyServer,
   { name, models }: BenchFamily,
   { rungs }: MeasuredFamily,
-  { sizes, seed, seconds }: RealOptions,
+  { sizes, seeds, seconds }: RealOptions,
 ): Promise<RealRun[]> {
   const worths = new Map(rungs.map((rung) => [rungName(rung), rung.top1]));
   const worthOf = (rung: Rung) => worths.get(rungName(rung)) ?? null;
-  const runs: RealRun[] = [];
-  const run = async (load: string, policy: string, capacity: number, part: number, asker: Asker) => {
-    const arrivals = loadOf('burst', { ...sizes, capacity, seconds: part, seed });
-    const served = await playLoad(url, arrivals, asker, worthOf);
-    const levels = policy === 'zen' ? changesOf(served) : null;
-    runs.push({ load, policy, score: scoreOf(served, objective, levels) });
-  };
   const [best, other] = capacities as [MemberCapacity, MemberCapacity];
   const family: Asker = () => ({ model: name, headers: {} });
   // The gateway learns what requests are like before any of them counts.
-  const warm = loadOf('constant', { ...sizes, capacity: best.perSecond / 2, seconds: 8, seed: seed + 1 });
-  await playLoad(url, warm, family, worthOf);
+  const warmth = { ...sizes, capacity: best.perSecond / 2, seconds: 8, seed: (seeds[0] ?? 0) + 1000 };
+  await playLoad(url, loadOf('constant', warmth), family, worthOf);
 
-  const capacity = best.perSecond;
-  await run('burst', 'zen', capacity, seconds, family);
-  for (const most of THRESHOLDS) {
-    await run('burst', `threshold ${most}`, capacity, seconds, (inFlight) => {
+  const runs: RealRun[] = [];
+  const against = async (load: string, capacity: number, part: number, policies: readonly Policy[]) => {
+    const served = policies.map((): Served[][] => []);
+    for (const [round, seed] of seeds.entries()) {
+      const arrivals = loadOf('burst', { ...sizes, capacity, seconds: part, seed });
+      for (const turn of policies.keys()) {
+        const at = (turn + round) % policies.length;
+        served[at]?.push(await playLoad(url, arrivals, (policies[at] as Policy).asker, worthOf));
+      }
+    }
+    for (const [at, { policy }] of policies.entries()) {
+      const bursts = served[at] ?? [];
+      const changes = bursts.flatMap((one, round) =>
+        changesOf(one).map(({ atMs }) => ({ atMs: atMs + round * APART_MS })),
+      );
+      runs.push({
+        load,
+        policy,
+        score: scoreOf(bursts.flat(), objective, policy === 'zen' ? changes : null),
+      });
+    }
+  };
+  const naive = THRESHOLDS.map((most): Policy => {
+    const asker: Asker = (inFlight) => {
       const rung =
         inFlight < most
           ? { model: best.model, stage: best.stages.at(-1) ?? 0 }
           : { model: other.model, stage: other.servable[0] ?? 0 };
       return { model: rung.model, headers: { 'x-zen-stage': String(rung.stage) } };
-    });
-  }
-  await run('burst', 'fixed top', capacity, seconds, () => full(name));
+    };
+    return { policy: `threshold ${most}`, asker };
+  });
+  await against('burst', best.perSecond, seconds, [
+    { policy: 'zen', asker: family },
+    ...naive,
+    { policy: 'fixed top', asker: () => full(name) },
+  ]);
   for (const [at, model] of models.entries()) {
     const { perSecond } = capacities[at] as MemberCapacity;
-    // Of the best member the fixed top rung has just been seen.
-    if (at > 0) await run(`burst for ${model}`, 'fixed top', perSecond, seconds / 2, () => full(model));
-    await run(`burst for ${model}`, 'zen', perSecond, seconds / 2, () => ({ model, headers: {} }));
+    await against(`burst for ${model}`, perSecond, seconds / 2, [
+      { policy: 'zen', asker: () => ({ model, headers: {} }) },
+      { policy: 'fixed top', asker: () => full(model) },
+    ]);
   }
   return runs;
 }
