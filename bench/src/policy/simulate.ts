@@ -44,7 +44,7 @@ export async function simulate(simulation: Simulation): Promise<Served[]> {
   );
   const replicas = [...nodes.values()].map(({ replica }) => replica);
   const worths = new Map(
-    placeRungs({ members, replicas: replicas.map((one) => one.view()) }).map((one) => [
+    placeRungs({ members, replicas: replicas.map((one) => one.view(0)) }).map((one) => [
       rungName(one),
       one.worth,
     ]),
@@ -59,7 +59,7 @@ export async function simulate(simulation: Simulation): Promise<Served[]> {
     if (arrivalMs <= ending.endsAtMs) {
       clock.nowMs = arrivalMs;
       const arrival = arrivals[next++] as Arrival;
-      const views = replicas.map((one) => one.view());
+      const views = replicas.map((one) => one.view(arrivalMs));
       const rung = chooser.choose(views, arrivalMs);
       const row: Served = {
         ...arrival,
@@ -94,7 +94,7 @@ async function follow(
   clock: { nowMs: number },
   { chooser, size }: Simulation,
 ): Promise<void> {
-  const { load } = replica.view();
+  const { load } = replica.view(clock.nowMs);
   const demand = () => ({ ...size, arrivalsPerSecond: arrivals.perSecond(clock.nowMs) });
   const expected =
     predict(load, rung.stage, { ...demand(), promptTokens: arrival.promptTokens })?.ttftMs ?? 0;
@@ -120,7 +120,7 @@ async function follow(
   replica.inFlight--;
   row.tpotMs = tokens > 1 ? (clock.nowMs - firstMs) / (tokens - 1) : 0;
   const arrivalsPerSecond = (arrivalsBefore + arrivals.perSecond(clock.nowMs)) / 2;
-  const batch = { ...replica.view().load, running: Math.max(0, batches / tokens - 1) };
+  const batch = { ...replica.view(clock.nowMs).load, running: Math.max(0, batches / tokens - 1) };
   const paced = predict(batch, rung.stage, { ...size, arrivalsPerSecond })?.tpotMs ?? 0;
   chooser.observe(rung, 'tpot', paced, row.tpotMs, clock.nowMs);
 }

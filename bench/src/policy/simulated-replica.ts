@@ -52,7 +52,7 @@ export class SimulatedReplica {
     for (const stage of recorded.stages) {
       for (const measure of MEASURED) {
         const elapsedUs = stepUs(stage, measure.decodes, measure.promptTokens);
-        this.scheduler.observe({ stage: stage.stage, elapsedUs, ...measure });
+        this.scheduler.observe({ stage: stage.stage, elapsedUs, ...measure }, 0);
       }
     }
   }
@@ -61,9 +61,9 @@ export class SimulatedReplica {
     return this.plan !== undefined;
   }
 
-  /** As a gateway sees it. */
-  view(): Replica {
-    const { costs } = this.scheduler.load();
+  /** As a gateway sees it at `nowMs`. */
+  view(nowMs: number): Replica {
+    const { costs } = this.scheduler.load(nowMs * 1000);
     return {
       id: this.recorded.model,
       model: this.recorded.model,

@@ -50,7 +50,8 @@ export class DraftingServer {
     await step(prompt.subarray(0, 64), 0);
     for (const guesses of [0, 0, 1, 3, 7, 15]) {
       const elapsedUs = await step(prompt.subarray(0, 1), guesses);
-      this.scheduler.observe({ stage, decodes: 1, promptTokens: 0, elapsedUs }, 1 + guesses);
+      const measure = { stage, decodes: 1, promptTokens: 0, elapsedUs };
+      this.scheduler.observe(measure, performance.now() * 1000, 1 + guesses);
     }
     this.backend.freeSequence(sequence);
   }

@@ -79,6 +79,18 @@ test('a long prompt that comes a little late does not change the price of a deco
   expect((after?.decodePerSequenceUs ?? 0) / (before?.decodePerSequenceUs ?? 1)).toBeCloseTo(1, 1);
 });
 
+test('how slow it was is forgotten while nothing runs', () => {
+  const model = new CostModel();
+  for (let i = 0; i < 40; i++) model.observe(step(i % 8, i % 3 === 0 ? 64 : 0), i * 10_000);
+  for (let i = 0; i < 40; i++) model.observe(step(1, 0, [16_000, 1000, 180]), 400_000 + i * 20_000);
+  const ended = model.cost(2)?.decodeBaseUs ?? 0;
+  const quiet = model.cost(2, 61_200_000)?.decodeBaseUs ?? 0;
+  expect(ended / 8000).toBeGreaterThan(1.7);
+  expect(quiet / ended).toBeLessThan(0.75);
+  // Looking forgets nothing.
+  expect(model.cost(2)?.decodeBaseUs).toBe(ended);
+});
+
 test('is never negative, and knows only what it has seen', () => {
   const model = new CostModel();
   for (let i = 0; i < 50; i++)

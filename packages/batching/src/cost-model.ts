@@ -19,6 +19,8 @@ export interface StepMeasure {
 const MEMORY = 0.999;
 /** Share of a step's surprise that the pace takes over; 0.1 remembers about 10 steps. */
 const PACE_GAIN = 0.1;
+/** Half of what the pace says is forgotten in this time without a step: who made it slow may have left meanwhile. */
+const PACE_HALF_LIFE_US = 5_000_000;
 /** A step is taken to be at most this many times slower or faster than expected: one hiccup is not a new pace. */
 const MAX_SURPRISE = 4;
 /** Measures of a stage before it says something on the pace. */
@@ -30,7 +32,7 @@ const SCALE = [1, 1 / 4, 1 / 64] as const;
 
 /**
  * A step costs `pace * fit(stage)`. The pace is one quickly learned factor for all stages: what changes from one
- * second to the next is how much of the machine there is, and it slows every stage alike. The fit of each stage
+ * second to the next is how much of the machine there is, and it slows every stage alike; it fades while nothing runs. The fit of each stage
  * is an exponentially forgotten least squares over its steps at pace 1, with a long memory: were it to follow such
  * changes itself, a batch of four in a slow second and a batch of one in a fast one would look like the cost of a
  * sequence. What the fit makes small is the relative error, since a step is late by a share of its length: else one long
@@ -41,12 +43,17 @@ export class CostModel {
   private readonly fits = new Map<number, Fit>();
   /** Natural logarithm of the pace; above 0 is slower than the fits say. */
   private pace = 0;
+  /** When the last step ended. */
+  private atUs = 0;
 
-  observe({ stage, decodes, promptTokens, elapsedUs }: StepMeasure): void {
+  /** A step that ended at `nowUs`, by any clock that does not go back; default: when the last one did. */
+  observe({ stage, decodes, promptTokens, elapsedUs }: StepMeasure, nowUs = this.atUs): void {
     const fit = this.fits.get(stage) ?? new Fit();
     this.fits.set(stage, fit);
     const x = [SCALE[0], SCALE[1] * decodes, SCALE[2] * promptTokens];
     const expected = fit.at(x);
+    this.pace = this.paceAt(nowUs);
+    this.atUs = nowUs;
     if (fit.count >= SETTLED && expected > 0 && elapsedUs > 0) {
       const surprise = elapsedUs / expected / Math.exp(this.pace);
       const bounded = Math.min(MAX_SURPRISE, Math.max(1 / MAX_SURPRISE, surprise));
@@ -56,10 +63,11 @@ export class CostModel {
     if (y > 0) fit.add(x, y, fit.count >= SETTLED && expected > 0 ? expected : y);
   }
 
-  cost(stage: number): StageCost | undefined {
+  /** As of `nowUs`; default: when the last step ended. */
+  cost(stage: number, nowUs = this.atUs): StageCost | undefined {
     const [base, perSequence, perToken] = this.fits.get(stage)?.estimate ?? [];
     if (base === undefined || perSequence === undefined || perToken === undefined) return undefined;
-    const pace = Math.exp(this.pace);
+    const pace = Math.exp(this.paceAt(nowUs));
     return {
       stage,
       decodeBaseUs: pace * base * SCALE[0],
@@ -69,8 +77,12 @@ export class CostModel {
   }
 
   /** Every stage that has been measured, ascending. */
-  costs(): StageCost[] {
-    return [...this.fits.keys()].sort((a, b) => a - b).map((stage) => this.cost(stage) as StageCost);
+  costs(nowUs = this.atUs): StageCost[] {
+    return [...this.fits.keys()].sort((a, b) => a - b).map((stage) => this.cost(stage, nowUs) as StageCost);
+  }
+
+  private paceAt(nowUs: number): number {
+    return this.pace * 2 ** (-Math.max(0, nowUs - this.atUs) / PACE_HALF_LIFE_US);
   }
 }
 

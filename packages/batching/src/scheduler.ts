@@ -120,7 +120,7 @@ export class Scheduler {
       memory,
       nowUs,
       mixedPromptTokens: (decodes) =>
-        this.costs.promptTokensWithin(limits.mixedStepUs, this.stages.top, decodes),
+        this.costs.promptTokensWithin(limits.mixedStepUs, this.stages.top, decodes, nowUs),
     });
     if (planned.length > 0) {
       draftStep(planned, this.speculator, limits, memory, (sequence) => this.stages.of(sequence));
@@ -144,7 +144,7 @@ export class Scheduler {
         const { stage, draft } = items[i] as StepItem;
         return { stage, count, decoding: sequence.decoding, draft };
       });
-      this.costs.measure(parts, elapsedUs);
+      this.costs.measure(parts, elapsedUs, nowUs);
     }
     const short: Sequence[] = [];
     planned.forEach(({ sequence }, i) => {
@@ -190,20 +190,21 @@ export class Scheduler {
     return next;
   }
 
-  load(): SchedulerLoad {
+  /** As of `nowUs`; without it the costs are those after the last step. */
+  load(nowUs?: number): SchedulerLoad {
     return {
       ...sequenceLoad(this.live),
       kvBlocksTotal: this.kv.blocksTotal,
       kvBlocksFree: this.kv.blocksFree,
-      costs: this.costs.costs(),
+      costs: this.costs.costs(nowUs),
       preemptions: this.memory.preemptions,
       drafts: this.speculator.counts,
     };
   }
 
-  /** Notes what a step cost that ran outside of a plan: a measurement of a new stage. `rows`: as StepCosts.observe. */
-  observe(measure: StepMeasure, rows?: number): void {
-    this.costs.observe(measure, rows);
+  /** Notes what a step cost that ran outside of a plan: a measurement of a new stage. As StepCosts.observe. */
+  observe(measure: StepMeasure, nowUs: number, rows?: number): void {
+    this.costs.observe(measure, nowUs, rows);
   }
 
   /** Gives the sequence a handle and what the prefix cache has. */

@@ -18,18 +18,18 @@ export class StepCosts {
   private readonly model = new CostModel();
   private readonly mixed = new MixedSteps();
 
-  costs(): StageCost[] {
-    return this.model.costs();
+  costs(nowUs?: number): StageCost[] {
+    return this.model.costs(nowUs);
   }
 
-  /** A step that ran outside of a plan; `rows` (default: one for each decode) where it checked drafts. */
-  observe(measure: StepMeasure, rows = measure.decodes): void {
-    if (rows === measure.decodes) this.model.observe(measure);
+  /** A step that ran outside of a plan and ended at `nowUs`; `rows` (default: one for each decode) where it checked drafts. */
+  observe(measure: StepMeasure, nowUs: number, rows = measure.decodes): void {
+    if (rows === measure.decodes) this.model.observe(measure, nowUs);
     if (measure.promptTokens === 0) this.rows.observe(measure.stage, rows, measure.elapsedUs);
   }
 
-  /** A step of a plan that went well. */
-  measure(parts: readonly StepPart[], elapsedUs: number): void {
+  /** A step of a plan that went well and ended at `nowUs`. */
+  measure(parts: readonly StepPart[], elapsedUs: number, nowUs: number): void {
     const byStage = new Map<number, StageWork>();
     for (const { stage, count, decoding } of parts) {
       const one = byStage.get(stage) ?? { stage, decodes: 0, promptTokens: 0 };
@@ -41,16 +41,18 @@ export class StepCosts {
     if (work === undefined) return;
     const plainUs = work.promptTokens > 0 ? elapsedUs : this.plainUs(parts, elapsedUs);
     if (others.length === 0) {
-      if (plainUs !== null) this.model.observe({ ...work, elapsedUs: plainUs });
+      if (plainUs !== null) this.model.observe({ ...work, elapsedUs: plainUs }, nowUs);
     } else if (parts.every(({ draft }) => draft === null)) {
-      const measures = this.mixed.divide([work, ...others], elapsedUs, (stage) => this.model.cost(stage));
-      for (const measure of measures) this.model.observe(measure);
+      const measures = this.mixed.divide([work, ...others], elapsedUs, (stage) =>
+        this.model.cost(stage, nowUs),
+      );
+      for (const measure of measures) this.model.observe(measure, nowUs);
     }
   }
 
   /** Prompt tokens that fit into `stepUs` beside so many decodes, Infinity while it is not known. */
-  promptTokensWithin(stepUs: number, stage: number, decodes: number): number {
-    const cost = this.model.cost(stage);
+  promptTokensWithin(stepUs: number, stage: number, decodes: number, nowUs: number): number {
+    const cost = this.model.cost(stage, nowUs);
     if (!cost || cost.prefillUsPerToken === 0) return Number.POSITIVE_INFINITY;
     const decodeUs = cost.decodeBaseUs + cost.decodePerSequenceUs * decodes;
     return (stepUs - decodeUs) / cost.prefillUsPerToken;

@@ -11,6 +11,7 @@ import type { LadderStage } from '@zen/ladder';
 import type { Serving } from './answer/answerer';
 import type { ThinkerConfig } from './config';
 import type { Replica } from './serving/replica';
+import { nowUs } from './serving/step-loop';
 
 type Limits = Pick<ThinkerConfig, 'maxRunning' | 'maxWaiting' | 'kvBytes'>;
 
@@ -61,7 +62,7 @@ export function loadNow({ loop }: Serving): Load {
     kvBlocksFree,
     costs,
     preemptions,
-  } = loop.scheduler.load();
+  } = loop.scheduler.load(nowUs());
   return {
     running,
     // A parked answer comes back as soon as its client reads, one that is away with its experts.

@@ -38,9 +38,11 @@ export async function* measureStage(
   ) => {
     const started = nowUs();
     const outputs = await backend.step(items);
-    const elapsedUs = nowUs() - started;
+    const ended = nowUs();
     const complete = outputs.every(({ status }) => status === 'ok');
-    if (counts && complete) scheduler.observe({ stage, decodes, promptTokens, elapsedUs }, rows);
+    if (counts && complete) {
+      scheduler.observe({ stage, decodes, promptTokens, elapsedUs: ended - started }, ended, rows);
+    }
   };
   try {
     for (let i = 0; i < STREAMS && attached(); i++) {
