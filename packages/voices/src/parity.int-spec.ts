@@ -12,6 +12,13 @@ const FIXTURES = join(__dirname, '..', 'fixtures');
 const PROCESS = join(__dirname, '..', 'dist', 'testing', 'golden-process.js');
 const fixture = (name: string) => JSON.parse(readFileSync(join(FIXTURES, name), 'utf8'));
 
+/** What the package says on processors whose 8-bit products saturate, and on those where they do not: one is ours. */
+interface Golden {
+  length: number;
+  stride: number;
+  samples: Record<'vnni' | 'avx2', number[]>;
+}
+
 describe('heart, beside what its Python package makes', () => {
   let result: GoldenResult;
   beforeAll(async () => {
@@ -29,12 +36,14 @@ describe('heart, beside what its Python package makes', () => {
   });
 
   it('makes the same sound', () => {
-    const golden: { length: number; stride: number; samples: number[] } = fixture('heart.json');
+    const golden: Golden = fixture('heart.json');
     expect(result.sound).toHaveLength(golden.length);
-    const off = golden.samples.map((sample, at) => Math.abs(sample - result.sound[at * golden.stride]!));
+    const offs = Object.values(golden.samples).map((samples) => {
+      expect(Math.max(...samples)).toBeGreaterThan(0.1);
+      return Math.max(...samples.map((sample, at) => Math.abs(sample - result.sound[at * golden.stride]!)));
+    });
     // Other versions of ONNX Runtime round otherwise; a wrong window, phase or pitch is off by its whole height.
-    expect(Math.max(...off)).toBeLessThan(0.01);
-    expect(Math.max(...golden.samples)).toBeGreaterThan(0.1);
+    expect(Math.min(...offs)).toBeLessThan(0.01);
   });
 
   it('sounds nearly the same when it is made cheaper, and not at all where there is nothing to say', () => {
