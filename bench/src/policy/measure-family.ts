@@ -65,7 +65,8 @@ export async function measureFamily(argv: string[]): Promise<BenchReport> {
     [...Array(engine.stages).keys()].map((stage) => ({ model, engine, stage, sum: new Sum() })),
   );
   const vocab = best.engine.config.model.vocabSize;
-  for (const tokens of pieces) {
+  for (const [done, tokens] of pieces.entries()) {
+    process.stderr.write(`piece ${done + 1} of ${pieces.length}\n`);
     const expected = await best.engine.model.logits(best.engine.stages - 1, tokens);
     for (const { engine, stage, sum } of sums) {
       if (engine.config.model.vocabSize !== vocab) throw new Error(`${family.name}: vocabularies differ`);

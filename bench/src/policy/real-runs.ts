@@ -32,8 +32,8 @@ const THRESHOLDS = [2, 4, 6];
 const APART_MS = 600_000;
 
 /**
- * The same bursts against every policy on one server, a burst with each policy before the next burst and every time
- * another one first. The fixed top rung asks for full quality; the naive threshold counts its own requests and pins
+ * The same bursts against every policy on one server, a burst with each policy before the next burst and every second
+ * time in reverse, so that a slow minute of the machine hits all of them. The fixed top rung asks for full quality; the naive threshold counts its own requests and pins
  * the rung; ours only names the family. Then each member alone with bursts of its own size: its top stage, and ours
  * along its stages.
  */
@@ -56,8 +56,8 @@ export async function realRuns(
     const served = policies.map((): Served[][] => []);
     for (const [round, seed] of seeds.entries()) {
       const arrivals = loadOf('burst', { ...sizes, capacity, seconds: part, seed });
-      for (const turn of policies.keys()) {
-        const at = (turn + round) % policies.length;
+      const order = [...policies.keys()];
+      for (const at of round % 2 === 0 ? order : order.reverse()) {
         served[at]?.push(await playLoad(url, arrivals, (policies[at] as Policy).asker, worthOf));
       }
     }

@@ -3,7 +3,8 @@ import { GenerateRequest, ThinkerServiceDefinition, TokenizeRequest, TokenizeRes
 import { client } from '@zen/rpc';
 import { collect, type SimulatedThinker, simulatedThinker } from './simulated-thinker.fixture';
 
-jest.setTimeout(60_000);
+// A thousand connections at once, beside another suite: no test here is about time.
+jest.setTimeout(240_000);
 
 /** Bytes as a hostile or broken client sends them. */
 describe('on the wire', () => {
