@@ -32,12 +32,13 @@ const SCALE = [1, 1 / 4, 1 / 64] as const;
 
 /**
  * A step costs `pace * fit(stage)`. The pace is one quickly learned factor for all stages: what changes from one
- * second to the next is how much of the machine there is, and it slows every stage alike; it fades while nothing runs. The fit of each stage
- * is an exponentially forgotten least squares over its steps at pace 1, with a long memory: were it to follow such
- * changes itself, a batch of four in a slow second and a batch of one in a fast one would look like the cost of a
- * sequence. What the fit makes small is the relative error, since a step is late by a share of its length: else one long
- * prompt that came a little late would outweigh ten decodes and change their price. Directions that its steps do not show (a batch of one says nothing on the cost of a second sequence)
- * keep the last estimate.
+ * second to the next is how much of the machine there is, and it slows every stage alike; it fades while nothing
+ * runs. The fit of each stage is an exponentially forgotten least squares over its steps at pace 1, with a long
+ * memory: were it to follow such changes itself, a batch of four in a slow second and a batch of one in a fast one
+ * would look like the cost of a sequence. What the fit makes small is the relative error, since a step is late by a
+ * share of its length: else one long prompt that came a little late would outweigh ten decodes and change their
+ * price. Directions that its steps do not show (a batch of one says nothing on the cost of a second sequence) keep
+ * the last estimate.
  */
 export class CostModel {
   private readonly fits = new Map<number, Fit>();
