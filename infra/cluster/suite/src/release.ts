@@ -1,4 +1,5 @@
-import type { Kube } from './kube';
+import type { Kube, KubeObject } from './kube';
+import { until } from './until';
 
 /** In the order in which they need each other. */
 export const COMPONENTS = [
@@ -33,11 +34,10 @@ export class Release {
     return (await this.kube.kubectl(argv)).split('\n').filter((name) => name !== '');
   }
 
-  /** A pod of a component that is not on its way out: its name and address. */
+  /** A pod of a component that is ready and not on its way out: its name and address. */
   async pod(component: ZenComponent): Promise<{ name: string; address: string }> {
-    const pods = await this.kube.list('pods', this.selector(component));
-    const pod = pods.find(({ metadata, status }) => !('deletionTimestamp' in metadata) && status.podIP);
-    if (!pod) throw new Error(`no pod of ${component}`);
+    const pod = (await this.kube.list('pods', this.selector(component))).find(serves);
+    if (!pod) throw new Error(`no ready pod of ${component}`);
     return { name: pod.metadata.name, address: pod.status.podIP };
   }
 
@@ -46,12 +46,18 @@ export class Release {
     for (const component of COMPONENTS) {
       for (const workload of await this.workloads(component)) await this.kube.rolledOut(workload, ROLLOUT_MS);
     }
-    const end = Date.now() + ROLLOUT_MS;
-    for (;;) {
-      const pods = await this.kube.list('pods', this.selector());
-      if (pods.every(({ metadata }) => !('deletionTimestamp' in metadata))) return;
-      if (Date.now() > end) throw new Error('pods that should go are still there');
-      await new Promise((resolve) => setTimeout(resolve, 500));
+    // A workload may still say that it is rolled out just after one of its pods was killed, so the pods are counted.
+    for (const component of COMPONENTS) {
+      await until(
+        `every pod of ${component} is ready`,
+        async () => {
+          const workloads = await this.kube.list('deployments,statefulsets', this.selector(component));
+          const pods = await this.kube.list('pods', this.selector(component));
+          const wanted = workloads.reduce((sum, { spec }) => sum + spec.replicas, 0);
+          return pods.length === wanted && pods.every(serves);
+        },
+        ROLLOUT_MS,
+      );
     }
   }
 
@@ -62,4 +68,9 @@ export class Release {
     }
     await this.whole();
   }
+}
+
+function serves({ metadata, status }: KubeObject): boolean {
+  const ready = status.conditions?.find(({ type }: { type: string }) => type === 'Ready');
+  return !('deletionTimestamp' in metadata) && ready?.status === 'True';
 }
