@@ -1,15 +1,20 @@
 import { availableParallelism } from 'node:os';
-import { type Objective, predict } from '@zen/quality';
+import type { Objective } from '@zen/quality';
 import { startGatewayProcess } from '../gateway-processes';
+import { median } from '../report';
 import { ladderOf } from '../subjects';
 import { ThinkerProcess } from '../thinker-process';
 import type { BenchFamily } from './family';
 import type { MeasuredFamily } from './measure-family';
+import { answerTokens } from './thinker-answers';
 
 /** Times of an idle server at its top rung that a caller accepts at most. */
 const PATIENCE = 3.5;
 /** Answers that share a batch when a server is well used. */
 const USED = 4;
+/** Of the measures of what a member can do: rounds, and answers one after another in each place of the batch. */
+const ROUNDS = 3;
+const TURNS = 2;
 
 export interface RequestSizes {
   promptTokens: readonly [least: number, most: number];
@@ -17,7 +22,7 @@ export interface RequestSizes {
   mean: { promptTokens: number; meanAnswerTokens: number };
 }
 
-/** What one member can do by its own measured costs. */
+/** What one member can do, as measured. */
 export interface MemberCapacity {
   model: string;
   stages: number[];
@@ -46,7 +51,7 @@ export async function startFamily(
   const stopThinkers = async () => void (await Promise.all(thinkers.map((thinker) => thinker.stop())));
   try {
     for (const model of family.models) thinkers.push(await openThinker(model));
-    const capacities = await Promise.all(thinkers.map((thinker) => capacityOf(thinker, sizes)));
+    const capacities = await capacitiesOf(thinkers, sizes);
     const idle = capacities[0]!.idle;
     const objective = {
       ttftMs: Math.round(PATIENCE * idle.ttftMs),
@@ -90,25 +95,62 @@ export async function openThinker(model: string): Promise<ThinkerProcess> {
   return thinker;
 }
 
-async function capacityOf(thinker: ThinkerProcess, { mean }: RequestSizes): Promise<MemberCapacity> {
-  const { model, stages, load, minServableStage } = await thinker.client.describe({});
-  const numbers = stages.map(({ stage }) => stage).sort((a, b) => a - b);
-  const top = numbers.at(-1) ?? 0;
-  const cost = load?.costs.find(({ stage }) => stage === top);
-  if (!load || !cost) throw new Error(`${model} has not measured its top stage`);
-  const empty = { running: 0, waiting: 0, prefillTokensWaiting: 0, maxRunning: 32, costs: load.costs };
-  const idle = predict(empty, top, { ...mean, arrivalsPerSecond: 0 });
-  const stepUs = cost.decodeBaseUs + cost.decodePerSequenceUs * USED;
-  const requestUs = (mean.meanAnswerTokens * stepUs) / USED + mean.promptTokens * cost.prefillUsPerToken;
+/**
+ * What each member can do at its top stage, by answers of the mean size: one at a time, then some at a time. The
+ * members take turns, and of all rounds the median counts: one slow moment of the machine is not its capacity.
+ */
+async function capacitiesOf(
+  thinkers: readonly ThinkerProcess[],
+  { mean }: RequestSizes,
+): Promise<MemberCapacity[]> {
+  const members = await Promise.all(thinkers.map(stagesOf));
+  const rounds = members.map((): { idle: Objective; perSecond: number }[] => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [at, thinker] of thinkers.entries()) {
+      const top = members[at]?.stages.at(-1) ?? 0;
+      const idle = await timed(thinker, top, mean);
+      const startedMs = performance.now();
+      const turns = async () => {
+        for (let turn = 0; turn < TURNS; turn++) await timed(thinker, top, mean);
+      };
+      await Promise.all(Array.from({ length: USED }, turns));
+      const perSecond = (1000 * USED * TURNS) / (performance.now() - startedMs);
+      rounds[at]?.push({ idle, perSecond });
+    }
+  }
+  return members.map((member, at) => {
+    const of = (value: (one: { idle: Objective; perSecond: number }) => number) =>
+      median((rounds[at] ?? []).map(value));
+    return {
+      ...member,
+      perSecond: of(({ perSecond }) => perSecond),
+      idle: { ttftMs: of(({ idle }) => idle.ttftMs), tpotMs: of(({ idle }) => idle.tpotMs) },
+    };
+  });
+}
+
+async function stagesOf(thinker: ThinkerProcess) {
+  const { model, stages, minServableStage } = await thinker.client.describe({});
+  const servable = stages.filter((one) => one.servable && one.stage >= minServableStage);
   return {
     model,
-    stages: numbers,
-    servable: stages
-      .filter(({ stage, servable }) => servable && stage >= minServableStage)
-      .map((one) => one.stage),
-    perSecond: 1e6 / requestUs,
-    idle: idle as Objective,
+    stages: stages.map(({ stage }) => stage).sort((a, b) => a - b),
+    servable: servable.map(({ stage }) => stage),
   };
+}
+
+/** Time to the first token, and from each to the next, of one answer. */
+async function timed(
+  thinker: ThinkerProcess,
+  stage: number,
+  { promptTokens, meanAnswerTokens }: RequestSizes['mean'],
+): Promise<Objective> {
+  const startedMs = performance.now();
+  const atMs: number[] = [];
+  const came = () => atMs.push(performance.now() - startedMs);
+  await answerTokens(thinker, stage, promptTokens, meanAnswerTokens, came);
+  const [ttftMs = Number.NaN] = atMs;
+  return { ttftMs, tpotMs: ((atMs.at(-1) ?? Number.NaN) - ttftMs) / (meanAnswerTokens - 1) };
 }
 
 async function connected(url: string, thinkers: number): Promise<void> {

@@ -19,8 +19,9 @@ const SIMULATED_SECONDS = 120;
 /** In flight; what the simulator says of more of them is in its table. */
 const THRESHOLDS = [1, 2, 3, 4, 6];
 const SEED = 7;
-/** Bursts on the real server. One alone has some 36 requests: in it a threshold of 2 missed four, and one of 4 none. */
+/** Bursts on the real server, of a minute each: fewer requests say little, a few misses more or less are chance. */
 const REAL_SEEDS = [7, 8, 9];
+const REAL_SECONDS = 60;
 
 /**
  * The policy of the gateway against the fixed top rung, the fixed lowest rung and a naive threshold: first
@@ -41,7 +42,7 @@ export async function policy(argv: string[]): Promise<BenchReport> {
     const runs = await realRuns(server, family, measured, {
       sizes: SIZES,
       seeds: quick ? [SEED] : REAL_SEEDS,
-      seconds: quick ? 16 : 32,
+      seconds: quick ? 16 : REAL_SECONDS,
     });
     rows.push(...runs.map(({ load, policy, score }) => rowOf(`real: ${load}`, policy, score)));
     rows.push({ load: `objective: first token ${objective.ttftMs} ms, then ${objective.tpotMs} ms a token` });

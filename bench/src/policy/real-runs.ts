@@ -58,7 +58,11 @@ export async function realRuns(
       const arrivals = loadOf('burst', { ...sizes, capacity, seconds: part, seed });
       const order = [...policies.keys()];
       for (const at of round % 2 === 0 ? order : order.reverse()) {
-        served[at]?.push(await playLoad(url, arrivals, (policies[at] as Policy).asker, worthOf));
+        const { policy, asker } = policies[at] as Policy;
+        process.stderr.write(
+          `${load}, ${round + 1} of ${seeds.length}: ${arrivals.length} requests to ${policy}\n`,
+        );
+        served[at]?.push(await playLoad(url, arrivals, asker, worthOf));
       }
     }
     for (const [at, { policy }] of policies.entries()) {

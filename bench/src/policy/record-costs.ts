@@ -4,6 +4,7 @@ import type { ThinkerProcess } from '../thinker-process';
 import { familyOf } from './family';
 import { openThinker } from './family-server';
 import { costsFile, type RecordedCosts, type RecordedModel, type RecordedStage } from './recorded-costs';
+import { answerTokens } from './thinker-answers';
 
 /** Batches that the policy is asked about, with the decode steps that are timed at each. */
 const BATCHES = [
@@ -62,30 +63,6 @@ async function recordModel(model: string, thinker: ThinkerProcess): Promise<Reco
   return { model, stages: recorded };
 }
 
-/** A prompt that no earlier one shares a block with, so that nothing comes out of the prefix cache. */
-let prompts = 0;
-function promptOf(tokens: number): number[] {
-  prompts++;
-  return Array.from({ length: tokens }, (_, i) => 1000 + ((prompts * 7919 + i * 31) % 20_000));
-}
-
-async function answer(
-  thinker: ThinkerProcess,
-  stage: number,
-  promptTokens: number,
-  maxTokens: number,
-  piece: () => void,
-): Promise<void> {
-  const tokenIds = promptOf(promptTokens);
-  const request = {
-    prompt: { $case: 'tokens' as const, value: { tokenIds } },
-    maxTokens,
-    stage,
-    sampling: { temperature: 0, ignoreEos: true },
-  };
-  for await (const { event } of thinker.client.generate(request)) if (event?.$case === 'piece') piece();
-}
-
 /** Microseconds between the tokens of each answer while all of them decode. */
 async function decodeGapsUs(
   thinker: ThinkerProcess,
@@ -100,7 +77,7 @@ async function decodeGapsUs(
     let whole = 0;
     let seen = 0;
     // Prompts are computed in turns: an answer goes on until the last one has begun and for `steps` more.
-    await answer(thinker, stage, SHORT, steps + sequences + 1, () => {
+    await answerTokens(thinker, stage, SHORT, steps + sequences + 1, () => {
       const now = performance.now();
       if (seen++ === 0) begun++;
       else if (begun === sequences && ++whole > 1 && whole <= steps) gaps.push((now - last) * 1000);
@@ -114,7 +91,7 @@ async function decodeGapsUs(
 async function firstUs(thinker: ThinkerProcess, stage: number, promptTokens: number): Promise<number> {
   const started = performance.now();
   let first = Number.NaN;
-  await answer(thinker, stage, promptTokens, 1, () => {
+  await answerTokens(thinker, stage, promptTokens, 1, () => {
     first = (performance.now() - started) * 1000;
   });
   return first;
