@@ -38,6 +38,8 @@ export interface FamilyServer {
   url: string;
   objective: Objective;
   capacities: MemberCapacity[];
+  /** Requests per second that a member can serve at its top stage, measured now; nothing else may be running. */
+  perSecondNow(member: number): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -70,7 +72,9 @@ export async function startFamily(
       gateway.stop();
       await stopThinkers();
     };
-    return { url: gateway.url, objective, capacities, stop };
+    const perSecondNow = (member: number) =>
+      perSecondOf(thinkers[member] as ThinkerProcess, topOf(capacities[member] as Ladder), sizes.mean);
+    return { url: gateway.url, objective, capacities, perSecondNow, stop };
   } catch (error) {
     await stopThinkers();
     throw error;
@@ -95,41 +99,50 @@ export async function openThinker(model: string): Promise<ThinkerProcess> {
   return thinker;
 }
 
-/**
- * What each member can do at its top stage, by answers of the mean size: one at a time, then some at a time. The
- * members take turns, and of all rounds the median counts: one slow moment of the machine is not its capacity.
- */
+/** What each member can do, by the median of some rounds: one slow moment of the machine is not its capacity. */
 async function capacitiesOf(
   thinkers: readonly ThinkerProcess[],
   { mean }: RequestSizes,
 ): Promise<MemberCapacity[]> {
   const members = await Promise.all(thinkers.map(stagesOf));
-  const rounds = members.map((): { idle: Objective; perSecond: number }[] => []);
+  const idle = members.map((): Objective[] => []);
+  const perSecond = members.map((): number[] => []);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [at, thinker] of thinkers.entries()) {
-      const top = members[at]?.stages.at(-1) ?? 0;
-      const idle = await timed(thinker, top, mean);
-      const startedMs = performance.now();
-      const turns = async () => {
-        for (let turn = 0; turn < TURNS; turn++) await timed(thinker, top, mean);
-      };
-      await Promise.all(Array.from({ length: USED }, turns));
-      const perSecond = (1000 * USED * TURNS) / (performance.now() - startedMs);
-      rounds[at]?.push({ idle, perSecond });
+      const top = topOf(members[at] as Ladder);
+      idle[at]?.push(await timed(thinker, top, mean));
+      perSecond[at]?.push(await perSecondOf(thinker, top, mean));
     }
   }
-  return members.map((member, at) => {
-    const of = (value: (one: { idle: Objective; perSecond: number }) => number) =>
-      median((rounds[at] ?? []).map(value));
-    return {
-      ...member,
-      perSecond: of(({ perSecond }) => perSecond),
-      idle: { ttftMs: of(({ idle }) => idle.ttftMs), tpotMs: of(({ idle }) => idle.tpotMs) },
-    };
-  });
+  return members.map((member, at) => ({
+    ...member,
+    perSecond: median(perSecond[at] ?? []),
+    idle: {
+      ttftMs: median((idle[at] ?? []).map(({ ttftMs }) => ttftMs)),
+      tpotMs: median((idle[at] ?? []).map(({ tpotMs }) => tpotMs)),
+    },
+  }));
 }
 
-async function stagesOf(thinker: ThinkerProcess) {
+/** Answers of the mean size that come in a second while some share the batch. */
+async function perSecondOf(
+  thinker: ThinkerProcess,
+  stage: number,
+  mean: RequestSizes['mean'],
+): Promise<number> {
+  const startedMs = performance.now();
+  const turns = async () => {
+    for (let turn = 0; turn < TURNS; turn++) await timed(thinker, stage, mean);
+  };
+  await Promise.all(Array.from({ length: USED }, turns));
+  return (1000 * USED * TURNS) / (performance.now() - startedMs);
+}
+
+type Ladder = Pick<MemberCapacity, 'model' | 'stages' | 'servable'>;
+
+const topOf = ({ stages }: Ladder): number => stages.at(-1) ?? 0;
+
+async function stagesOf(thinker: ThinkerProcess): Promise<Ladder> {
   const { model, stages, minServableStage } = await thinker.client.describe({});
   const servable = stages.filter((one) => one.servable && one.stage >= minServableStage);
   return {

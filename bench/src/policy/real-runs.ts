@@ -33,12 +33,13 @@ const APART_MS = 600_000;
 
 /**
  * The same bursts against every policy on one server, a burst with each policy before the next burst and every second
- * time in reverse, so that a slow minute of the machine hits all of them. The fixed top rung asks for full quality; the
+ * time in reverse, so that a slow minute of the machine hits all of them; and as big as the machine is fast just before,
+ * so that a slow minute at the start does not make every burst none. The fixed top rung asks for full quality; the
  * naive threshold counts its own requests and pins the rung; ours only names the family. Then each member alone with
  * bursts of its own size: its top stage, and ours along its stages.
  */
 export async function realRuns(
-  { url, objective, capacities }: FamilyServer,
+  { url, objective, capacities, perSecondNow }: FamilyServer,
   { name, models }: BenchFamily,
   { rungs }: MeasuredFamily,
   { sizes, seeds, seconds }: RealOptions,
@@ -52,17 +53,19 @@ export async function realRuns(
   await playLoad(url, loadOf('constant', warmth), family, worthOf);
 
   const runs: RealRun[] = [];
-  const against = async (load: string, capacity: number, part: number, policies: readonly Policy[]) => {
+  const against = async (load: string, member: number, part: number, policies: readonly Policy[]) => {
     const served = policies.map((): Served[][] => []);
     for (const [round, seed] of seeds.entries()) {
+      const capacity = await perSecondNow(member);
       const arrivals = loadOf('burst', { ...sizes, capacity, seconds: part, seed });
       const order = [...policies.keys()];
       for (const at of round % 2 === 0 ? order : order.reverse()) {
         const { policy, asker } = policies[at] as Policy;
-        process.stderr.write(
-          `${load}, ${round + 1} of ${seeds.length}: ${arrivals.length} requests to ${policy}\n`,
-        );
-        served[at]?.push(await playLoad(url, arrivals, asker, worthOf));
+        const burst = await playLoad(url, arrivals, asker, worthOf);
+        served[at]?.push(burst);
+        const { requests, violations, quality } = scoreOf(burst, objective, null);
+        const missed = `${policy} missed ${violations} of ${requests} at ${quality.toFixed(3)}`;
+        process.stderr.write(`${load}, ${round + 1} of ${seeds.length}: ${missed}\n`);
       }
     }
     for (const [at, { policy }] of policies.entries()) {
@@ -87,14 +90,13 @@ export async function realRuns(
     };
     return { policy: `threshold ${most}`, asker };
   });
-  await against('burst', best.perSecond, seconds, [
+  await against('burst', 0, seconds, [
     { policy: 'zen', asker: family },
     ...naive,
     { policy: 'fixed top', asker: () => full(name) },
   ]);
   for (const [at, model] of models.entries()) {
-    const { perSecond } = capacities[at] as MemberCapacity;
-    await against(`burst for ${model}`, perSecond, seconds / 2, [
+    await against(`burst for ${model}`, at, seconds / 2, [
       { policy: 'zen', asker: () => ({ model, headers: {} }) },
       { policy: 'fixed top', asker: () => full(model) },
     ]);
