@@ -33,10 +33,10 @@ const APART_MS = 600_000;
 
 /**
  * The same bursts against every policy on one server, a burst with each policy before the next burst and every second
- * time in reverse, so that a slow minute of the machine hits all of them; and as big as the machine is fast just before,
- * so that a slow minute at the start does not make every burst none. The fixed top rung asks for full quality; the
- * naive threshold counts its own requests and pins the rung; ours only names the family. Then each member alone with
- * bursts of its own size: its top stage, and ours along its stages.
+ * time in reverse, so that a slow minute of the machine hits all of them; and as big as the machine is fast just
+ * before, so that a slow minute at the start does not make every burst none. The fixed top rung asks for full quality;
+ * the naive threshold counts its own requests and pins the rung; ours only names the family. Then each member alone
+ * with bursts of its own size: its top stage, and ours along its stages.
  */
 export async function realRuns(
   { url, objective, capacities, perSecondNow }: FamilyServer,
