@@ -1,6 +1,6 @@
 import { type Rung, rungName } from '@zen/quality';
 import type { BenchFamily } from './family';
-import type { FamilyServer, MemberCapacity, RequestSizes } from './family-server';
+import type { FamilyMember, FamilyServer, RequestSizes } from './family-server';
 import { loadOf } from './load-shapes';
 import type { MeasuredFamily } from './measure-family';
 import { type Asker, playLoad } from './open-loop';
@@ -39,17 +39,18 @@ const APART_MS = 600_000;
  * with bursts of its own size: its top stage, and ours along its stages.
  */
 export async function realRuns(
-  { url, objective, capacities, perSecondNow }: FamilyServer,
+  { url, objective, members, perSecondNow }: FamilyServer,
   { name, models }: BenchFamily,
   { rungs }: MeasuredFamily,
   { sizes, seeds, seconds }: RealOptions,
 ): Promise<RealRun[]> {
   const worths = new Map(rungs.map((rung) => [rungName(rung), rung.top1]));
   const worthOf = (rung: Rung) => worths.get(rungName(rung)) ?? null;
-  const [best, other] = capacities as [MemberCapacity, MemberCapacity];
+  const [best, other] = members as [FamilyMember, FamilyMember];
   const family: Asker = () => ({ model: name, headers: {} });
   // The gateway learns what requests are like before any of them counts.
-  const warmth = { ...sizes, capacity: best.perSecond / 2, seconds: 8, seed: (seeds[0] ?? 0) + 1000 };
+  const capacity = (await perSecondNow(0)) / 2;
+  const warmth = { ...sizes, capacity, seconds: 8, seed: (seeds[0] ?? 0) + 1000 };
   await playLoad(url, loadOf('constant', warmth), family, worthOf);
 
   const runs: RealRun[] = [];

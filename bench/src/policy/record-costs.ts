@@ -4,7 +4,7 @@ import type { ThinkerProcess } from '../thinker-process';
 import { familyOf } from './family';
 import { openThinker } from './family-server';
 import { costsFile, type RecordedCosts, type RecordedModel, type RecordedStage } from './recorded-costs';
-import { answerTokens } from './thinker-answers';
+import { answerTimesMs, answerTokens } from './thinker-answers';
 
 /** Batches that the policy is asked about, with the decode steps that are timed at each. */
 const BATCHES = [
@@ -89,12 +89,8 @@ async function decodeGapsUs(
 }
 
 async function firstUs(thinker: ThinkerProcess, stage: number, promptTokens: number): Promise<number> {
-  const started = performance.now();
-  let first = Number.NaN;
-  await answerTokens(thinker, stage, promptTokens, 1, () => {
-    first = (performance.now() - started) * 1000;
-  });
-  return first;
+  const [firstMs = Number.NaN] = await answerTimesMs(thinker, stage, promptTokens, 1);
+  return firstMs * 1000;
 }
 
 /** Each member decodes 8 sequences at its top stage, alone and beside the other. */

@@ -24,3 +24,16 @@ export async function answerTokens(
   };
   for await (const { event } of thinker.client.generate(request)) if (event?.$case === 'piece') piece();
 }
+
+/** The same; resolves to when each piece came, milliseconds after the request. */
+export async function answerTimesMs(
+  thinker: ThinkerProcess,
+  stage: number,
+  promptTokens: number,
+  maxTokens: number,
+): Promise<number[]> {
+  const startedMs = performance.now();
+  const atMs: number[] = [];
+  await answerTokens(thinker, stage, promptTokens, maxTokens, () => atMs.push(performance.now() - startedMs));
+  return atMs;
+}
