@@ -8,7 +8,6 @@ import {
   type Rung,
   type RungGroup,
   RungPolicy,
-  rungName,
 } from '@zen/quality';
 
 /** What a policy is asked: which rung answers the next request. */
@@ -58,19 +57,15 @@ export function threshold(most: number, { members }: ChooserContext): Chooser {
 /** The gateway's own policy, for requests that want at least `minStage`. */
 export function ours(context: ChooserContext, minStage = 0): Chooser {
   const { members, objective, size, maxQueueMs } = context;
-  const policy = new RungPolicy({ ...DEFAULT_HYSTERESIS, maxQueueMs });
-  const wish = { minStage, full: false, structured: false, objective, standard: true, priority: 2 };
   const changes: { atMs: number }[] = [];
-  let level: string | undefined;
+  const onChange = (_: unknown, { atMs }: { atMs: number }) => void changes.push({ atMs });
+  const policy = new RungPolicy({ ...DEFAULT_HYSTERESIS, maxQueueMs, onChange });
+  const wish = { minStage, full: false, structured: false, objective, standard: true, priority: 2 };
   return {
     name: 'zen',
     choose: (replicas, nowMs) => {
       const decision = policy.decide({ key: 'family', members, replicas }, wish, size, nowMs);
-      if (decision.kind !== 'serve') return null;
-      // Without floors and pins the rung of each answer is the level itself.
-      if (level !== undefined && rungName(decision) !== level) changes.push({ atMs: nowMs });
-      level = rungName(decision);
-      return decision;
+      return decision.kind === 'serve' ? decision : null;
     },
     observe: (...args) => policy.observe(...args),
     changes: () => changes,

@@ -87,8 +87,6 @@ export async function openThinker(model: string): Promise<ThinkerProcess> {
     if (load?.costs.length === stages.length) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  // The last of its measures is still running.
-  await new Promise((resolve) => setTimeout(resolve, 1000));
   return thinker;
 }
 

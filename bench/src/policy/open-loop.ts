@@ -9,6 +9,8 @@ import type { Served } from './score';
 export type Asker = (inFlight: number) => { model: string; headers: Record<string, string> };
 
 const WORDS = PROMPT_TEXT.split(/\s+/);
+/** Loads played so far. */
+let plays = 0;
 
 /**
  * Plays a load against a real server: every request goes out at its time, whether or not others were answered.
@@ -21,6 +23,7 @@ export async function playLoad(
   worthOf: (rung: Rung) => number | null,
 ): Promise<Served[]> {
   const started = performance.now();
+  const play = ++plays;
   let inFlight = 0;
   const answers = arrivals.map(async (arrival, at) => {
     const waitMs = arrival.atMs - (performance.now() - started);
@@ -28,7 +31,7 @@ export async function playLoad(
     const { model, headers } = asker(inFlight);
     inFlight++;
     try {
-      const answer = await ask(url, model, headers, arrival, at);
+      const answer = await ask(url, model, headers, arrival, play, at);
       return { ...arrival, ...answer, worth: answer.rung && worthOf(answer.rung) };
     } finally {
       inFlight--;
@@ -44,11 +47,12 @@ function ask(
   model: string,
   headers: Record<string, string>,
   { promptTokens, answerTokens }: Arrival,
+  play: number,
   at: number,
 ): Promise<Answered> {
   const body = JSON.stringify({
     model,
-    messages: [{ role: 'user', content: promptOf(promptTokens, at) }],
+    messages: [{ role: 'user', content: promptOf(promptTokens, play, at) }],
     max_tokens: answerTokens,
     ignore_eos: true,
     temperature: 0.7,
@@ -89,9 +93,12 @@ function ask(
   });
 }
 
-/** About as many tokens as asked for, different ones for each request, so that no prefix is shared. */
-function promptOf(tokens: number, at: number): string {
+/**
+ * About as many tokens as asked for, different ones for each request and each time that a load is played: else whoever
+ * plays it second finds its prompts computed already.
+ */
+function promptOf(tokens: number, play: number, at: number): string {
   const words = Math.max(1, Math.round(tokens / 1.3) - 12);
   const first = (at * 37) % (WORDS.length - words - 1);
-  return `${at}: ${WORDS.slice(first, first + words).join(' ')}`;
+  return `${play} ${at}: ${WORDS.slice(first, first + words).join(' ')}`;
 }

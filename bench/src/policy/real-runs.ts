@@ -26,6 +26,8 @@ export interface RealOptions {
 }
 
 const DWELL_MS = 2000;
+/** About as many come before the first burst. */
+const WARM_REQUESTS = 12;
 /** Of the naive threshold on the real server: requests in flight. */
 const THRESHOLDS = [2, 4, 6];
 /** Between two bursts, by the clock of the score, so that no change counts as one soon after the last of another. */
@@ -49,36 +51,36 @@ export async function realRuns(
   const [best, other] = members as [FamilyMember, FamilyMember];
   const family: Asker = () => ({ model: name, headers: {} });
   // The gateway learns what requests are like before any of them counts.
-  const capacity = (await perSecondNow(0)) / 2;
-  const warmth = { ...sizes, capacity, seconds: 8, seed: (seeds[0] ?? 0) + 1000 };
+  const capacity = await perSecondNow(0);
+  const warmth = { ...sizes, capacity, seconds: WARM_REQUESTS / capacity, seed: (seeds[0] ?? 0) + 1000 };
   await playLoad(url, loadOf('constant', warmth), family, worthOf);
 
   const runs: RealRun[] = [];
   const against = async (load: string, member: number, part: number, policies: readonly Policy[]) => {
     const served = policies.map((): Served[][] => []);
+    const changes: { atMs: number }[] = [];
     for (const [round, seed] of seeds.entries()) {
       const capacity = await perSecondNow(member);
       const arrivals = loadOf('burst', { ...sizes, capacity, seconds: part, seed });
       const order = [...policies.keys()];
       for (const at of round % 2 === 0 ? order : order.reverse()) {
         const { policy, asker } = policies[at] as Policy;
+        const startedMs = performance.now();
         const burst = await playLoad(url, arrivals, asker, worthOf);
         served[at]?.push(burst);
+        if (policy === 'zen') {
+          const { model } = asker(0);
+          const made = (await levelChanges(url, model)).filter(({ atMs }) => atMs >= startedMs);
+          changes.push(...made.map(({ atMs }) => ({ atMs: atMs - startedMs + round * APART_MS })));
+        }
         const { requests, violations, quality } = scoreOf(burst, objective, null);
         const missed = `${policy} missed ${violations} of ${requests} at ${quality.toFixed(3)}`;
         process.stderr.write(`${load}, ${round + 1} of ${seeds.length}: ${missed}\n`);
       }
     }
     for (const [at, { policy }] of policies.entries()) {
-      const bursts = served[at] ?? [];
-      const changes = bursts.flatMap((one, round) =>
-        changesOf(one).map(({ atMs }) => ({ atMs: atMs + round * APART_MS })),
-      );
-      runs.push({
-        load,
-        policy,
-        score: scoreOf(bursts.flat(), objective, policy === 'zen' ? changes : null),
-      });
+      const score = scoreOf((served[at] ?? []).flat(), objective, policy === 'zen' ? changes : null);
+      runs.push({ load, policy, score });
     }
   };
   const naive = THRESHOLDS.map((most): Policy => {
@@ -109,27 +111,26 @@ function full(model: string) {
   return { model, headers: { 'x-zen-quality': 'full' } };
 }
 
-/** Without floors and pins the rung of each answer is the level; requests are in order of time. */
-function changesOf(served: readonly { atMs: number; rung: Rung | null }[]): { atMs: number }[] {
-  const levels = served.flatMap(({ atMs, rung }) => (rung ? [{ atMs, name: rungName(rung) }] : []));
-  return levels.filter(({ name }, at) => at > 0 && name !== levels[at - 1]?.name);
-}
-
 interface DebugBody {
   groups: { group: string; classes: { changes: { s_ago: number }[] }[] }[];
 }
 
-/** The most changes of one level of the family within one dwell, by the gateway's own account. */
-export async function changesPerDwell(url: string, { name }: BenchFamily): Promise<number> {
+/** The newest changes of a group's levels, by the gateway's own account and this process's clock, oldest first. */
+async function levelChanges(url: string, name: string): Promise<{ atMs: number }[]> {
   const { groups } = (await (await fetch(`${url}/debug/rungs`)).json()) as DebugBody;
+  const nowMs = performance.now();
   const classes = groups.find(({ group }) => group === name)?.classes ?? [];
-  const most = classes.map(({ changes }) => {
-    const times = changes.map(({ s_ago }) => s_ago * 1000);
-    // The account is rounded to four digits.
-    return Math.max(
-      0,
-      ...times.map((at) => times.filter((one) => one >= at && one - at < DWELL_MS * 0.98).length),
-    );
-  });
-  return Math.max(0, ...most);
+  const times = classes.flatMap(({ changes }) =>
+    changes.map(({ s_ago }) => ({ atMs: nowMs - s_ago * 1000 })),
+  );
+  return times.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** The most changes of the family's level within one dwell. Its requests are of one class, so it has one level. */
+export async function changesPerDwell(url: string, { name }: BenchFamily): Promise<number> {
+  const times = await levelChanges(url, name);
+  // The account is rounded to four digits.
+  const within = ({ atMs }: { atMs: number }) =>
+    times.filter((one) => one.atMs >= atMs && one.atMs - atMs < DWELL_MS * 0.98).length;
+  return Math.max(0, ...times.map(within));
 }

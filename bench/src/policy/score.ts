@@ -1,4 +1,4 @@
-import type { Objective, Rung } from '@zen/quality';
+import { type Objective, type Rung, rungName } from '@zen/quality';
 import { quantile } from '../report';
 import type { Arrival } from './load-shapes';
 
@@ -20,6 +20,8 @@ export interface Score {
   attainment: number;
   /** Mean over the answers; NaN where a rung's quality was never measured. */
   quality: number;
+  /** Share of answers that came from another rung than the one before. */
+  switches: number;
   ttftP95Ms: number;
   tpotP95Ms: number;
   /** Level changes a minute, and the shortest time between two; null where the policy has no level. */
@@ -38,6 +40,7 @@ export function scoreOf(
     ({ ttftMs, tpotMs }) =>
       ttftMs !== null && tpotMs !== null && ttftMs <= objective.ttftMs && tpotMs <= objective.tpotMs,
   );
+  const rungs = served.flatMap(({ rung }) => (rung ? [rungName(rung)] : []));
   const gaps = (changes ?? []).slice(1).map(({ atMs }, at) => atMs - (changes?.[at]?.atMs ?? 0));
   return {
     requests: served.length,
@@ -45,6 +48,7 @@ export function scoreOf(
     violations: served.length - kept.length,
     attainment: kept.length / served.length,
     quality: answered.reduce((sum, { worth }) => sum + (worth ?? Number.NaN), 0) / answered.length,
+    switches: rungs.filter((name, at) => at > 0 && name !== rungs[at - 1]).length / Math.max(1, rungs.length),
     ttftP95Ms: quantile(
       answered.map(({ ttftMs }) => ttftMs ?? Number.NaN),
       0.95,

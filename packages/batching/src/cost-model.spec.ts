@@ -79,6 +79,32 @@ test('a long prompt that comes a little late does not change the price of a deco
   expect((after?.decodePerSequenceUs ?? 0) / (before?.decodePerSequenceUs ?? 1)).toBeCloseTo(1, 1);
 });
 
+test('what one stage costs more than another holds while a neighbour comes and goes', () => {
+  const model = new CostModel();
+  const dear: [number, number, number] = [10_000, 625, 112.5];
+  for (const decodes of [0, 0, 0, 1, 1, 1, 4, 4, 4]) {
+    const promptTokens = decodes === 0 ? 48 : 0;
+    model.observe(step(decodes, promptTokens));
+    model.observe({ ...step(decodes, promptTokens, dear), stage: 3 });
+  }
+  // Stage 2 answers, each time for some steps, most of them beside a neighbour that comes while the batch grows.
+  for (let burst = 0; burst < 6; burst++) {
+    for (let i = 0; i < 12; i++) {
+      const { elapsedUs, ...exact } = step(1 + (i % 8), i % 3 === 0 ? 32 : 0);
+      model.observe({ ...exact, elapsedUs: (i > 1 ? 2 : 1) * elapsedUs }, burst * 20_000_000 + i * 50_000);
+    }
+  }
+  const [one, other] = [model.cost(2), model.cost(3)].map((cost) => ({
+    prompt: cost?.prefillUsPerToken ?? 0,
+    decodes: (cost?.decodeBaseUs ?? 0) + 8 * (cost?.decodePerSequenceUs ?? 0),
+  }));
+  // Truly 1.25 both; a fit that trusts each step alike finds 0.6 for the decodes.
+  for (const share of [other!.prompt / one!.prompt, other!.decodes / one!.decodes]) {
+    expect(share).toBeGreaterThan(1);
+    expect(share).toBeLessThan(1.5);
+  }
+});
+
 test('how slow it was is forgotten while nothing runs', () => {
   const model = new CostModel();
   for (let i = 0; i < 40; i++) model.observe(step(i % 8, i % 3 === 0 ? 64 : 0), i * 10_000);

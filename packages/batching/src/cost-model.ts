@@ -17,16 +17,22 @@ export interface StepMeasure {
 
 /** Weight of a measure after one more; 0.999 remembers about 1,000 steps. */
 const MEMORY = 0.999;
-/** Share of a step's surprise that the pace takes over; 0.1 remembers about 10 steps. */
-const PACE_GAIN = 0.1;
+/** Share of a step's surprise that the pace takes over; 0.3 remembers about 3 steps. A slower one leaves more to the fits. */
+const PACE_GAIN = 0.3;
 /** Half of what the pace says is forgotten in this time without a step: who made it slow may have left meanwhile. */
 const PACE_HALF_LIFE_US = 5_000_000;
 /** A step is taken to be at most this many times slower or faster than expected: one hiccup is not a new pace. */
 const MAX_SURPRISE = 4;
-/** Measures of a stage before it says something on the pace. */
-const SETTLED = 6;
+/** Measures of a stage before it says something on the pace: as many as a thinker makes of a new one. */
+const SETTLED = 9;
 /** How strongly the last estimate holds where recent steps say nothing, relative to one step of the usual weight. */
 const ANCHOR = 0.02;
+/**
+ * Weight of each of the first measures: a thinker makes them on purpose, one step at a time, before it answers anyone.
+ * Later steps come beside neighbours and before the pace has followed, and what one stage costs more than another must
+ * not drift with them.
+ */
+const FIRST_WEIGHT = 20;
 /** Regressors are scaled to a typical size, so that one anchor fits all. */
 const SCALE = [1, 1 / 4, 1 / 64] as const;
 
@@ -95,7 +101,7 @@ class Fit {
     [0, 0, 0],
   ];
   private readonly response = [0, 0, 0];
-  /** Sums of the weights, and of as many ones, forgotten like the moments. */
+  /** Sums of the weights, and of how often each counts, forgotten like the moments. */
   private weights = 0;
   private ones = 0;
   /** Measures so far. */
@@ -107,14 +113,15 @@ class Fit {
 
   /** The error of `y` counts relative to `typical`, above 0. */
   add(x: readonly number[], y: number, typical: number): void {
-    const weight = 1 / (typical * typical);
+    const times = this.count < SETTLED ? FIRST_WEIGHT : 1;
+    const weight = times / (typical * typical);
     for (let i = 0; i < 3; i++) {
       for (let j = 0; j < 3; j++)
         this.moments[i]![j] = MEMORY * this.moments[i]![j]! + weight * x[i]! * x[j]!;
       this.response[i] = MEMORY * this.response[i]! + weight * x[i]! * y;
     }
     this.weights = MEMORY * this.weights + weight;
-    this.ones = MEMORY * this.ones + 1;
+    this.ones = MEMORY * this.ones + times;
     this.estimate = this.solve([0, 1, 2]);
     this.count++;
   }

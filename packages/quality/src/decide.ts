@@ -81,7 +81,7 @@ export function decide(group: RungGroup, wish: RungWish, context: DecideContext)
   const level = context.controller.choose({ ...wish, group: group.key }, rows, context.nowMs);
   const permitted = new Set(allowedBy(wish, rungs).map(({ place }) => place));
   const allowed = rows.filter((row) => permitted.has(row.place));
-  const chosen = nearest(level.row, allowed);
+  const chosen = context.controller.seat(nearest(level.row, allowed), allowed);
   if (!chosen) return { kind: 'not-attached', wanted: wish.full ? top : wanted, highest };
   const reason = reasonOf(chosen, level, rows, complete ? rungs.at(-1) : undefined);
   return admit(chosen, reason, allowed, rows, wish, context.admission);
@@ -89,10 +89,10 @@ export function decide(group: RungGroup, wish: RungWish, context: DecideContext)
 
 /** What all predictions of one moment share. */
 export function lookOf(
-  { corrections, demand, controller, nowMs }: Omit<DecideContext, 'admission'>,
+  { corrections, demand, nowMs }: Pick<DecideContext, 'corrections' | 'demand' | 'nowMs'>,
   objective: Objective,
 ): OutlookContext {
-  return { demand, objective, horizonMs: controller.dwellMs, corrections, nowMs };
+  return { demand, objective, corrections, nowMs };
 }
 
 /** The level itself; else the lowest rung above it that is allowed; else the best one below. */

@@ -32,6 +32,8 @@ export interface StageState {
 export interface Replica {
   id: string;
   model: string;
+  /** Replicas of one host take time from each other; null where it is not known, which is a host of its own. */
+  host: string | null;
   load: ReplicaLoad;
   stages: readonly StageState[];
 }

@@ -3,27 +3,26 @@ import type { Replica, StageState } from './load';
 import type { PlacedRung } from './place-rungs';
 import { type Demand, type Objective, type Prediction, predict, pressure } from './predict';
 
-/** A rung that saves less than this share of the time of the one above it is not worth its loss of quality. */
-export const MIN_SAVING = 0.05;
+/** A rung that saves less than this share of the work of the one above it is not worth its loss of quality. */
+export const MIN_SAVING = 0.15;
 
 /** One rung over the replicas that have it: how the best of them would do. */
 export interface RungOutlook extends PlacedRung {
   /** The replica that would do best; null while no replica has measured the stage. */
   replica: string | null;
-  /** Corrected by what was observed. */
+  /** Of one more request, corrected by what was observed. */
   prediction: Prediction | null;
+  /** Share of the objective that the request would use if all that runs on the replica's host ran on the replica. */
   pressure: number | null;
-  /** The same after the arrivals of one dwell, with what runs at other members. */
-  pressureAhead: number | null;
-  /** Measurably cheaper than the rung above it. The highest one is always a rung. */
+  /** Milliseconds of a replica's time that the request would take in a batch of all that runs in the group. */
+  workMs: number | null;
+  /** Worth its loss of quality. The highest one is always a rung. */
   rung: boolean;
 }
 
 export interface OutlookContext {
   demand: Demand;
   objective: Objective;
-  /** How far `pressureAhead` looks, milliseconds. */
-  horizonMs: number;
   corrections: Corrections;
   nowMs: number;
 }
@@ -40,79 +39,97 @@ export function outlook(
       ({ model, stages }) =>
         model === rung.model && stages.some((state) => state.stage === rung.stage && wanted(state)),
     );
-    return able.length === 0 ? [] : [best(rung, able, elsewhere(rung, replicas) / able.length, context)];
+    return able.length === 0 ? [] : [best(rung, able, replicas, context)];
   });
   markRungs(rows);
   return rows;
 }
 
-/**
- * Sequences of the other members. A level moves all requests of a class, so what runs elsewhere now will run here; and
- * members on one node take time from each other meanwhile.
- */
-function elsewhere({ model }: PlacedRung, replicas: readonly Replica[]): number {
-  const others = replicas.filter((replica) => replica.model !== model);
-  return others.reduce((sum, { load }) => sum + load.running + load.waiting, 0);
-}
-
-/** `joining`: sequences that each of them will have beside its own. */
 function best(
   rung: PlacedRung,
   able: readonly Replica[],
-  joining: number,
-  context: OutlookContext,
+  replicas: readonly Replica[],
+  { demand, objective, corrections, nowMs }: OutlookContext,
 ): RungOutlook {
-  const { demand, objective, horizonMs, corrections, nowMs } = context;
   const row: RungOutlook = {
     ...rung,
     replica: null,
     prediction: null,
     pressure: null,
-    pressureAhead: null,
+    workMs: null,
     rung: false,
   };
   const ttft = corrections.factor(rung, 'ttft', nowMs);
   const tpot = corrections.factor(rung, 'tpot', nowMs);
   const share = { ...demand, arrivalsPerSecond: demand.arrivalsPerSecond / able.length };
   const corrected = (one: Prediction): Prediction => ({
+    ...one,
     ttftMs: one.ttftMs * ttft,
     tpotMs: one.tpotMs * tpot,
     queueMs: one.queueMs * ttft,
   });
-  for (const { id, load } of able) {
-    const now = predict(load, rung.stage, share);
-    const joined = { ...load, waiting: load.waiting + joining };
-    const later = predict(joined, rung.stage, share, horizonMs);
-    if (!now || !later) continue;
-    const prediction = corrected(now);
-    const value = pressure(prediction, objective);
+  for (const replica of able) {
+    const { id, load } = replica;
+    const alone = predict(load, rung.stage, share);
+    const beside = { ...load, waiting: load.waiting + neighbours(replica, replicas) };
+    // Arrivals are left out: those that find no room go elsewhere.
+    const together = predict(beside, rung.stage, { ...demand, arrivalsPerSecond: 0 });
+    if (!alone || !together) continue;
+    const value = pressure(corrected(together), objective);
     if (row.pressure !== null && value >= row.pressure) continue;
     row.replica = id;
-    row.prediction = prediction;
+    row.prediction = corrected(alone);
     row.pressure = value;
-    row.pressureAhead = pressure(corrected(later), objective);
+    row.workMs =
+      predict({ ...load, waiting: inFlight(replicas) - load.running }, rung.stage, demand)?.workMs ?? null;
   }
   return row;
 }
 
+/** Sequences of the other replicas of its host. */
+function neighbours(replica: Replica, replicas: readonly Replica[]): number {
+  return inFlight(
+    replicas.filter((one) => one !== replica && one.host !== null && one.host === replica.host),
+  );
+}
+
+function inFlight(replicas: readonly Replica[]): number {
+  return replicas.reduce((sum, { load }) => sum + load.running + load.waiting, 0);
+}
+
 /**
- * From the top down. A rung must bring the first token or the next ones measurably sooner than the one above and
- * not be measurably worse in the other; one without a measured cost cannot be called cheaper.
+ * From the top down. A rung takes measurably less work than the one above and is not pressed harder; one without a
+ * measured cost cannot be called cheaper. And it lies on the upper hull of quality over work: below the line between
+ * two others it is none, since some answers of each of these are better on the whole, for the same work.
  */
 function markRungs(rows: RungOutlook[]): void {
-  let above: RungOutlook | undefined;
+  const kept: RungOutlook[] = [];
   for (const row of [...rows].reverse()) {
+    const above = kept.at(-1);
     row.rung = above === undefined || cheaper(row, above);
     // An unmeasured top is no yardstick: nothing below it can be a rung until it has run once.
-    if (row.rung) above = row;
+    if (!row.rung) continue;
+    for (let last = kept.at(-1); last && isBelowLine(kept.at(-2), last, row); last = kept.at(-1)) {
+      last.rung = false;
+      kept.pop();
+    }
+    kept.push(row);
   }
 }
 
 function cheaper(row: RungOutlook, above: RungOutlook): boolean {
-  if (!row.prediction || !above.prediction || row.pressure === null || above.pressure === null) return false;
+  if (row.workMs === null || above.workMs === null || row.pressure === null || above.pressure === null) {
+    return false;
+  }
   const share = 1 - MIN_SAVING;
-  const saves =
-    row.prediction.ttftMs <= above.prediction.ttftMs * share ||
-    row.prediction.tpotMs <= above.prediction.tpotMs * share;
-  return saves && row.pressure * share <= above.pressure;
+  return row.workMs <= above.workMs * share && row.pressure * share <= above.pressure;
+}
+
+/** Whether `row` loses more quality for each millisecond that it saves than `below` does; false while unmeasured. */
+function isBelowLine(above: RungOutlook | undefined, row: RungOutlook, below: RungOutlook): boolean {
+  if (!above) return false;
+  const [a, r, b] = [above, row, below].map(({ worth, workMs }) => ({ worth, workMs }));
+  if (a?.worth == null || r?.worth == null || b?.worth == null) return false;
+  if (a.workMs === null || r.workMs === null || b.workMs === null) return false;
+  return (a.worth - r.worth) * (r.workMs - b.workMs) >= (r.worth - b.worth) * (a.workMs - r.workMs);
 }

@@ -37,18 +37,12 @@ describe('predict', () => {
     expect(predict(load(), 4, { ...QUIET, arrivalsPerSecond: 1e6 })?.tpotMs).toBeCloseTo(11 / 0.2);
   });
 
-  test('later: of those present and those that come, the ones that still answer', () => {
-    const slots = { maxRunning: 1000 };
-    // An answer takes 50 steps of 15 ms; after as long 1/e of them goes on.
-    const fewer = predict(load({ running: 4, ...slots }), 4, QUIET, 750);
-    expect(fewer?.tpotMs).toBeCloseTo(10 + 4 / Math.E + 1);
-    // Of 20 a second that take 50 steps of 11 ms each, 11 are there once as many end as come.
-    const more = predict(load(slots), 4, { ...QUIET, arrivalsPerSecond: 20 }, 20_000);
-    expect(more?.tpotMs).toBeCloseTo((10 + 11 + 1) / 0.8);
-    expect(more?.queueMs).toBe(0);
-    const flooded = predict(load(slots), 4, { ...QUIET, arrivalsPerSecond: 200 }, 2000);
-    // 400 prompts of 10 ms at least, of which two seconds' worth was computed at most.
-    expect(flooded?.queueMs).toBeGreaterThan(2000);
+  test('work is the prompt and a share of the steps of the batch', () => {
+    // 10 ms of prompt and 50 tokens, alone at 11 ms and among eight at an eighth of 18 ms each.
+    expect(predict(load(), 4, QUIET)?.workMs).toBeCloseTo(10 + 50 * 11);
+    expect(predict(load({ running: 7 }), 4, QUIET)?.workMs).toBeCloseTo(10 + (50 * 18) / 8);
+    // No more than the slots decode at once.
+    expect(predict(load({ running: 30 }), 4, QUIET)?.workMs).toBeCloseTo(10 + (50 * 18) / 8);
   });
 
   test('a stage without a measured cost has no prediction', () => {

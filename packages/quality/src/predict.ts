@@ -13,6 +13,8 @@ export interface Prediction {
   tpotMs: number;
   /** The part of `ttftMs` that passes before the request's own prompt is computed. */
   queueMs: number;
+  /** What the request takes of the replica's time: its prompt, and its share of the steps of its batch. */
+  workMs: number;
 }
 
 /** The request that a level is judged by: the mean of recent ones, so that one long prompt lowers no neighbour. */
@@ -44,14 +46,11 @@ const MAX_PROMPT_LOAD = 0.8;
  * stand between it and a slot: `slots` answers end every `meanAnswerTokens` steps. Steps that compute prompts
  * decode as well, so a prompt's token takes longer beside running answers. Prompts that arrive while it answers
  * take their share of the time: tokens come `1 / (1 - arrivals * promptTokens * prefill)` times slower.
- *
- * `horizonMs` later: of those present and of the arrivals until then, those whose answers go on will be there.
  */
 export function predict(
   load: ReplicaLoad,
   stage: number,
   { promptTokens, meanAnswerTokens, arrivalsPerSecond }: Demand,
-  horizonMs = 0,
 ): Prediction | undefined {
   const cost = load.costs.find((one) => one.stage === stage);
   if (!cost) return undefined;
@@ -65,26 +64,18 @@ export function predict(
     return cost.prefillUsPerToken + stepUs(sequences) / Math.max(LEAST_PIECE_TOKENS, room);
   };
   const promptUs = promptTokens * cost.prefillUsPerToken;
-  let present = load.running + load.waiting;
-  let backlog = load.prefillTokensWaiting;
-  if (horizonMs > 0) {
-    const arrivals = (arrivalsPerSecond * horizonMs) / 1000;
-    const answerUs = Math.max(1, meanAnswerTokens * stepUs(present + 1));
-    const left = Math.exp((-horizonMs * 1000) / answerUs);
-    present = present * left + ((arrivalsPerSecond * answerUs) / 1e6) * (1 - left);
-    const computed = (horizonMs * 1000) / Math.max(1, promptTokenUs(present));
-    backlog = Math.max(0, backlog + arrivals * promptTokens - computed);
-  }
+  const present = load.running + load.waiting;
   const decodeUs = stepUs(present + 1);
   const answersAhead = Math.max(0, present + 1 - slots);
   const slotUs = (answersAhead * meanAnswerTokens * decodeUs) / slots;
   const beside = promptTokenUs(Math.min(present, slots - 1));
-  const queueUs = slotUs + backlog * beside;
+  const queueUs = slotUs + load.prefillTokensWaiting * beside;
   const promptLoad = Math.min(MAX_PROMPT_LOAD, (arrivalsPerSecond * promptUs) / 1e6);
   return {
     ttftMs: (queueUs + promptTokens * beside + decodeUs) / 1000,
     tpotMs: decodeUs / (1 - promptLoad) / 1000,
     queueMs: queueUs / 1000,
+    workMs: (promptUs + (meanAnswerTokens * decodeUs) / Math.min(present + 1, slots)) / 1000,
   };
 }
 

@@ -33,6 +33,7 @@ export function faster(times: number): StageCost[] {
 interface ReplicaOptions {
   id?: string;
   model?: string;
+  host?: string | null;
   minServable?: number;
   attachedTo?: number;
   /** Share of JSON answers that parse, for each stage. */
@@ -42,7 +43,15 @@ interface ReplicaOptions {
 
 /** A replica with stages 0, 1, 3 and 4; those below `minServable` are drafters, those above `attachedTo` absent. */
 export function replica(changes: Partial<ReplicaLoad> = {}, options: ReplicaOptions = {}): Replica {
-  const { id = 'a', model = 'm', minServable = 0, attachedTo = 4, json, measured = true } = options;
+  const {
+    id = 'a',
+    model = 'm',
+    host = null,
+    minServable = 0,
+    attachedTo = 4,
+    json,
+    measured = true,
+  } = options;
   const stages = [0, 1, 3, 4].map((stage) => ({
     stage,
     servable: stage >= minServable,
@@ -50,7 +59,7 @@ export function replica(changes: Partial<ReplicaLoad> = {}, options: ReplicaOpti
     top1: measured ? (TOP1[stage] ?? null) : null,
     jsonValid: json?.(stage) ?? null,
   }));
-  return { id, model, load: load(changes), stages };
+  return { id, model, host, load: load(changes), stages };
 }
 
 export function alone(replicas: Replica[]): RungGroup {
@@ -61,7 +70,7 @@ export function alone(replicas: Replica[]): RungGroup {
 export function family(
   big: Partial<ReplicaLoad>,
   small: Partial<ReplicaLoad>,
-  weight: number | null = 0.8,
+  { weight = 0.8, host = null }: { weight?: number | null; host?: string | null } = {},
 ): RungGroup {
   return {
     key: 'f',
@@ -70,8 +79,8 @@ export function family(
       { model: 'small', weight },
     ],
     replicas: [
-      replica(big, { id: 'b', model: 'big' }),
-      replica({ costs: faster(4), ...small }, { id: 's', model: 'small' }),
+      replica(big, { id: 'b', model: 'big', host }),
+      replica({ costs: faster(4), ...small }, { id: 's', model: 'small', host }),
     ],
   };
 }

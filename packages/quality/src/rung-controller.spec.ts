@@ -68,31 +68,34 @@ describe('RungController', () => {
     ]);
   });
 
-  test('does not rise while the arrivals of one dwell would press it down again', () => {
+  test('whoever finds no room within the dwell takes another member, and the level stands', () => {
     const controller = new RungController(LOOSE);
-    serve(controller, one(60), 0);
-    // 20 a second would be 11 at once at stage 4 and 8 at stage 3: 27 and 14 ms, prompts included; the objective is 15.
-    expect(serve(controller, one(0), 2000, {}, 20).stage).toBe(1);
-    expect(serve(controller, one(0), 2001, {}, 0.4).stage).toBe(4);
-  });
-
-  test('asks for less margin the longer it has stood, so that no rung is shunned for ever', () => {
-    const controller = new RungController(LOOSE);
-    serve(controller, one(60), 0);
-    // Stage 4 would use 0.87 of the objective, stage 3 0.59.
-    expect(serve(controller, one(0), 2000, {}, 3).stage).toBe(3);
-    expect(serve(controller, one(0), 7000, {}, 3).stage).toBe(3);
-    expect(serve(controller, one(0), 17_000, {}, 3).stage).toBe(4);
+    const at = (nowMs: number, running: number) =>
+      serve(controller, family({ running, maxRunning: 64 }, {}, { host: 'node' }), nowMs);
+    expect(at(0, 60)).toMatchObject({ model: 'small' });
+    expect(at(2000, 0)).toMatchObject({ model: 'big', stage: 4 });
+    // 18 ms beside seven, where 15 are wanted.
+    expect(at(2100, 7)).toMatchObject({ model: 'small', stage: 4, reason: 'load' });
+    expect(at(2200, 2)).toMatchObject({ model: 'big', stage: 4, reason: 'full' });
+    expect(controller.levelsOf('f')[0]).toMatchObject({ cap: null, changedAtMs: 2000 });
+    // A stage of the same model would share the batch, so it is no way out.
+    const alone = new RungController(LOOSE);
+    serve(alone, one(60), 0);
+    serve(alone, one(0), 2000);
+    expect(serve(alone, one(7), 2100)).toMatchObject({ stage: 4 });
   });
 
   test('leaves what has become no rung', () => {
     const controller = new RungController(LOOSE);
-    const busyBig = family({ running: 40, maxRunning: 64 }, {});
+    const busyBig = family({ running: 40, maxRunning: 64 }, { maxRunning: 128 });
     expect(serve(controller, busyBig, 0)).toMatchObject({ model: 'small', stage: 4 });
-    // Now the small one is as slow, and the big one has no room for a dwell's arrivals either.
+    // Now its stage 4 is no quicker than the big one; of the rungs the best with room is its stage 1.
     const both = family({ running: 9, maxRunning: 64 }, { running: 100, maxRunning: 128 });
-    expect(serve(controller, both, 2000, {}, 20)).toMatchObject({ model: 'big' });
-    expect(controller.levelsOf('f')[0]?.changes.at(-1)).toMatchObject({ why: 'no-saving' });
+    serve(controller, both, 2000);
+    expect(controller.levelsOf('f')[0]?.changes.at(-1)).toMatchObject({
+      to: { model: 'small', stage: 1 },
+      why: 'no-saving',
+    });
   });
 
   test('classes with other objectives have levels of their own', () => {
@@ -126,27 +129,24 @@ describe('RungController', () => {
       const next = random(seed);
       const controller = new RungController(LOOSE);
       let nowMs = 0;
-      let level: string | undefined;
       let changedAtMs = Number.NEGATIVE_INFINITY;
       let running = [0, 0];
       for (let i = 0; i < 200; i++) {
         nowMs += Math.floor(next() * 700);
         if (next() < 0.3) running = [Math.floor(next() * 64), Math.floor(next() * 64)];
         const load = (at: number) => ({ running: running[at] as number, maxRunning: 64 });
-        const group = family(load(0), load(1));
+        const group = family(load(0), load(1), { host: next() < 0.5 ? 'node' : null });
         const minStage = Math.floor(next() * 5);
         const arrivals = next() < 0.5 ? 0 : next() * 20;
         const floored = serve(controller, group, nowMs, { minStage }, arrivals);
         expect(floored.stage).toBeGreaterThanOrEqual(minStage);
-        const { model, stage } = serve(controller, group, nowMs, {}, arrivals);
-        const now = `${model}@${stage}`;
-        if (level !== undefined && now !== level) {
-          if (nowMs - changedAtMs < DEFAULT_HYSTERESIS.dwellMs) {
-            throw new Error(`seed ${seed}: two changes, at ${changedAtMs} and ${nowMs} ms`);
-          }
+        serve(controller, group, nowMs, {}, arrivals);
+        const [level] = controller.levelsOf('f');
+        if (!level || level.changedAtMs === changedAtMs) continue;
+        if (nowMs - changedAtMs < DEFAULT_HYSTERESIS.dwellMs) {
+          throw new Error(`seed ${seed}: two changes, at ${changedAtMs} and ${nowMs} ms`);
         }
-        if (now !== (level ?? 'big@4')) changedAtMs = nowMs;
-        level = now;
+        changedAtMs = level.changedAtMs;
       }
     }
   });

@@ -6,16 +6,16 @@ export interface HysteresisPolicy {
   /** Milliseconds that a level stays at least; 2,000 or more. */
   dwellMs: number;
   /**
-   * A rung is left once it would use more than this share of the objective, 0 to 1. Predictions are of the mean
-   * answer; the rest is for those that are slower than the mean.
+   * A rung has room for one more while that would use at most this share of the objective, 0 to 1; else it is left.
+   * Predictions are of the mean answer; the rest is for those that are slower than the mean.
    */
   fallAbove: number;
-  /** A rung is taken only if a dwell later it would use at most this share, 0 to `fallAbove`. */
+  /** A level rises to a rung only if one more would use at most this share, 0 to `fallAbove`. */
   riseBelow: number;
 }
 
 /** The two shares are those that did best over the simulated loads of `npm run bench -- policy`. */
-export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, fallAbove: 0.6, riseBelow: 0.4 };
+export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, fallAbove: 0.45, riseBelow: 0.35 };
 
 /** Requests that share a level. */
 export interface RequestClass {
@@ -54,12 +54,6 @@ export interface Choice {
   held: boolean;
 }
 
-/**
- * What is known of a rung that nobody uses is from when it was last used, often from the worst of a burst. So the
- * margin for rising shrinks with the time that a level has stood, down to none: between these two, milliseconds.
- */
-const MARGIN_SHRINKS_MS = [5000, 15_000] as const;
-
 /** Classes remembered at once; the least recently used one is forgotten. */
 const MAX_CLASSES = 256;
 const CHANGES_KEPT = 16;
@@ -89,10 +83,6 @@ export class RungController {
     }
   }
 
-  get dwellMs(): number {
-    return this.policy.dwellMs;
-  }
-
   /** The levels of a group, as of their last request. */
   levelsOf(group: string): Level[] {
     return [...this.levels.values()].filter((level) => level.group === group);
@@ -106,7 +96,7 @@ export class RungController {
     const ceiling = this.ceiling(asking, rows, nowMs);
     const held = current.place === ceiling && ceiling < (rows.at(-1) as RungOutlook).place;
     if (nowMs - level.changedAtMs < this.policy.dwellMs) return { row: current, held };
-    const next = this.next(rows, current, ceiling, this.riseBelow(nowMs - level.changedAtMs));
+    const next = this.next(rows, current, ceiling);
     if (!next) return { row: current, held };
     const { row, why } = next;
     level.cap = row === rows.at(-1) ? null : { model: row.model, stage: row.stage, place: row.place };
@@ -123,6 +113,24 @@ export class RungController {
     this.onChange(asking, change);
     if (level.changes.length > CHANGES_KEPT) level.changes.shift();
     return { row, held: row.place === ceiling && ceiling < (rows.at(-1) as RungOutlook).place };
+  }
+
+  /**
+   * Where a request that may have `rung` finds its place: there, or while that has no room for one more, at the best
+   * rung of another member below it that has, else at the least pressed. A level cannot fall within its dwell, and
+   * what it lets in until then would slow all others down for as long as it answers. Another stage of the same model
+   * is no way out: it shares the batch, and stages in one step take about as long as one after another.
+   */
+  seat(rung: RungOutlook | undefined, allowed: readonly RungOutlook[]): RungOutlook | undefined {
+    if (!rung || this.hasRoom(rung)) return rung;
+    const { model, place } = rung;
+    const others = allowed.filter((row) => row.rung && row.model !== model && row.place < place);
+    return others.findLast((row) => this.hasRoom(row)) ?? leastPressed([rung, ...others]) ?? rung;
+  }
+
+  /** A rung without a measured cost is given the benefit of the doubt. */
+  private hasRoom({ pressure }: RungOutlook): boolean {
+    return (pressure ?? 0) <= this.policy.fallAbove;
   }
 
   private levelFor(asking: RequestClass, nowMs: number): Level {
@@ -162,7 +170,6 @@ export class RungController {
     rows: readonly RungOutlook[],
     current: RungOutlook,
     ceiling: number,
-    riseBelow: number,
   ): { row: RungOutlook; why: LevelChange['why'] } | undefined {
     const rungs = rows.filter((row) => row.rung && row.place <= ceiling);
     if (current.place > ceiling) {
@@ -170,30 +177,22 @@ export class RungController {
       return row.place < current.place ? { row, why: 'priority' } : undefined;
     }
     const above = rungs.filter((row) => row.place > current.place);
-    const room = above.findLast((row) => (row.pressureAhead ?? 0) <= riseBelow);
+    const room = above.findLast((row) => (row.pressure ?? 0) <= this.policy.riseBelow);
     if (room) return { row: room, why: 'room' };
-    // What is no rung gives quality away for nothing: the rung above is as quick.
-    const first = above[0];
-    if (!current.rung && first) return { row: first, why: 'no-saving' };
-    // A rung without a measured cost is given the benefit of the doubt.
-    if ((current.pressure ?? 0) <= this.policy.fallAbove) return undefined;
+    // What is no rung gives quality away for nothing.
+    if (!current.rung) {
+      const row = this.highestMeeting(rungs) ?? leastPressed(rungs);
+      return row && { row, why: 'no-saving' };
+    }
+    if (this.hasRoom(current)) return undefined;
     const below = rungs.filter((row) => row.place < current.place);
     const row = this.highestMeeting(below) ?? leastPressed([current, ...below]);
     return row && row !== current ? { row, why: 'pressure' } : undefined;
   }
 
-  private riseBelow(stoodMs: number): number {
-    const { riseBelow } = this.policy;
-    const [from, to] = MARGIN_SHRINKS_MS;
-    const share = Math.min(1, Math.max(0, (stoodMs - from) / (to - from)));
-    return riseBelow + (1 - riseBelow) * share;
-  }
-
-  /** The highest that has room now and a dwell later; else the highest that has room now. */
+  /** The highest that a level would rise to. */
   private highestMeeting(rungs: readonly RungOutlook[]): RungOutlook | undefined {
-    const room = (value: number | null) => value !== null && value <= this.policy.riseBelow;
-    const now = rungs.filter(({ pressure }) => room(pressure));
-    return now.findLast(({ pressureAhead }) => room(pressureAhead)) ?? now.at(-1);
+    return rungs.findLast(({ pressure }) => pressure !== null && pressure <= this.policy.riseBelow);
   }
 }
 

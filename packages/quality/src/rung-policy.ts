@@ -68,11 +68,11 @@ export class RungPolicy {
 
   /** Every level of a group with the outlook of each rung now: what a person asks when an answer surprises. */
   report(group: RungGroup, size: RequestSize, nowMs: number): LevelReport[] {
-    const { controller, corrections } = this;
+    const { corrections } = this;
     const demand = this.demand(group.key, size, nowMs);
     const placed = placeRungs(group);
     return this.levels(group.key).map((level) => {
-      const look = lookOf({ controller, corrections, demand, nowMs }, level.objective);
+      const look = lookOf({ corrections, demand, nowMs }, level.objective);
       const rungs = outlook(placed, group.replicas, ({ attached, servable }) => attached && servable, look);
       return { ...level, current: currentRung(level, rungs), rungs };
     });

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   DescribeResponse,
   type ExpertState,
@@ -43,6 +44,7 @@ export function describeThinker(replica: Replica, limits: Limits): DescribeRespo
     baseDigest: model.baseDigest,
     deltas: serving.deltas?.capacity(),
     experts: expertsNow(serving),
+    host: hostname(),
   };
 }
 

@@ -110,6 +110,7 @@ export class ReplicaLink {
     return {
       id: this.address,
       model: about.model,
+      host: about.host === '' ? null : about.host,
       load: {
         // Running and waiting only matter as a sum to the prediction.
         running: this.sequences,

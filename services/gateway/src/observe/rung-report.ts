@@ -98,7 +98,7 @@ export class RungReport {
         predicted_tpot_ms: round(rung.prediction?.tpotMs),
         queue_ms: round(rung.prediction?.queueMs),
         pressure: round(rung.pressure),
-        pressure_a_dwell_later: round(rung.pressureAhead),
+        work_ms: round(rung.workMs),
         ttft_correction: round(this.policy.correction(rung, 'ttft', nowMs)),
         tpot_correction: round(this.policy.correction(rung, 'tpot', nowMs)),
       })),

@@ -197,7 +197,11 @@ export interface DescribeResponse {
     | DeltaCapacity
     | undefined;
   /** Absent where the model is dense. */
-  experts: ExpertState | undefined;
+  experts:
+    | ExpertState
+    | undefined;
+  /** Name of the host. Replicas that name the same one take time of its processors from each other. */
+  host: string;
 }
 
 /** A mixture's experts, as this replica sees them. */
@@ -1939,6 +1943,7 @@ function createBaseDescribeResponse(): DescribeResponse {
     baseDigest: "",
     deltas: undefined,
     experts: undefined,
+    host: "",
   };
 }
 
@@ -1988,6 +1993,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     }
     if (message.experts !== undefined) {
       ExpertState.encode(message.experts, writer.uint32(122).fork()).join();
+    }
+    if (message.host !== "") {
+      writer.uint32(130).string(message.host);
     }
     return writer;
   },
@@ -2125,6 +2133,14 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
             message.experts = ExpertState.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2174,6 +2190,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
         : "",
       deltas: isSet(object.deltas) ? DeltaCapacity.fromJSON(object.deltas) : undefined,
       experts: isSet(object.experts) ? ExpertState.fromJSON(object.experts) : undefined,
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
     };
   },
 
@@ -2224,6 +2241,9 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     if (message.experts !== undefined) {
       obj.experts = ExpertState.toJSON(message.experts);
     }
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
     return obj;
   },
 
@@ -2255,6 +2275,7 @@ export const DescribeResponse: MessageFns<DescribeResponse> = {
     message.experts = (object.experts !== undefined && object.experts !== null)
       ? ExpertState.fromPartial(object.experts)
       : undefined;
+    message.host = object.host ?? "";
     return message;
   },
 };
