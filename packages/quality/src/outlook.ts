@@ -14,6 +14,8 @@ export interface RungOutlook extends PlacedRung {
   prediction: Prediction | null;
   /** Share of the objective that the request would use if all that runs on the replica's host ran on the replica. */
   pressure: number | null;
+  /** Nothing runs on the replica's host. */
+  idle: boolean;
   /** Milliseconds of a replica's time that the request would take in a batch of all that runs in the group. */
   workMs: number | null;
   /** Worth its loss of quality. The highest one is always a rung. */
@@ -56,6 +58,7 @@ function best(
     replica: null,
     prediction: null,
     pressure: null,
+    idle: false,
     workMs: null,
     rung: false,
   };
@@ -80,6 +83,7 @@ function best(
     row.replica = id;
     row.prediction = corrected(alone);
     row.pressure = value;
+    row.idle = beside.running + beside.waiting === 0;
     row.workMs =
       predict({ ...load, waiting: inFlight(replicas) - load.running }, rung.stage, demand)?.workMs ?? null;
   }

@@ -10,12 +10,15 @@ export interface HysteresisPolicy {
    * Predictions are of the mean answer; the rest is for those that are slower than the mean.
    */
   fallAbove: number;
-  /** A level rises to a rung only if one more would use at most this share, 0 to `fallAbove`. */
+  /**
+   * A level rises to a rung only if one more would use at most this share, 0 to `fallAbove`; where nothing runs, only if
+   * it has room.
+   */
   riseBelow: number;
 }
 
 /** The two shares are those that did best over the simulated loads of `npm run bench -- policy`. */
-export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, fallAbove: 0.45, riseBelow: 0.35 };
+export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, fallAbove: 0.5, riseBelow: 0.3 };
 
 /** Requests that share a level. */
 export interface RequestClass {
@@ -177,7 +180,7 @@ export class RungController {
       return row.place < current.place ? { row, why: 'priority' } : undefined;
     }
     const above = rungs.filter((row) => row.place > current.place);
-    const room = above.findLast((row) => (row.pressure ?? 0) <= this.policy.riseBelow);
+    const room = above.findLast((row) => this.mayRise(row));
     if (room) return { row: room, why: 'room' };
     // What is no rung gives quality away for nothing.
     if (!current.rung) {
@@ -190,9 +193,14 @@ export class RungController {
     return row && row !== current ? { row, why: 'pressure' } : undefined;
   }
 
-  /** The highest that a level would rise to. */
+  /** The margin is for requests that are on their way already; where nothing runs there is no burst. */
+  private mayRise({ pressure, idle }: RungOutlook): boolean {
+    return (pressure ?? 0) <= (idle ? this.policy.fallAbove : this.policy.riseBelow);
+  }
+
+  /** The highest measured one that a level would rise to. */
   private highestMeeting(rungs: readonly RungOutlook[]): RungOutlook | undefined {
-    return rungs.findLast(({ pressure }) => pressure !== null && pressure <= this.policy.riseBelow);
+    return rungs.findLast((row) => row.pressure !== null && this.mayRise(row));
   }
 }
 

@@ -6,7 +6,7 @@ import type { ThinkerClient } from './thinker-client';
 function arriving(): ThinkerClient {
   let asked = 0;
   return {
-    describe: async () => DescribeResponse.fromPartial({ model: asked++ === 0 ? '' : 'm' }),
+    describe: async () => DescribeResponse.fromPartial({ model: asked++ === 0 ? '' : 'm', host: 'node' }),
     async *watch(_: unknown, { signal }: { signal: AbortSignal }) {
       yield WatchResponse.fromPartial({ load: {}, stages: [{ stage: 0 }] });
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -26,6 +26,7 @@ test('a thinker is asked again what it is once its model has arrived', async () 
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   expect(link.about?.model).toBe('m');
+  expect(link.view()?.host).toBe('node');
   await link.stop();
 });
 
@@ -52,7 +53,7 @@ test('one that shuts down gets nothing new, but is not down', async () => {
       await new Promise((done) => setTimeout(done, 5));
   };
   await until(() => link.view() !== undefined);
-  expect(link.view()?.id).toBe('a:1');
+  expect(link.view()).toMatchObject({ id: 'a:1', host: null });
   go();
   await until(() => link.view() === undefined);
   expect(link.view()).toBeUndefined();

@@ -71,6 +71,7 @@ export async function* measureStage(
       await run([{ ...item(handle, 1), draft }], 1, 0, true, 1 + count);
       yield;
     }
+    if (!attached()) return;
     for (const { work, rows, endedUs } of steps) {
       const alike = steps.filter((one) => one.rows === rows && one.work.decodes === work.decodes);
       const elapsedUs = Math.min(...alike.map((one) => one.work.elapsedUs));
