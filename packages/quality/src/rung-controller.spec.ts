@@ -68,6 +68,14 @@ describe('RungController', () => {
     ]);
   });
 
+  test('rises with a margin, and without one where nothing runs', () => {
+    const controller = new RungController({ ...EXACT, riseBelow: 0.5 });
+    serve(controller, one(60), 0);
+    // Stage 4 takes 12 ms beside one and 11 alone, of 15.
+    expect(serve(controller, one(1), 2000).stage).toBeLessThan(4);
+    expect(serve(controller, one(0), 4000).stage).toBe(4);
+  });
+
   test('whoever finds no room within the dwell takes another member, and the level stands', () => {
     const controller = new RungController(LOOSE);
     const at = (nowMs: number, running: number) =>
