@@ -5,7 +5,7 @@ import type { Arrival } from './load-shapes';
 import { type RecordedModel, type RecordedStage, stepUs } from './recorded-costs';
 
 const CONTEXT = 4096;
-/** Time of a step over several stages, as a share of the same work in steps of one (`npm run bench -- speculation`). */
+/** Time of a step over several stages, as a share of separate steps (`npm run bench -- speculation`). */
 const MIXED = 0.95;
 /** What a thinker measures of a new stage before anybody asks, three times: prompts of 48 tokens, decodes of 1 and 4. */
 const MEASURED = [

@@ -17,7 +17,10 @@ export interface StepMeasure {
 
 /** Weight of a measure after one more; 0.999 remembers about 1,000 steps. */
 const MEMORY = 0.999;
-/** Share of a step's surprise that the pace takes over; 0.3 remembers about 3 steps. A slower one leaves more to the fits. */
+/**
+ * Share of a step's surprise that the pace takes over; 0.3 remembers about 3 steps. What a slower one has not followed
+ * yet goes into the fits.
+ */
 const PACE_GAIN = 0.3;
 /** Half of what the pace says is forgotten in this time without a step: who made it slow may have left meanwhile. */
 const PACE_HALF_LIFE_US = 5_000_000;

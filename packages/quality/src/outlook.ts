@@ -36,12 +36,13 @@ export function outlook(
   wanted: (state: StageState) => boolean,
   context: OutlookContext,
 ): RungOutlook[] {
+  const inFlight = countInFlight(replicas);
   const rows = rungs.flatMap((rung) => {
     const able = replicas.filter(
       ({ model, stages }) =>
         model === rung.model && stages.some((state) => state.stage === rung.stage && wanted(state)),
     );
-    return able.length === 0 ? [] : [best(rung, able, replicas, context)];
+    return able.length === 0 ? [] : [best(rung, able, inFlight, context)];
   });
   markRungs(rows);
   return rows;
@@ -50,7 +51,7 @@ export function outlook(
 function best(
   rung: PlacedRung,
   able: readonly Replica[],
-  replicas: readonly Replica[],
+  inFlight: InFlight,
   { demand, objective, corrections, nowMs }: OutlookContext,
 ): RungOutlook {
   const row: RungOutlook = {
@@ -73,32 +74,44 @@ function best(
   });
   for (const replica of able) {
     const { id, load } = replica;
+    const onHost = inFlight.onHostOf(replica);
     const alone = predict(load, rung.stage, share);
-    const beside = { ...load, waiting: load.waiting + neighbours(replica, replicas) };
     // Arrivals are left out: those that find no room go elsewhere.
-    const together = predict(beside, rung.stage, { ...demand, arrivalsPerSecond: 0 });
+    const together = predict({ ...load, running: onHost, waiting: 0 }, rung.stage, {
+      ...demand,
+      arrivalsPerSecond: 0,
+    });
     if (!alone || !together) continue;
     const value = pressure(corrected(together), objective);
     if (row.pressure !== null && value >= row.pressure) continue;
     row.replica = id;
     row.prediction = corrected(alone);
     row.pressure = value;
-    row.idle = beside.running + beside.waiting === 0;
-    row.workMs =
-      predict({ ...load, waiting: inFlight(replicas) - load.running }, rung.stage, demand)?.workMs ?? null;
+    row.idle = onHost === 0;
+    row.workMs = predict({ ...load, running: inFlight.all, waiting: 0 }, rung.stage, demand)?.workMs ?? null;
   }
   return row;
 }
 
-/** Sequences of the other replicas of its host. */
-function neighbours(replica: Replica, replicas: readonly Replica[]): number {
-  return inFlight(
-    replicas.filter((one) => one !== replica && one.host !== null && one.host === replica.host),
-  );
+/** Sequences that run or wait. */
+interface InFlight {
+  all: number;
+  /** Those of the replica itself included. */
+  onHostOf(replica: Replica): number;
 }
 
-function inFlight(replicas: readonly Replica[]): number {
-  return replicas.reduce((sum, { load }) => sum + load.running + load.waiting, 0);
+/** Counted once for all rungs: there may be many replicas. */
+function countInFlight(replicas: readonly Replica[]): InFlight {
+  const hosts = new Map<string, number>();
+  let all = 0;
+  for (const { host, load } of replicas) {
+    const here = load.running + load.waiting;
+    all += here;
+    if (host !== null) hosts.set(host, (hosts.get(host) ?? 0) + here);
+  }
+  const onHostOf = ({ host, load }: Replica) =>
+    host === null ? load.running + load.waiting : (hosts.get(host) ?? 0);
+  return { all, onHostOf };
 }
 
 /**

@@ -11,13 +11,13 @@ export interface HysteresisPolicy {
    */
   fallAbove: number;
   /**
-   * A level rises to a rung only if one more would use at most this share, 0 to `fallAbove`; where nothing runs, only if
-   * it has room.
+   * A level rises to a rung only if one more would use at most this share, 0 to `fallAbove`; where nothing runs, only
+   * if it has room.
    */
   riseBelow: number;
 }
 
-/** The two shares are those that did best over the simulated loads of `npm run bench -- policy`. */
+/** The two shares are those that did best over simulated bursts (docs/decisions/2026-11-25-load-aware-quality.md). */
 export const DEFAULT_HYSTERESIS: HysteresisPolicy = { dwellMs: 2000, fallAbove: 0.5, riseBelow: 0.3 };
 
 /** Requests that share a level. */
