@@ -47,7 +47,7 @@ their keys in its delta-store/.`);
   process.exit(0);
 }
 const home = process.env.ZEN_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'zen');
-const { ladderPath } = await import('../packages/ladder/dist/index.js');
+const { ladderPath, openLadder } = await import('../packages/ladder/dist/index.js');
 const { bandwidth } = await import('../packages/config/dist/index.js');
 const rate = options.bandwidth === undefined ? undefined : bandwidth().safeParse(options.bandwidth);
 if (rate?.success === false) {
@@ -97,24 +97,32 @@ async function stop(code) {
 process.on('SIGINT', () => stop(0));
 process.on('SIGTERM', () => stop(0));
 
-/** Packs a ladder through the command line, with its progress on this terminal. */
-function pack(plan, background) {
-  const argv = ['cli/dist/main.js', 'pack', options.model, '--plan', plan];
+/** Runs a command of `zen`, with its progress on this terminal or, in the background, with what time is left. */
+function zen(command, background) {
+  const argv = ['cli/dist/main.js', ...command];
   const [file, args] = background
     ? ['nice', ['-n', '19', process.execPath, ...argv]]
     : [process.execPath, argv];
   const child = spawn(file, args, {
     stdio: ['ignore', background ? 'ignore' : 2, background ? 'ignore' : 2],
   });
-  if (background) children.set('pack', child);
+  if (background) children.set('zen', child);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => {
-      children.delete('pack');
+      children.delete('zen');
       if (code === 0) resolve();
-      else reject(new Error(`zen pack ${options.model} --plan ${plan} ended with ${code}`));
+      else reject(new Error(`zen ${command.join(' ')} ended with ${code}`));
     });
   });
+}
+
+const pack = (plan, background) => zen(['pack', options.model, '--plan', plan], background);
+
+/** Whether the stages of a packed model were measured, which is what packing does last and may have been cut off. */
+async function measured(plan) {
+  const { config } = await openLadder(ladderPath(home, options.model, plan));
+  return config.stages.every(({ quality }) => quality !== null);
 }
 
 /** Two minutes from now; a slow download may take its time, and a process that ends is told anyway. */
@@ -287,6 +295,15 @@ try {
   say('stop   Ctrl-C');
   // After the demonstration, which it would slow down; what it fetches comes behind everything else.
   if (!options['no-speech']) startTalker();
+  if (plan === 'full' && !rate && !(await measured(plan))) {
+    say('measuring the stages, which was cut off before; their quality is shown from the next start on');
+    const argv = ['quality', ladderPath(home, options.model, plan), '--tokens', '4096'];
+    const told = await zen(argv, true).then(
+      () => 'the stages are measured',
+      (error) => error.message,
+    );
+    if (!stopping) say(told);
+  }
   if (plan === 'quick' && !options['no-upgrade'] && !rate) {
     say('packing the full plan in the background; it takes over when it is done');
     await pack('full', true);
