@@ -105,6 +105,33 @@ test('what one stage costs more than another holds while a neighbour comes and g
   }
 });
 
+test('few steps at a bad moment make no stage as dear, or as cheap, as none can be', () => {
+  const model = new CostModel();
+  for (let i = 0; i < 100; i++) model.observe(step(i % 8, i % 3 === 0 ? 64 : 0));
+  const few = (stage: number, times: number) => {
+    for (const [decodes, promptTokens] of [
+      [0, 48],
+      [1, 0],
+      [4, 0],
+    ] as const) {
+      const { elapsedUs, ...work } = step(decodes, promptTokens);
+      model.observe({ ...work, stage, elapsedUs: times * elapsedUs });
+    }
+  };
+  few(3, 6);
+  few(1, 4);
+  const [below, known, above] = model.costs();
+  const parts = (cost = known) => [
+    (cost?.decodeBaseUs ?? 0) + (cost?.decodePerSequenceUs ?? 0),
+    (cost?.decodeBaseUs ?? 0) + 8 * (cost?.decodePerSequenceUs ?? 0),
+    cost?.prefillUsPerToken ?? 0,
+  ];
+  for (const [kind, usual] of parts().entries()) {
+    expect((parts(above)[kind] ?? 0) / usual).toBeCloseTo(2.25, 5);
+    expect((parts(below)[kind] ?? 0) / usual).toBeCloseTo(1 / 0.9, 5);
+  }
+});
+
 test('how slow it was is forgotten while nothing runs', () => {
   const model = new CostModel();
   for (let i = 0; i < 40; i++) model.observe(step(i % 8, i % 3 === 0 ? 64 : 0), i * 10_000);

@@ -36,6 +36,14 @@ const ANCHOR = 0.02;
  * not drift with them.
  */
 const FIRST_WEIGHT = 20;
+/**
+ * What a stage can cost, as a multiple of what a lower one does: all of its planes are read and some more, 7.4 bits
+ * for each weight at the top and 3.3 at the bottom (README); a tenth less is what kernels differ by. A stage that few
+ * steps tell of, on a machine that others use too, is easily taken for five times as dear, and then nobody is sent
+ * there to find out.
+ */
+const LEAST_OF_LOWER = 0.9;
+const MOST_OF_LOWER = 2.25;
 /** Regressors are scaled to a typical size, so that one anchor fits all. */
 const SCALE = [1, 1 / 4, 1 / 64] as const;
 
@@ -75,15 +83,30 @@ export class CostModel {
 
   /** As of `nowUs`; default: when the last step ended. */
   cost(stage: number, nowUs = this.atUs): StageCost | undefined {
-    const [base, perSequence, perToken] = this.fits.get(stage)?.estimate ?? [];
-    if (base === undefined || perSequence === undefined || perToken === undefined) return undefined;
+    const fit = this.fits.get(stage);
+    if (!fit) return undefined;
     const pace = Math.exp(this.paceAt(nowUs));
+    const [one, batch, token] = KINDS.map((kind) => this.time(stage, fit, kind)) as [number, number, number];
+    const each = Math.min(one, Math.max(0, (batch - one) / (BATCH - 1)));
     return {
       stage,
-      decodeBaseUs: pace * base * SCALE[0],
-      decodePerSequenceUs: pace * perSequence * SCALE[1],
-      prefillUsPerToken: pace * perToken * SCALE[2],
+      decodeBaseUs: pace * (one - each),
+      decodePerSequenceUs: pace * each,
+      prefillUsPerToken: pace * token,
     };
+  }
+
+  /** What the fit says, within what the stage that has seen most of this kind allows. */
+  private time(stage: number, fit: Fit, kind: Kind): number {
+    const time = fit.time(kind);
+    const [bestStage, best] = [...this.fits].reduce((most, other) =>
+      other[1].seen[kind] > most[1].seen[kind] ? other : most,
+    );
+    const known = best.time(kind);
+    if (stage === bestStage || best.seen[kind] < LEAST_SEEN || known <= 0 || time <= 0) return time;
+    const [least, most] =
+      stage > bestStage ? [LEAST_OF_LOWER, MOST_OF_LOWER] : [1 / MOST_OF_LOWER, 1 / LEAST_OF_LOWER];
+    return Math.min(most * known, Math.max(least * known, time));
   }
 
   /** Every stage that has been measured, ascending. */
@@ -95,6 +118,13 @@ export class CostModel {
     return this.pace * 2 ** (-Math.max(0, nowUs - this.atUs) / PACE_HALF_LIFE_US);
   }
 }
+
+/** A decode of one sequence, one of `BATCH` sequences, a token of a prompt. */
+const KINDS = ['one', 'batch', 'token'] as const;
+type Kind = (typeof KINDS)[number];
+const BATCH = 8;
+/** Steps that make a kind known: as many as a thinker makes of each on purpose. */
+const LEAST_SEEN = 3;
 
 class Fit {
   estimate = [0, 0, 0];
@@ -109,6 +139,18 @@ class Fit {
   private ones = 0;
   /** Measures so far. */
   count = 0;
+  /** Those that tell of each kind. */
+  readonly seen = { one: 0, batch: 0, token: 0 };
+
+  /** Microseconds at pace 1. */
+  time(kind: Kind): number {
+    const [base, each, token] = this.estimate.map((value, i) => value * SCALE[i]!) as [
+      number,
+      number,
+      number,
+    ];
+    return { one: base + each, batch: base + BATCH * each, token }[kind];
+  }
 
   at(x: readonly number[]): number {
     return x.reduce((sum, value, i) => sum + value * this.estimate[i]!, 0);
@@ -127,6 +169,9 @@ class Fit {
     this.ones = MEMORY * this.ones + times;
     this.estimate = this.solve([0, 1, 2]);
     this.count++;
+    if (x[1]! > 0) this.seen.one++;
+    if (x[1]! > SCALE[1]) this.seen.batch++;
+    if (x[2]! > 0) this.seen.token++;
   }
 
   /** Least squares over the `free` coefficients, the others 0; a negative cost is taken out and the rest solved again. */

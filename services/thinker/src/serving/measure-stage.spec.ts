@@ -1,6 +1,9 @@
 import { DEFAULT_LIMITS, Scheduler, SimulatedBackend } from '@zen/batching';
 import { measureStage } from './measure-stage';
 
+let clockUs = 0;
+jest.mock('./step-loop', () => ({ nowUs: () => clockUs }));
+
 const STAGE = 2;
 
 function measuring() {
@@ -36,4 +39,30 @@ test('one whose stage is dropped says nothing', async () => {
   attached = false;
   while (!(await steps.next()).done);
   expect(costs()).toEqual([]);
+});
+
+test('what a stage costs more than another is told apart from what the machine has less to give', async () => {
+  const backend = new SimulatedBackend({ vocabSize: 1000, blocksTotal: 256, blockTokens: 16 });
+  const scheduler = new Scheduler(backend, { ...DEFAULT_LIMITS, contextTokens: 1024 }, () => undefined);
+  scheduler.setTopStage(STAGE);
+  let slowness = 1;
+  const step = backend.step.bind(backend);
+  backend.step = async (items) => {
+    const tokens = items.reduce((sum, item) => sum + item.tokens.length + (item.draft ? 5 : 0), 0);
+    clockUs += slowness * (items[0]?.stage === STAGE ? 1.2 : 1) * (8000 + 400 * tokens);
+    return step(items);
+  };
+  const measure = async (stage: number) => {
+    const steps = measureStage(stage, 1000, backend, scheduler, () => true);
+    while (!(await steps.next()).done);
+  };
+  await measure(1);
+  slowness = 3;
+  await measure(STAGE);
+  const [lower, higher] = scheduler.load(0).costs;
+  const stepUs = (cost: typeof lower) => (cost?.decodeBaseUs ?? 0) + (cost?.decodePerSequenceUs ?? 0);
+  // Truly 1.2; one that is measured alone seems to cost 3.6 times as much.
+  expect(stepUs(higher) / stepUs(lower)).toBeGreaterThan(1.1);
+  expect(stepUs(higher) / stepUs(lower)).toBeLessThan(1.4);
+  expect((higher?.prefillUsPerToken ?? 0) / (lower?.prefillUsPerToken ?? 1)).toBeLessThan(1.4);
 });

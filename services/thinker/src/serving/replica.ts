@@ -215,7 +215,7 @@ export class Replica {
       if (this.measured.has(stage)) continue;
       this.measured.add(stage);
       loop.whenIdle(() =>
-        measureStage(stage, model.vocabSize, backend, loop.scheduler, () => climb.top >= stage),
+        measureStage(stage, model.vocabSize, backend, loop.scheduler, (one) => climb.top >= one),
       );
     }
   }
