@@ -92,7 +92,7 @@ async function follow(
   arrival: Arrival,
   { replica, arrivals }: Node,
   clock: { nowMs: number },
-  { chooser, size }: Simulation,
+  { chooser, size, objective }: Simulation,
 ): Promise<void> {
   const { load } = replica.view(clock.nowMs);
   const demand = () => ({ ...size, arrivalsPerSecond: arrivals.perSecond(clock.nowMs) });
@@ -102,7 +102,7 @@ async function follow(
   arrivals.add(clock.nowMs);
   replica.inFlight++;
   replica.unstartedTokens += arrival.promptTokens;
-  const generation = replica.submit(arrival, rung.stage, clock.nowMs);
+  const generation = replica.submit(arrival, rung.stage, objective.ttftMs, clock.nowMs);
   let firstMs = 0;
   let tokens = 0;
   let batches = 0;

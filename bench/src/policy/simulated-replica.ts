@@ -73,7 +73,7 @@ export class SimulatedReplica {
     };
   }
 
-  submit({ promptTokens, answerTokens }: Arrival, stage: number, nowMs: number): Generation {
+  submit({ promptTokens, answerTokens }: Arrival, stage: number, ttftMs: number, nowMs: number): Generation {
     // No two prompts share a block, as chats of strangers do not.
     const first = ++this.submitted * 64;
     const tokens = Int32Array.from({ length: promptTokens }, (_, i) => first + (i % 64));
@@ -85,6 +85,8 @@ export class SimulatedReplica {
         sampling: GREEDY,
         maxTokens: answerTokens,
         stage,
+        // As a thinker takes the objective.
+        patienceUs: (1000 * ttftMs) / 2,
         deadlineUs: Number.POSITIVE_INFINITY,
       },
       nowMs * 1000,

@@ -36,6 +36,8 @@ export interface BatchRequest {
   prefillOnly?: boolean;
   /** Whose delta answers, and whose prompts share KV with it. Default: the base model, no scope. */
   identity?: SequenceIdentity;
+  /** How long it lets answers in progress go before its prompt where both make a step long, microseconds. Default 0. */
+  patienceUs?: number;
   /** 0: up to the context length. */
   maxTokens: number;
   /** Compute with this stage; null follows the highest that is attached. */

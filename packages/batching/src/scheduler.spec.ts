@@ -241,3 +241,55 @@ describe('a consumer that does not read', () => {
     expect(slow.error).toMatchObject({ failure: 'stalled' });
   });
 });
+
+describe('prompts beside an answer, where not even a grain of 32 tokens fits a mixed step', () => {
+  const patienceUs = 2_000_000;
+
+  /** One request answers, and what a step costs is known; `pieces` are the times of steps that compute prompts. */
+  async function answering() {
+    const harness = new Harness({ mixedStepUs: 100_000 });
+    harness.stepUs = (rows) => 20_000 + 5000 * rows;
+    harness.submit(request(64, 3));
+    await harness.drain();
+    const answer = harness.submit(request(40, 2000));
+    while (answer.tokens.length < 2) await harness.step();
+    const pieces: { fromUs: number; toUs: number }[] = [];
+    harness.onPlan = ({ planned }) => {
+      const rows = planned.reduce((sum, { count }) => sum + count, 0);
+      const fromUs = harness.nowUs;
+      if (planned.some(({ sequence }) => !sequence.decoding))
+        pieces.push({ fromUs, toUs: fromUs + harness.stepUs(rows, 0) });
+    };
+    const rests = () => pieces.slice(1).map(({ fromUs }, i) => fromUs - (pieces[i]?.toUs ?? 0));
+    return { harness, answer, pieces, rests };
+  }
+
+  test('rest for as long as their last step took, so that the answer goes on', async () => {
+    const { harness, answer, pieces, rests } = await answering();
+    const before = answer.tokens.length;
+    const asked = harness.submit(request(160, 1, { patienceUs }));
+    const fromUs = harness.nowUs;
+    while (asked.finished === null) await harness.step();
+    expect(pieces).toHaveLength(5);
+    for (const rest of rests()) expect(rest).toBeGreaterThanOrEqual(185_000);
+    // Without rests each token of the answer would come with a piece.
+    expect((harness.nowUs - fromUs) / (answer.tokens.length - before)).toBeLessThan(100_000);
+  });
+
+  test('rest no more once the patience of one is over', async () => {
+    const { harness, pieces, rests } = await answering();
+    const asked = harness.submit(request(640, 1, { patienceUs }));
+    const patientUntilUs = harness.nowUs + patienceUs;
+    while (asked.finished === null) await harness.step();
+    const late = rests().filter((_, i) => (pieces[i]?.toUs ?? 0) > patientUntilUs);
+    expect(late.length).toBeGreaterThan(5);
+    expect(new Set(late)).toEqual(new Set([0]));
+  });
+
+  test('do not rest where theirs is the more important request', async () => {
+    const { harness, rests } = await answering();
+    const asked = harness.submit(request(160, 1, { patienceUs, priority: 'interactive' }));
+    while (asked.finished === null) await harness.step();
+    expect(rests()).toEqual([0, 0, 0, 0]);
+  });
+});

@@ -40,6 +40,7 @@ export class Scheduler {
   private kv: ReturnType<StepBackend['kv']>;
   private submitted = 0;
   private readonly stages = new StageChoice();
+  private lastMixed = { endedUs: 0, elapsedUs: 0 };
   private closed = false;
 
   constructor(
@@ -119,6 +120,7 @@ export class Scheduler {
       clock,
       memory,
       nowUs,
+      lastMixed: this.lastMixed,
       mixedPromptTokens: (decodes) =>
         this.costs.promptTokensWithin(limits.mixedStepUs, this.stages.top, decodes, nowUs),
     });
@@ -146,6 +148,8 @@ export class Scheduler {
       });
       this.costs.measure(parts, elapsedUs, nowUs);
     }
+    const decodes = planned.filter(({ sequence }) => sequence.decoding).length;
+    if (decodes > 0 && decodes < planned.length) this.lastMixed = { endedUs: nowUs, elapsedUs };
     const short: Sequence[] = [];
     planned.forEach(({ sequence }, i) => {
       const output = outputs[i] as StepOutput;

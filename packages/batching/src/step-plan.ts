@@ -1,6 +1,6 @@
 import { nextTenant } from './admission';
 import type { KvMemory } from './kv-memory';
-import type { Limits } from './request';
+import { type Limits, PRIORITY_RANK } from './request';
 import { ranked, type Sequence } from './sequence';
 import type { Draft } from './step-backend';
 import type { TenantClock } from './tenant-clock';
@@ -20,6 +20,8 @@ export interface Composition {
   clock: TenantClock;
   memory: KvMemory;
   nowUs: number;
+  /** The last step that computed prompts beside decodes. */
+  lastMixed: { endedUs: number; elapsedUs: number };
   /** Prompt tokens that fit `Limits.mixedStepUs` beside this many decodes; Infinity while it is not known. */
   mixedPromptTokens(decodes: number): number;
 }
@@ -29,7 +31,7 @@ const GRAIN = 32;
 
 /**
  * Chooses what one step computes: every sequence that decodes, then prompt chunks with what the token budget
- * leaves. Decodes never wait for prompts; prompts always get at least a grain.
+ * leaves. Decodes never wait for prompts; prompts always get at least a grain, except while they rest.
  */
 export function composeStep(composition: Composition): PlannedItem[] {
   const { running, limits, nowUs } = composition;
@@ -43,9 +45,33 @@ export function composeStep(composition: Composition): PlannedItem[] {
   const prompts = order.filter((one) => !one.decoding);
   const decodes = plan.size;
   const budget = limits.stepTokens - decodes;
-  const mixed = decodes === 0 ? budget : Math.max(GRAIN, composition.mixedPromptTokens(decodes));
+  const fitting = composition.mixedPromptTokens(decodes);
+  if (fitting < GRAIN && promptsRest(prompts, [...plan.keys()], composition)) return planOf(plan);
+  const mixed = decodes === 0 ? budget : Math.max(GRAIN, fitting);
   prefill(prompts, Math.floor(Math.min(budget, mixed)), plan, composition);
+  return planOf(plan);
+}
+
+function planOf(plan: ReadonlyMap<Sequence, number>): PlannedItem[] {
   return [...plan].map(([sequence, count]) => ({ sequence, count, draft: null }));
+}
+
+/**
+ * Where not even a grain fits beside the decodes, prompts that come one after another would make every step a long
+ * one, and a prompt has more time than a token: after a step with a grain they rest for as long as it took. Not once
+ * the patience of one is over, nor where one is more important than all that decode.
+ */
+function promptsRest(
+  prompts: readonly Sequence[],
+  decodes: readonly Sequence[],
+  { lastMixed, nowUs }: Composition,
+): boolean {
+  if (decodes.length === 0 || nowUs >= lastMixed.endedUs + lastMixed.elapsedUs) return false;
+  const highest = Math.max(...decodes.map(({ request }) => PRIORITY_RANK[request.priority]));
+  return prompts.every(
+    ({ request, submittedUs }) =>
+      nowUs < submittedUs + (request.patienceUs ?? 0) && PRIORITY_RANK[request.priority] <= highest,
+  );
 }
 
 /**

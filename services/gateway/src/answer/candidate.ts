@@ -28,6 +28,7 @@ export interface Considered {
   uncachedTokens: number;
   /** Uncorrected; undefined for a stage without a measured cost. */
   ttftMs: number | undefined;
+  objective: Objective;
 }
 
 /** What a replica would make of a request: only what it has not computed before counts as work. */
@@ -46,6 +47,7 @@ export function consider(
     match,
     uncachedTokens,
     ttftMs: rest?.ttftMs,
+    objective,
     candidate: {
       id,
       ready: true,

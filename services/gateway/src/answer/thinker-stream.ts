@@ -55,7 +55,7 @@ export async function openStream(
   record: AnswerRecord,
   { signal, timeoutMs, now }: OpenOptions,
 ): Promise<ThinkerStream> {
-  const { link, model, stage, floor, chain, match, uncachedTokens } = place;
+  const { link, model, stage, floor, chain, match, uncachedTokens, objective } = place;
   const from = record.position;
   const lease = link.begin(uncachedTokens + from);
   link.prefixes.sent(chain);
@@ -83,6 +83,8 @@ export async function openStream(
       resumeTokenIds: record.tokens,
       cutAtToken: record.skipsTo,
       prefillOnly: request.prefillOnly ?? false,
+      // One that was interrupted has kept its reader waiting already.
+      ttftMs: from > 0 ? 0 : objective.ttftMs,
       expertFloor: expertFloorOf(request),
       delta: delta ? { digest: delta.digest, token: delta.token() } : undefined,
     },

@@ -14,6 +14,8 @@ import { readResumed } from './read-resumed';
 import { readSampling } from './read-sampling';
 import { invalid, ThinkerError } from './thinker-error';
 
+/** The longest that a gateway may be configured with. */
+const MAX_TTFT_MS = 6_000_000;
 const MAX_NAME_BYTES = 256;
 
 const PRIORITIES: Record<ProtoPriority, Priority | undefined> = {
@@ -61,6 +63,8 @@ export function readGenerate(
   if (!upgrade) throw invalid('upgrade', 'not a known upgrade');
   const expertFloor = FLOORS[request.expertFloor];
   if (!expertFloor) throw invalid('expert_floor', 'not a known floor');
+  const { ttftMs } = request;
+  if (ttftMs > MAX_TTFT_MS) throw invalid('ttft_ms', `${ttftMs}, limit ${MAX_TTFT_MS}`);
   const stage = chooseStage(request, stages);
   const { endIds } = model.tokenizer;
   const seed = () => randomBytes(8).readBigUInt64LE();
@@ -72,7 +76,18 @@ export function readGenerate(
   if (prefillOnly && sampled.length > 0) {
     throw invalid('prefill_only', 'an answer that goes on has its prompt computed already');
   }
-  const wanted = { sampling, sampled, prefillOnly, maxTokens, stage, minStage, upgrade, expertFloor };
+  const patienceUs = (1000 * ttftMs) / 2;
+  const wanted = {
+    sampling,
+    sampled,
+    patienceUs,
+    prefillOnly,
+    maxTokens,
+    stage,
+    minStage,
+    upgrade,
+    expertFloor,
+  };
   return { tenant, priority, prompt, deadlineUs, ...wanted };
 }
 

@@ -35,6 +35,12 @@ describe('requests that break a limit', () => {
   afterAll(() => server.stop());
 
   const refusals: [string, Request, string, RegExp][] = [
+    [
+      'an objective without end',
+      { prompt: hello, ttftMs: 6_000_001 },
+      'INVALID_ARGUMENT',
+      /^ttft_ms: .* 6000000/,
+    ],
     ['no prompt', {}, 'INVALID_ARGUMENT', /^prompt: /],
     ['empty text', { prompt: text('') }, 'INVALID_ARGUMENT', /^prompt: 0 tokens/],
     ['no messages', { prompt: chat() }, 'INVALID_ARGUMENT', /^chat.messages: 0 messages/],
