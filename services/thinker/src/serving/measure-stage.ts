@@ -25,8 +25,8 @@ interface Turn {
  * drafts. The quickest of a kind counts for all of it, since whatever else runs only makes a step longer; and nothing
  * counts before the last, since prompts alone say nothing on the cost of a decode.
  *
- * Prompts and decodes take turns with the highest other stage that is measured: how much of the machine there is changes
- * from one second to the next, and would otherwise be taken for what one stage costs more than another.
+ * Prompts and decodes take turns with the highest other stage that is measured: how much of the machine there is
+ * changes from one second to the next, and would otherwise be taken for what one stage costs more than another.
  */
 export async function* measureStage(
   stage: number,
