@@ -54,6 +54,14 @@ describe('stage choice', () => {
     await until('it rises', async () => (await stageOf(ask({}, 1))) === '4 full');
   });
 
+  test('a thinker is told how long the first token has, in whole milliseconds', async () => {
+    const thinker = new PacedThinker({ stages: STAGES });
+    running = await openGateway([thinker], { ZEN_TTFT: '1500.5ms' });
+    await stageOf(ask());
+    await stageOf(ask({ 'x-zen-ttft-ms': '4000' }));
+    expect(thinker.requests.map(({ ttftMs }) => ttftMs)).toEqual([1501, 4000]);
+  });
+
   test('a floor holds in the burst, and full means full', async () => {
     const thinker = gated();
     running = await openGateway([thinker]);

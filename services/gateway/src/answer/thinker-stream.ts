@@ -84,7 +84,7 @@ export async function openStream(
       cutAtToken: record.skipsTo,
       prefillOnly: request.prefillOnly ?? false,
       // One that was interrupted has kept its reader waiting already.
-      ttftMs: from > 0 ? 0 : objective.ttftMs,
+      ttftMs: from > 0 ? 0 : Math.ceil(objective.ttftMs),
       expertFloor: expertFloorOf(request),
       delta: delta ? { digest: delta.digest, token: delta.token() } : undefined,
     },
