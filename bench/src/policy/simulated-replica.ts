@@ -85,8 +85,7 @@ export class SimulatedReplica {
         sampling: GREEDY,
         maxTokens: answerTokens,
         stage,
-        // As a thinker takes the objective.
-        patienceUs: (1000 * ttftMs) / 2,
+        ttftUs: 1000 * ttftMs,
         deadlineUs: Number.POSITIVE_INFINITY,
       },
       nowMs * 1000,

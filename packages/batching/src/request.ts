@@ -36,8 +36,11 @@ export interface BatchRequest {
   prefillOnly?: boolean;
   /** Whose delta answers, and whose prompts share KV with it. Default: the base model, no scope. */
   identity?: SequenceIdentity;
-  /** How long it lets answers in progress go before its prompt where both make a step long, microseconds. Default 0. */
-  patienceUs?: number;
+  /**
+   * Objective for its first token, microseconds: while it has more than half of it left, its prompt makes way for
+   * answers in progress where both make a step long. Default 0: never.
+   */
+  ttftUs?: number;
   /** 0: up to the context length. */
   maxTokens: number;
   /** Compute with this stage; null follows the highest that is attached. */

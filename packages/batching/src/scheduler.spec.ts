@@ -243,7 +243,7 @@ describe('a consumer that does not read', () => {
 });
 
 describe('prompts beside an answer, where not even a grain of 32 tokens fits a mixed step', () => {
-  const patienceUs = 2_000_000;
+  const ttftUs = 4_000_000;
 
   /** One request answers, and what a step costs is known; `pieces` are the times of steps that compute prompts. */
   async function answering() {
@@ -267,7 +267,7 @@ describe('prompts beside an answer, where not even a grain of 32 tokens fits a m
   test('rest for as long as their last step took, so that the answer goes on', async () => {
     const { harness, answer, pieces, rests } = await answering();
     const before = answer.tokens.length;
-    const asked = harness.submit(request(160, 1, { patienceUs }));
+    const asked = harness.submit(request(160, 1, { ttftUs }));
     const fromUs = harness.nowUs;
     while (asked.finished === null) await harness.step();
     expect(pieces).toHaveLength(5);
@@ -276,10 +276,10 @@ describe('prompts beside an answer, where not even a grain of 32 tokens fits a m
     expect((harness.nowUs - fromUs) / (answer.tokens.length - before)).toBeLessThan(100_000);
   });
 
-  test('rest no more once the patience of one is over', async () => {
+  test('rest no more once half of the objective of one is over', async () => {
     const { harness, pieces, rests } = await answering();
-    const asked = harness.submit(request(640, 1, { patienceUs }));
-    const patientUntilUs = harness.nowUs + patienceUs;
+    const asked = harness.submit(request(640, 1, { ttftUs }));
+    const patientUntilUs = harness.nowUs + ttftUs / 2;
     while (asked.finished === null) await harness.step();
     const late = rests().filter((_, i) => (pieces[i]?.toUs ?? 0) > patientUntilUs);
     expect(late.length).toBeGreaterThan(5);
@@ -288,7 +288,7 @@ describe('prompts beside an answer, where not even a grain of 32 tokens fits a m
 
   test('do not rest where theirs is the more important request', async () => {
     const { harness, rests } = await answering();
-    const asked = harness.submit(request(160, 1, { patienceUs, priority: 'interactive' }));
+    const asked = harness.submit(request(160, 1, { ttftUs, priority: 'interactive' }));
     while (asked.finished === null) await harness.step();
     expect(rests()).toEqual([0, 0, 0, 0]);
   });

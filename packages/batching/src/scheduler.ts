@@ -148,8 +148,8 @@ export class Scheduler {
       });
       this.costs.measure(parts, elapsedUs, nowUs);
     }
-    const decodes = planned.filter(({ sequence }) => sequence.decoding).length;
-    if (decodes > 0 && decodes < planned.length) this.lastMixed = { endedUs: nowUs, elapsedUs };
+    const mixed = new Set(planned.map(({ sequence }) => sequence.decoding)).size > 1;
+    if (mixed) this.lastMixed = { endedUs: nowUs, elapsedUs };
     const short: Sequence[] = [];
     planned.forEach(({ sequence }, i) => {
       const output = outputs[i] as StepOutput;

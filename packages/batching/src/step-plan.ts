@@ -28,6 +28,8 @@ export interface Composition {
 
 /** Prompt tokens of a chunk are given out in this grain. */
 const GRAIN = 32;
+/** Share of its objective for the first token in which a prompt makes way. */
+const MAKES_WAY = 0.5;
 
 /**
  * Chooses what one step computes: every sequence that decodes, then prompt chunks with what the token budget
@@ -43,34 +45,39 @@ export function composeStep(composition: Composition): PlannedItem[] {
     }
   }
   const prompts = order.filter((one) => !one.decoding);
-  const decodes = plan.size;
-  const budget = limits.stepTokens - decodes;
-  const fitting = composition.mixedPromptTokens(decodes);
-  if (fitting < GRAIN && promptsRest(prompts, [...plan.keys()], composition)) return planOf(plan);
-  const mixed = decodes === 0 ? budget : Math.max(GRAIN, fitting);
-  prefill(prompts, Math.floor(Math.min(budget, mixed)), plan, composition);
-  return planOf(plan);
+  const budget = limits.stepTokens - plan.size;
+  const beside = tokensBeside([...plan.keys()], prompts, composition);
+  prefill(prompts, Math.floor(Math.min(budget, beside)), plan, composition);
+  return [...plan].map(([sequence, count]) => ({ sequence, count, draft: null }));
 }
 
-function planOf(plan: ReadonlyMap<Sequence, number>): PlannedItem[] {
-  return [...plan].map(([sequence, count]) => ({ sequence, count, draft: null }));
+/** Prompt tokens for a step with these decodes, by how long it would take. */
+function tokensBeside(
+  decodes: readonly Sequence[],
+  prompts: readonly Sequence[],
+  composition: Composition,
+): number {
+  if (decodes.length === 0 || prompts.length === 0) return Number.POSITIVE_INFINITY;
+  const fitting = composition.mixedPromptTokens(decodes.length);
+  if (fitting >= GRAIN) return fitting;
+  return promptsRest(prompts, decodes, composition) ? 0 : GRAIN;
 }
 
 /**
  * Where not even a grain fits beside the decodes, prompts that come one after another would make every step a long
  * one, and a prompt has more time than a token: after a step with a grain they rest for as long as it took. Not once
- * the patience of one is over, nor where one is more important than all that decode.
+ * half of one's objective for the first token is over, nor where one is more important than all that decode.
  */
 function promptsRest(
   prompts: readonly Sequence[],
   decodes: readonly Sequence[],
   { lastMixed, nowUs }: Composition,
 ): boolean {
-  if (decodes.length === 0 || nowUs >= lastMixed.endedUs + lastMixed.elapsedUs) return false;
+  if (nowUs >= lastMixed.endedUs + lastMixed.elapsedUs) return false;
   const highest = Math.max(...decodes.map(({ request }) => PRIORITY_RANK[request.priority]));
   return prompts.every(
     ({ request, submittedUs }) =>
-      nowUs < submittedUs + (request.patienceUs ?? 0) && PRIORITY_RANK[request.priority] <= highest,
+      nowUs < submittedUs + (request.ttftUs ?? 0) * MAKES_WAY && PRIORITY_RANK[request.priority] <= highest,
   );
 }
 

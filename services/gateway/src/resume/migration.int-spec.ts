@@ -151,6 +151,9 @@ describe('an answer whose thinker fails', () => {
     expect(error?.code).toBe('unavailable');
     expect(await metric('migrations_total{type="lost"}')).toBe(3);
     expect(await metric('migrations_failed_total{type="lost"}')).toBe(1);
+    // The reader has waited already: the rest of the answer makes way for nobody.
+    const objectives = thinkers.flatMap(({ requests }) => requests.map(({ ttftMs }) => ttftMs));
+    expect(objectives.sort()).toEqual([0, 0, 0, 1000]);
   });
 
   test('one that is longer than what is kept does not move', async () => {

@@ -14,7 +14,7 @@ import { readResumed } from './read-resumed';
 import { readSampling } from './read-sampling';
 import { invalid, ThinkerError } from './thinker-error';
 
-/** The longest that a gateway may be configured with. */
+/** The longest that a gateway may have. */
 const MAX_TTFT_MS = 6_000_000;
 const MAX_NAME_BYTES = 256;
 
@@ -76,19 +76,8 @@ export function readGenerate(
   if (prefillOnly && sampled.length > 0) {
     throw invalid('prefill_only', 'an answer that goes on has its prompt computed already');
   }
-  const patienceUs = (1000 * ttftMs) / 2;
-  const wanted = {
-    sampling,
-    sampled,
-    patienceUs,
-    prefillOnly,
-    maxTokens,
-    stage,
-    minStage,
-    upgrade,
-    expertFloor,
-  };
-  return { tenant, priority, prompt, deadlineUs, ...wanted };
+  const wanted = { sampling, sampled, prefillOnly, maxTokens, stage, minStage, upgrade, expertFloor };
+  return { tenant, priority, prompt, ttftUs: 1000 * ttftMs, deadlineUs, ...wanted };
 }
 
 function checkModel(asked: string, { name }: ServedModel): void {

@@ -37,11 +37,8 @@ export async function* measureStage(
   attached: (stage: number) => boolean,
 ): AsyncGenerator<void, void, undefined> {
   const known = scheduler.load(0).costs.findLast((cost) => cost.stage !== stage && attached(cost.stage));
-  const turns: Turn[] = [...(known ? [known.stage] : []), stage].map((one) => ({
-    stage: one,
-    handles: [],
-    steps: [],
-  }));
+  const own: Turn = { stage, handles: [], steps: [] };
+  const turns = known ? [{ stage: known.stage, handles: [], steps: [] }, own] : [own];
   const item = (sequence: number, count: number, ofStage: number): StepItem => ({
     sequence,
     tokens: Int32Array.from({ length: count }, (_, i) => (i * 31 + sequence) % vocabSize),
@@ -81,11 +78,10 @@ export async function* measureStage(
       }
     }
     for (const count of DRAFTS) {
-      const turn = turns.at(-1);
-      const handle = turn?.handles[0];
-      if (!turn || handle === undefined || !attached(stage)) return;
+      const [handle] = own.handles;
+      if (handle === undefined || !attached(stage)) return;
       const draft = { tokens: Int32Array.from({ length: count }, (_, i) => (i * 37) % vocabSize) };
-      await run(turn, [{ ...item(handle, 1, stage), draft }], {
+      await run(own, [{ ...item(handle, 1, stage), draft }], {
         decodes: 1,
         promptTokens: 0,
         rows: 1 + count,
