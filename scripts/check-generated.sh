@@ -3,8 +3,7 @@
 set -eu
 before=$(git status --porcelain -- packages/contracts)
 npx buf lint
-npx buf generate
-npx buf build --as-file-descriptor-set --exclude-source-info -o packages/contracts/descriptors.binpb
+npm run -s gen
 after=$(git status --porcelain -- packages/contracts)
 if [ "$before" != "$after" ]; then
   echo "generated code is out of date: run 'npm run gen' and commit packages/contracts" >&2

@@ -5,9 +5,7 @@ import { nowUs } from './step-loop';
 
 const PROMPT = 48;
 const STREAMS = 4;
-/** Steps of each kind and stage that count. */
-const PROMPTS = 2;
-const DECODES = 3;
+const REPEATS = 3;
 /** Guesses that one sequence checks. */
 const DRAFTS = [1, 3, 7, 15] as const;
 
@@ -59,18 +57,17 @@ export async function* measureStage(
   };
   try {
     const prompt = { decodes: 0, promptTokens: PROMPT, rows: 0 };
-    const prompted = [own, ...Array.from({ length: PROMPTS }, () => turns).flat()];
-    while (prompted.length < STREAMS) prompted.push(own);
-    for (const [i, turn] of prompted.entries()) {
+    for (let i = 0; i <= STREAMS; i++) {
       if (!attached(stage)) return;
-      const by = attached(turn.stage) ? turn : own;
+      const next = turns[(i + 1) % turns.length];
+      const turn = next && attached(next.stage) ? next : own;
       const handle = backend.createSequence(GREEDY);
       handles.push(handle);
-      await run(by, [item(handle, PROMPT, by.stage)], i > 0 ? prompt : null);
+      await run(turn, [item(handle, PROMPT, turn.stage)], i > 0 ? prompt : null);
       yield;
     }
     for (const decodes of [1, STREAMS]) {
-      for (let repeat = 0; repeat <= DECODES; repeat++) {
+      for (let repeat = 0; repeat <= REPEATS; repeat++) {
         for (const turn of turns) {
           if (!attached(stage)) return;
           if (!attached(turn.stage)) continue;
