@@ -12,6 +12,7 @@ const DRAFTS = [1, 3, 7, 15] as const;
 /** What one stage did. */
 interface Turn {
   stage: number;
+  handles: number[];
   steps: {
     work: { decodes: number; promptTokens: number; rows: number };
     elapsedUs: number;
@@ -25,8 +26,7 @@ interface Turn {
  * counts before the last, since prompts alone say nothing on the cost of a decode.
  *
  * Prompts and decodes take turns with the highest other stage that is measured: how much of the machine there is
- * changes from one second to the next, and would otherwise be taken for what one stage costs more than another. Both
- * work on the same sequences.
+ * changes from one second to the next, and would otherwise be taken for what one stage costs more than another.
  */
 export async function* measureStage(
   stage: number,
@@ -37,9 +37,8 @@ export async function* measureStage(
   attached: (stage: number) => boolean,
 ): AsyncGenerator<void, void, undefined> {
   const known = scheduler.load(0).costs.findLast((cost) => cost.stage !== stage && attached(cost.stage));
-  const own: Turn = { stage, steps: [] };
-  const turns = known ? [{ stage: known.stage, steps: [] }, own] : [own];
-  const handles: number[] = [];
+  const own: Turn = { stage, handles: [], steps: [] };
+  const turns = known ? [{ stage: known.stage, handles: [], steps: [] }, own] : [own];
   const item = (sequence: number, count: number, ofStage: number): StepItem => ({
     sequence,
     tokens: Int32Array.from({ length: count }, (_, i) => (i * 31 + sequence) % vocabSize),
@@ -56,29 +55,30 @@ export async function* measureStage(
     if (work && complete) turn.steps.push({ work, elapsedUs });
   };
   try {
-    const prompt = { decodes: 0, promptTokens: PROMPT, rows: 0 };
-    for (let i = 0; i <= STREAMS; i++) {
-      if (!attached(stage)) return;
-      const next = turns[(i + 1) % turns.length];
-      const turn = next && attached(next.stage) ? next : own;
-      const handle = backend.createSequence(GREEDY);
-      handles.push(handle);
-      await run(turn, [item(handle, PROMPT, turn.stage)], i > 0 ? prompt : null);
-      yield;
+    for (let i = 0; i < STREAMS; i++) {
+      for (const turn of turns) {
+        if (!attached(stage)) return;
+        if (!attached(turn.stage)) continue;
+        const handle = backend.createSequence(GREEDY);
+        turn.handles.push(handle);
+        const work = { decodes: 0, promptTokens: PROMPT, rows: 0 };
+        await run(turn, [item(handle, PROMPT, turn.stage)], i > 0 ? work : null);
+        yield;
+      }
     }
     for (const decodes of [1, STREAMS]) {
       for (let repeat = 0; repeat <= REPEATS; repeat++) {
         for (const turn of turns) {
           if (!attached(stage)) return;
           if (!attached(turn.stage)) continue;
-          const items = handles.slice(0, decodes).map((handle) => item(handle, 1, turn.stage));
+          const items = turn.handles.slice(0, decodes).map((handle) => item(handle, 1, turn.stage));
           await run(turn, items, repeat > 0 ? { decodes, promptTokens: 0, rows: decodes } : null);
           yield;
         }
       }
     }
     for (const count of DRAFTS) {
-      const [handle] = handles;
+      const [handle] = own.handles;
       if (handle === undefined || !attached(stage)) return;
       const draft = { tokens: Int32Array.from({ length: count }, (_, i) => (i * 37) % vocabSize) };
       await run(own, [{ ...item(handle, 1, stage), draft }], {
@@ -100,6 +100,6 @@ export async function* measureStage(
       }
     }
   } finally {
-    for (const handle of handles) backend.freeSequence(handle);
+    for (const handle of turns.flatMap(({ handles }) => handles)) backend.freeSequence(handle);
   }
 }
