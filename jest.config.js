@@ -16,7 +16,9 @@ const common = {
     ],
   },
   testEnvironment: 'node',
-  roots: ['packages', 'services', 'cli', 'bench', 'infra/cluster/traffic'].map((dir) => `<rootDir>/${dir}`),
+  roots: ['packages', 'services', 'cli', 'bench', 'infra/cluster/suite', 'infra/cluster/traffic'].map(
+    (dir) => `<rootDir>/${dir}`,
+  ),
   modulePathIgnorePatterns: ['/dist/'],
   // Workspace packages resolve to their sources, so that a test never runs a stale build.
   moduleNameMapper: { '^@zen/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts' },
