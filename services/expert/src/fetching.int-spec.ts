@@ -44,7 +44,7 @@ const EXPERTS = 8;
       ZEN_LADDER: server.url,
       ZEN_HOME: home,
       ZEN_EXPERTS_PER_LAYER: String(EXPERTS),
-      ZEN_SCRUB_RATE: '1GiB',
+      ZEN_SCRUB_RATE: '256MiB',
       ...change,
     });
 

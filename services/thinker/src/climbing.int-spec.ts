@@ -170,7 +170,7 @@ withModel('a climb', () => {
     await thinker.stop('SIGKILL');
   });
   test('a bit that flips under a running server: one stage down, fetched again, up again', async () => {
-    const thinker = await start({ ZEN_SCRUB_RATE: '1GiB' });
+    const thinker = await start({ ZEN_SCRUB_RATE: '256MiB' });
     await complete(thinker);
     const ask = { ...greedy, maxTokens: LONG };
     let over = false;
@@ -259,7 +259,7 @@ withModel('a climb', () => {
   test('a local folder has nowhere to fetch from: it stays below, says so, and rises when it is put right', async () => {
     await cp(folder, join(home, 'copy'), { recursive: true });
     const path = join(home, 'copy', blob(1));
-    const thinker = await startProcess(join(home, 'copy'), { ZEN_SCRUB_RATE: '1GiB' });
+    const thinker = await startProcess(join(home, 'copy'), { ZEN_SCRUB_RATE: '256MiB' });
     await complete(thinker);
     await flip(path, 100);
     const fallen = await until(thinker, ({ progress }) => /no origin/.test(progress?.reason ?? ''));
@@ -271,7 +271,7 @@ withModel('a climb', () => {
   });
 
   test('stage 0 gone bad: not ready, and ready again after the repair', async () => {
-    const thinker = await start({ ZEN_SCRUB_RATE: '1GiB' });
+    const thinker = await start({ ZEN_SCRUB_RATE: '256MiB' });
     await complete(thinker);
     hold(0);
     await flip(cached(0), 1_000_000);

@@ -142,7 +142,7 @@ if (missing) console.warn(`skipped: ${missing}`);
   });
 
   test('promise 1: a bit that flips in memory ends what is computed with it; a new copy goes on', async () => {
-    await start({ ZEN_SCRUB_RATE: '1GiB' });
+    await start({ ZEN_SCRUB_RATE: '256MiB' });
     const delta = await server.publish('acme', 1);
     const whole = await server.ask(by(delta, 200));
     const running = await endless(delta);
