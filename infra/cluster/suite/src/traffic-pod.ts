@@ -65,8 +65,9 @@ export class TrafficPod {
     }
   }
 
-  /** Lets the open streams end. */
+  /** Lets the open streams end; once is enough. */
   async stop(): Promise<void> {
+    if (this.stopped) return;
     await this.kube.kubectl(['delete', 'pod', NAME, '--wait=false']);
     await this.until((line) => line.t === 'end', 150_000);
     this.stopped = true;
