@@ -8,11 +8,13 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,7 +29,7 @@ const make = (...goals) => {
   if (status !== 0) process.exit(status ?? 1);
 };
 
-/** Of everything that decides how the sanitized tests end. */
+/** Of everything that decides how the tests end. */
 function fingerprint() {
   const hash = createHash('sha256');
   const files = execFileSync(
@@ -48,9 +50,8 @@ function fingerprint() {
   return hash.update(cpu).digest('hex');
 }
 
-/** Removes the programs of other sources; not what another run may just be putting there. */
+/** Removes what no run has used or put there for ten minutes. */
 function forget(folder) {
-  mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     if (Date.now() - statSync(path).mtimeMs > 600_000) rmSync(path, { recursive: true });
@@ -59,8 +60,11 @@ function forget(folder) {
 
 /** Runs the plain tests: those of the cache, or newly built ones, which are put there for the next time. */
 function checkPlain(cached) {
+  const sources = readdirSync(join(FOLDER, 'test')).filter((name) => name.endsWith('.cc'));
+  const tests = sources.map((name) => basename(name, '.cc'));
   if (existsSync(cached)) {
-    for (const name of readdirSync(cached)) {
+    utimesSync(cached, new Date(), new Date());
+    for (const name of tests) {
       console.log(`== ${name}`);
       const { status } = spawnSync(join(cached, name), { cwd: FOLDER, stdio: 'inherit' });
       if (status !== 0) process.exit(status ?? 1);
@@ -68,13 +72,10 @@ function checkPlain(cached) {
     return;
   }
   make('check-plain');
+  mkdirSync(dirname(cached), { recursive: true });
   forget(dirname(cached));
-  const part = `${cached}.${process.pid}.part`;
-  mkdirSync(part);
-  for (const source of readdirSync(join(FOLDER, 'test')).filter((name) => name.endsWith('.cc'))) {
-    const name = basename(source, '.cc');
-    copyFileSync(join(FOLDER, 'build', 'test', name), join(part, name));
-  }
+  const part = mkdtempSync(`${cached}.`);
+  for (const name of tests) copyFileSync(join(FOLDER, 'build', 'test', name), join(part, name));
   // Another run may have been sooner.
   if (existsSync(cached)) rmSync(part, { recursive: true });
   else renameSync(part, cached);
