@@ -40,6 +40,8 @@ describe('a voice that reads tokens', () => {
   });
 
   test('speaks a conversation: text, and audio of its tokens, each with its place in the text', async () => {
+    // What an attempt before this one asked.
+    tokenized.length = 0;
     const client = await RealtimeClient.open(running.url, 'model=paced');
     client.send({
       type: 'session.update',
